@@ -1,0 +1,78 @@
+//! What a door hands over, and what it gets back.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::{
+    document::{MessageId, Mode},
+    error::Code,
+    ledger::{Channel, MessageState, Receipt},
+    partner::Partner,
+    spool::Body,
+};
+
+/// One hand-over by an authenticated connection.
+#[derive(Debug)]
+pub struct Arrival {
+    /// Whose connection it came on.
+    pub connection: Arc<Partner>,
+    /// How it came.
+    pub channel: Channel,
+    /// `Test` where the credentials say so.
+    pub mode: Mode,
+    /// AS2 Message-ID, Idempotency-Key, or SFTP name and version.
+    pub transport_id: String,
+    /// The name that the sender gave to the file.
+    pub filename: Option<String>,
+    /// The declared media type.
+    pub content_type: Option<String>,
+    /// The body.
+    pub body: Body,
+    /// When its last byte came.
+    pub at: Timestamp,
+    /// Ties log lines and records together.
+    pub correlation: String,
+}
+
+/// What the exchange decided; a door's Scribe turns it into receipt bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// The message, as it will be stored.
+    pub message: MessageId,
+    /// When it came.
+    pub at: Timestamp,
+    /// Where it stands.
+    pub state: MessageState,
+    /// Live or test.
+    pub mode: Mode,
+    /// How many documents were found in it, as far as is known when the receipt is written.
+    pub documents: u64,
+    /// Why it is held or rejected: code and sentence.
+    pub problem: Option<(Code, String)>,
+    /// Ties log lines and records together.
+    pub correlation: String,
+}
+
+/// A door's own way to say yes: a pure function, so that the receipt can be committed with what it acknowledges.
+pub trait Scribe: Send + Sync {
+    /// The bytes that this door sends for `verdict`.
+    fn receipt(&self, verdict: &Verdict) -> Receipt;
+}
+
+/// Why an arrival was not taken. Nothing of it was stored, and nothing is claimed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The transport id came before with another payload, on a channel where its sender chose the id for this.
+    #[error("the same key came before with another body, as message {first}")]
+    KeyReused {
+        /// The message that has the key.
+        first: MessageId,
+    },
+    /// Too much is waiting; come again.
+    #[error("too much is waiting: {0}")]
+    Busy(String),
+    /// The record is unavailable or full; come again.
+    #[error("the record cannot take it now: {0}")]
+    Unavailable(String),
+}

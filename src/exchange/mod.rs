@@ -1,0 +1,5 @@
+//! The pipeline: the only room that knows the whole way.
+
+mod arrival;
+
+pub use arrival::{Arrival, Refused, Scribe, Verdict};

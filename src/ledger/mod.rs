@@ -1,0 +1,221 @@
+//! The durable record. It speaks domain words (commit, lease, release) and knows no format: what a receipt, an
+//! acknowledgement or a document says is bytes to it.
+//!
+//! The promise every implementation keeps, and the conformance suite holds it to: what [`Ledger::commit`] answered is
+//! on stable storage, whole; what it did not answer left nothing; and no claim is ever given twice.
+
+mod queue;
+mod record;
+
+pub use queue::{
+    AckOutcome, Consumer, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
+};
+pub use record::{
+    AuditRecord, Channel, Claim, ClaimKey, ClaimKind, Committed, Delivery, DeliveryState, Direction, Document,
+    DocumentState, Entry, Fact, Holder, Message, MessageFilter, MessageState, NewEvent, NumberSeries, Outgoing, Owed,
+    Payload, Receipt, Revision, Slice, Taken, Unfinished,
+};
+
+use std::{path::Path, sync::Arc};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::document::MessageId;
+
+/// The most documents that one transaction holds.
+pub const MAX_DOCUMENTS: usize = 256;
+/// The most payload and document bytes that one transaction holds.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// Why the ledger could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// Nobody else may use this data folder while a process does.
+    #[error("the data folder {0} is in use by another process")]
+    InUse(String),
+    /// The data was written by a later version of the program.
+    #[error("the data folder {path} has format {found}; this program knows up to {known}")]
+    Newer {
+        /// The data folder.
+        path: String,
+        /// The format it has.
+        found: u32,
+        /// The newest format that this program knows.
+        known: u32,
+    },
+    /// The stored data does not hold together.
+    #[error("the data is damaged: {0}")]
+    Corrupt(String),
+    /// No room left; nothing was stored. The sender may try again later.
+    #[error("no room left for the record: {0}")]
+    Full(String),
+    /// The store cannot be reached or answered with an error; nothing was stored.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+    /// The thing named does not exist.
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// What was asked does not fit the state that things are in.
+    #[error("{0}")]
+    Conflict(String),
+}
+
+/// A result of the ledger.
+pub type Result<T> = std::result::Result<T, LedgerError>;
+
+/// A shared ledger of either engine.
+pub type SharedLedger = Arc<dyn Ledger>;
+
+/// The durable record of one installation, shared by all of its nodes.
+#[async_trait]
+pub trait Ledger: Send + Sync + 'static {
+    // ---- arrivals -------------------------------------------------------------------------------------------------
+
+    /// Stores an arrival whole, or nothing of it. When any of its claims is held by somebody else, answers
+    /// [`Committed::Taken`] with all the holders and stores nothing; the caller decides anew and commits again.
+    /// A claim that this very message holds already (work done again after a restart) is not taken.
+    /// An entry with `complete = false` keeps its events back until [`Ledger::finish`].
+    async fn commit(&self, entry: Entry) -> Result<Committed>;
+
+    /// Stores more documents of a message that was committed with `complete = false`; same rules for claims.
+    /// Documents that are stored already (same message and position) are left as they are.
+    async fn append(&self, slice: Slice) -> Result<Committed>;
+
+    /// Ends a message that came in slices: sets its state, adds `owed`, and releases its events to the log in one small
+    /// transaction, whatever their number. Doing it twice does nothing the second time.
+    async fn finish(&self, message: MessageId, state: MessageState, owed: Vec<Owed>, facts: Vec<Fact>) -> Result<()>;
+
+    /// The messages that were committed with `complete = false` and not finished, oldest first.
+    async fn unfinished(&self) -> Result<Vec<Unfinished>>;
+
+    /// Replaces what a held message came to, or adds corrections to one that was processed before: the given documents
+    /// take the place of those at the same positions, and their events (revision in their ids) are released.
+    async fn revise(&self, revision: Revision) -> Result<Committed>;
+
+    // ---- looking things up ----------------------------------------------------------------------------------------
+
+    /// One message.
+    async fn message(&self, id: MessageId) -> Result<Option<Message>>;
+
+    /// Messages, newest first, at most `limit`, older than `before` where it is given.
+    async fn messages(&self, filter: MessageFilter, before: Option<MessageId>, limit: usize) -> Result<Vec<Message>>;
+
+    /// The bytes as they were received or sent.
+    async fn payload(&self, id: MessageId) -> Result<Option<Payload>>;
+
+    /// The receipt that was stored with a message.
+    async fn receipt(&self, id: MessageId) -> Result<Option<Receipt>>;
+
+    /// The documents of a message at positions from `from` on, at most `limit`.
+    async fn documents(&self, id: MessageId, from: u32, limit: usize) -> Result<Vec<Document>>;
+
+    /// What happened to a message, in order.
+    async fn timeline(&self, id: MessageId) -> Result<Vec<Fact>>;
+
+    /// Adds to what happened to a message.
+    async fn note(&self, id: MessageId, facts: Vec<Fact>) -> Result<()>;
+
+    /// The documents that name a business number, oldest first.
+    async fn documents_by_number(&self, number: &str, limit: usize) -> Result<Vec<Document>>;
+
+    // ---- the ERP's queue ------------------------------------------------------------------------------------------
+
+    /// Makes these consumers known. One that is new starts where it says; others stay where they are.
+    async fn declare(&self, consumers: Vec<Consumer>) -> Result<()>;
+
+    /// The next events for a consumer: in log order per partition key, none of a key whose earlier event is not
+    /// acknowledged, unless both are handed out in this same answer. Leases that ran out come first, with a new token.
+    /// An event that was handed out `max_attempts` times already is parked instead, and its key waits.
+    async fn lease(&self, consumer: &str, max: usize, lease_secs: u32, now: Timestamp) -> Result<Vec<LeasedEvent>>;
+
+    /// Ends leases: their events are done with, for this consumer.
+    async fn ack(&self, consumer: &str, leases: Vec<LeaseToken>, now: Timestamp) -> Result<Vec<AckOutcome>>;
+
+    /// Gives one event back, to be offered again after `retry_in_secs`.
+    async fn nack(
+        &self,
+        consumer: &str,
+        lease: LeaseToken,
+        reason: &str,
+        retry_in_secs: u32,
+        now: Timestamp,
+    ) -> Result<AckOutcome>;
+
+    /// Prolongs leases from `now`.
+    async fn extend(
+        &self,
+        consumer: &str,
+        leases: Vec<LeaseToken>,
+        lease_secs: u32,
+        now: Timestamp,
+    ) -> Result<Vec<AckOutcome>>;
+
+    /// The log after `position`, for replay and audit. Leases nothing.
+    async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>>;
+
+    /// How things stand for a consumer.
+    async fn queue_stats(&self, consumer: &str, now: Timestamp) -> Result<QueueStats>;
+
+    /// What a consumer would be handed next, and what it holds: nothing changes.
+    async fn peek(&self, consumer: &str, limit: usize) -> Result<Vec<KeyState>>;
+
+    /// The events that are parked for a consumer.
+    async fn parked(&self, consumer: &str) -> Result<Vec<Parked>>;
+
+    /// Offers a parked event again, its attempts counted anew.
+    async fn release(&self, consumer: &str, position: u64, who: &str, reason: &str, now: Timestamp) -> Result<()>;
+
+    /// Passes over a parked event for good; its key goes on.
+    async fn skip(&self, consumer: &str, position: u64, who: &str, reason: &str, now: Timestamp) -> Result<()>;
+
+    /// Changes whenever events were released or a lease may have become free: a hint to look again, never the truth.
+    fn changed(&self) -> tokio::sync::watch::Receiver<u64>;
+
+    // ---- the way out ----------------------------------------------------------------------------------------------
+
+    /// Acknowledgements that are owed and not yet issued, oldest first.
+    async fn owed(&self, limit: usize) -> Result<Vec<(u64, Owed)>>;
+
+    /// The number that the next interchange (or group) of a series will have.
+    async fn next_number(&self, series: &NumberSeries) -> Result<u64>;
+
+    /// Stores an outgoing interchange with its delivery, settles the `owed` it answers, and takes its control
+    /// numbers, if they are still the next; otherwise answers `false` and stores nothing.
+    async fn issue(&self, outgoing: Outgoing) -> Result<bool>;
+
+    /// The deliveries of a message.
+    async fn deliveries(&self, id: MessageId) -> Result<Vec<Delivery>>;
+
+    /// Records what became of a delivery.
+    async fn deliver(&self, delivery: u64, state: DeliveryState, fact: Fact) -> Result<()>;
+
+    // ---- keeping --------------------------------------------------------------------------------------------------
+
+    /// Adds to the audit log: what a person did, and why. The log is a hash chain.
+    async fn audit(&self, record: AuditRecord) -> Result<()>;
+
+    /// The audit log, newest first; an error where its chain is broken.
+    async fn audit_log(&self, limit: usize) -> Result<Vec<AuditRecord>>;
+
+    /// Writes one file that holds everything, while work goes on. Refuses to overwrite.
+    async fn backup(&self, file: &Path) -> Result<()>;
+
+    /// Ends what is in flight and closes the store. Later calls fail with [`LedgerError::Unavailable`].
+    async fn close(&self) -> Result<()>;
+
+    /// A large payload on its way in: where to write it so that `commit` need not copy it. `None` where the engine
+    /// keeps payloads elsewhere and [`Payload::Inline`] is the only form.
+    fn payload_folder(&self) -> Option<&Path>;
+
+    /// Bytes of a payload, read whole.
+    fn read_payload(&self, payload: &Payload) -> Result<Bytes> {
+        match payload {
+            Payload::Inline(bytes) => Ok(bytes.clone()),
+            Payload::File(path) => std::fs::read(path)
+                .map(Bytes::from)
+                .map_err(|e| LedgerError::Unavailable(format!("{}: {e}", path.display()))),
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The X12 core: reader, checks, acknowledgements, writer. No I/O beyond the `Read` it is handed, no clock, no
+//! randomness: `now` and control numbers are arguments.
+//!
+//! Partner bytes are hostile here, so nothing in this room may panic or index unchecked.
+#![deny(clippy::unwrap_used, clippy::indexing_slicing)]
+
+pub mod token;
