@@ -4,6 +4,7 @@ pub mod config;
 pub mod document;
 pub mod error;
 pub mod exchange;
+pub mod keys;
 pub mod ledger;
 pub mod partner;
 pub mod spool;
