@@ -1,1 +1,5 @@
-//! t
+//! The integration tests: one binary, real sockets, the real program.
+
+mod architecture;
+mod dockerfile;
+mod util;
