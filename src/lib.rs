@@ -6,5 +6,6 @@ pub mod error;
 pub mod exchange;
 pub mod ledger;
 pub mod partner;
+pub mod play;
 pub mod spool;
 pub mod x12;
