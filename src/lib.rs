@@ -7,5 +7,6 @@ pub mod exchange;
 pub mod keys;
 pub mod ledger;
 pub mod partner;
+pub mod play;
 pub mod spool;
 pub mod x12;
