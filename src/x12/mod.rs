@@ -4,4 +4,5 @@
 //! Partner bytes are hostile here, so nothing in this room may panic or index unchecked.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+pub mod standard;
 pub mod token;
