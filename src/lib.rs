@@ -6,6 +6,7 @@ pub mod error;
 pub mod exchange;
 pub mod keys;
 pub mod ledger;
+pub mod net;
 pub mod partner;
 pub mod play;
 pub mod spool;
