@@ -3,4 +3,10 @@
 
 mod architecture;
 mod dockerfile;
+mod hostile;
+mod keeping;
+mod kill;
+mod neighbour;
+mod power;
+mod spine;
 mod util;

@@ -95,7 +95,7 @@ impl ErpClient {
     }
 
     /// Ends leases.
-    pub async fn ack(&self, consumer: &str, leases: &[String]) -> Result<Vec<Acknowledged>, PlayError> {
+    pub async fn ack(&self, consumer: &str, leases: &[&str]) -> Result<Vec<Acknowledged>, PlayError> {
         let answer = self.queue(consumer, "ack", &json!({ "leases": leases })).await?.expect("ack", StatusCode::OK)?;
         Ok(answer.read::<AckAnswer>("ack")?.results)
     }
@@ -107,7 +107,7 @@ impl ErpClient {
     }
 
     /// Prolongs leases.
-    pub async fn extend(&self, consumer: &str, leases: &[String], lease_secs: u32) -> Result<Answer, PlayError> {
+    pub async fn extend(&self, consumer: &str, leases: &[&str], lease_secs: u32) -> Result<Answer, PlayError> {
         self.queue(consumer, "extend", &json!({ "leases": leases, "lease_secs": lease_secs })).await
     }
 
