@@ -10,3 +10,6 @@ mod neighbour;
 mod power;
 mod spine;
 mod util;
+//! The integration tests: one binary, one module per topic.
+
+mod standards;
