@@ -9,7 +9,5 @@ mod kill;
 mod neighbour;
 mod power;
 mod spine;
-mod util;
-//! The integration tests: one binary, one module per topic.
-
 mod standards;
+mod util;
