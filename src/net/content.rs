@@ -4,13 +4,17 @@ use std::{
     fs::File,
     future::Future,
     io::{self, Read},
+    path::PathBuf,
     pin::Pin,
     task::{Context, Poll},
 };
 
 use axum::{
     body::Body as AnyBody,
-    http::{HeaderValue, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -39,6 +43,19 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
     }
 }
 
+/// Somebody else's bytes as an answer: to be kept, never to be shown or run by a browser.
+pub fn download(body: AnyBody, media_type: Option<&str>, name: &str) -> Response {
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    let media_type = media_type.and_then(|text| HeaderValue::from_str(text).ok());
+    headers.insert(CONTENT_TYPE, media_type.unwrap_or(HeaderValue::from_static("application/octet-stream")));
+    if let Ok(value) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
+        headers.insert(CONTENT_DISPOSITION, value);
+    }
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("sandbox; default-src 'none'"));
+    response
+}
+
 /// A file as a body; it must not change its length meanwhile.
 #[derive(Debug)]
 pub struct FileBody {
@@ -57,6 +74,16 @@ impl FileBody {
     /// The whole of `file`, which has `len` bytes.
     pub fn new(file: File, len: u64) -> Self {
         Self { left: len, state: State::Ready(file) }
+    }
+
+    /// The whole of the file at `path`.
+    pub async fn open(path: PathBuf) -> io::Result<Self> {
+        let opened = spawn_blocking(move || {
+            let file = File::open(path)?;
+            let len = file.metadata()?.len();
+            Ok(Self::new(file, len))
+        });
+        opened.await.map_err(io::Error::other)?
     }
 }
 

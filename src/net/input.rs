@@ -218,7 +218,8 @@ impl Query {
         told(QUERY.because(count("parameter", self.errors.len())), self.errors)
     }
 
-    fn wrong(&mut self, name: &str, detail: String) {
+    /// Notes what is wrong with a parameter.
+    pub fn wrong(&mut self, name: &str, detail: String) {
         self.errors.push(Place::parameter(name, codes::QUERY, detail));
     }
 }

@@ -17,7 +17,7 @@ mod tls;
 mod watch;
 
 pub use app::{App, Served, pages};
-pub use content::{FetchedToTheEnd, FileBody, json};
+pub use content::{FetchedToTheEnd, FileBody, download, json};
 pub use input::{Fields, Query, media_type};
 pub use problem::{Kind, Place, Problem};
 pub use request::{Context, RequestId, TraceParent, correlation_id};
