@@ -59,7 +59,7 @@ fn rows_of_facts(version: &str, body: &Value, path: &[String], rows: &mut Rows) 
     // Facts of 004010 have LS and LE beside the loop they enclose.
     let mut bounded = false;
     for node in body.as_array().unwrap() {
-        let name = node["seg"].as_str().or(node["loop"].as_str()).unwrap();
+        let name = node["seg"].as_str().or_else(|| node["loop"].as_str()).unwrap();
         let name = name.split('_').next().unwrap();
         let mut here = path.to_vec();
         if name == "LS" && node.get("seg").is_some() && path.last().is_none_or(|above| above != "LS") {
