@@ -12,5 +12,6 @@ pub mod ledger;
 pub mod net;
 pub mod observe;
 pub mod partner;
+pub mod play;
 pub mod spool;
 pub mod x12;
