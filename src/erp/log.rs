@@ -21,7 +21,7 @@ const MAX_PAGE: usize = 1000;
 pub(super) async fn events(State(erp): State<Arc<Erp>>, uri: Uri) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct Page<'a> {
-        events: Vec<AsCloudEvent<'a>>,
+        data: Vec<AsCloudEvent<'a>>,
         /// Ask again `after` this; it is the same as asked while nothing new is there.
         next: u64,
     }
@@ -32,5 +32,5 @@ pub(super) async fn events(State(erp): State<Arc<Erp>>, uri: Uri) -> Result<Resp
     query.finish()?;
     let events = erp.ledger.events(after, filter, limit).await.map_err(problems::from_ledger(problems::NO_MESSAGE))?;
     let next = events.last().map_or(after, |event| event.position);
-    Ok(net::json(StatusCode::OK, &Page { events: events.iter().map(AsCloudEvent).collect(), next }))
+    Ok(net::json(StatusCode::OK, &Page { data: events.iter().map(AsCloudEvent).collect(), next }))
 }

@@ -188,7 +188,7 @@ fn answer(erp: &Erp, mut handed: Handed) -> Response {
 #[derive(Serialize)]
 struct Outcome {
     lease: String,
-    result: &'static str,
+    outcome: &'static str,
 }
 
 #[derive(Serialize)]
@@ -252,7 +252,7 @@ pub(super) async fn nack(
         .nack(&consumer, lease, &reason, retry_in, Timestamp::now())
         .await
         .map_err(problems::from_ledger(problems::NO_CONSUMER))?;
-    Ok(net::json(StatusCode::OK, &Outcome { lease: lease.to_string(), result: word(outcome, "returned") }))
+    Ok(net::json(StatusCode::OK, &Outcome { lease: lease.to_string(), outcome: word(outcome, "returned") }))
 }
 
 /// `GET …/{consumer}`.
@@ -322,7 +322,7 @@ fn leases(fields: &mut Fields) -> Vec<LeaseToken> {
 fn results(leases: &[LeaseToken], outcomes: &[AckOutcome], done: &'static str) -> Response {
     let result = |(lease, outcome): (&LeaseToken, &AckOutcome)| Outcome {
         lease: lease.to_string(),
-        result: word(*outcome, done),
+        outcome: word(*outcome, done),
     };
     net::json(StatusCode::OK, &Results { results: leases.iter().zip(outcomes).map(result).collect() })
 }
