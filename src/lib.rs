@@ -2,9 +2,13 @@
 
 pub mod config;
 pub mod document;
+pub mod doors;
 pub mod error;
 pub mod exchange;
+pub mod keys;
 pub mod ledger;
+pub mod net;
+pub mod observe;
 pub mod partner;
 pub mod play;
 pub mod spool;

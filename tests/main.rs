@@ -9,4 +9,5 @@ mod kill;
 mod neighbour;
 mod power;
 mod spine;
+mod standards;
 mod util;

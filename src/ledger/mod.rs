@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::document::MessageId;
+use crate::document::{EventId, MessageId};
 
 /// The most documents that one transaction holds.
 pub const MAX_DOCUMENTS: usize = 256;
@@ -75,7 +75,8 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Stores an arrival whole, or nothing of it. When any of its claims is held by somebody else, answers
     /// [`Committed::Taken`] with all the holders and stores nothing; the caller decides anew and commits again.
-    /// A claim that this very message holds already (work done again after a restart) is not taken.
+    /// A claim that this very message holds already for the same position (work done again after a restart) is not
+    /// taken; one that it holds for another position is, and so is the second of two equal ones in one entry.
     /// An entry with `complete = false` keeps its events back until [`Ledger::finish`].
     async fn commit(&self, entry: Entry) -> Result<Committed>;
 
@@ -93,6 +94,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Replaces what a held message came to, or adds corrections to one that was processed before: the given documents
     /// take the place of those at the same positions, and their events (revision in their ids) are released.
     async fn revise(&self, revision: Revision) -> Result<Committed>;
+
+    /// Who holds these claims; those that nobody holds are left out.
+    async fn holders(&self, claims: Vec<Claim>) -> Result<Vec<Taken>>;
 
     // ---- looking things up ----------------------------------------------------------------------------------------
 
@@ -152,6 +156,9 @@ pub trait Ledger: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<AckOutcome>>;
 
+    /// One event of the log.
+    async fn event(&self, id: EventId) -> Result<Option<LogEvent>>;
+
     /// The log after `position`, for replay and audit. Leases nothing.
     async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>>;
 
@@ -175,8 +182,8 @@ pub trait Ledger: Send + Sync + 'static {
 
     // ---- the way out ----------------------------------------------------------------------------------------------
 
-    /// Acknowledgements that are owed and not yet issued, oldest first.
-    async fn owed(&self, limit: usize) -> Result<Vec<(u64, Owed)>>;
+    /// Acknowledgements that are owed and not yet issued, oldest first, each with its number; those after `after`.
+    async fn owed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>>;
 
     /// The number that the next interchange (or group) of a series will have.
     async fn next_number(&self, series: &NumberSeries) -> Result<u64>;

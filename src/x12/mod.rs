@@ -4,4 +4,12 @@
 //! Partner bytes are hostile here, so nothing in this room may panic or index unchecked.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+pub mod codes;
+mod envelope;
+mod isa;
+mod policy;
+mod read;
+mod rules;
+mod scan;
+pub mod standard;
 pub mod token;
