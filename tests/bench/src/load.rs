@@ -258,10 +258,10 @@ fn write_settings(folder: &Path) -> Result<()> {
                     [private]\nhttp = \"127.0.0.1:0\"\n\n[log]\nlevel = \"warn\"\n";
     std::fs::write(folder.join("gangway.toml"), settings)?;
     std::fs::create_dir(folder.join("partners"))?;
-    std::fs::write(folder.join("partners/load.key"), KEY)?;
+    let hash = gangway::keys::ApiKey::digest_of(KEY);
     let partner = format!(
         "name = \"Load\"\nstatus = \"live\"\n\n[x12]\nids = [\"{THEIRS}\"]\nours = \"{OURS}\"\nusage = \"P\"\n\
-         version = \"004010\"\n\n[rest]\nkeys = [\"file:partners/load.key\"]\n\n[limits]\nrequests = \"10000000/min\"\n\
+         version = \"004010\"\n\n[rest]\napi_keys = [\"sha256:{hash}\"]\n\n[limits]\nrequests = \"10000000/min\"\n\
          documents = \"1000000000/day\"\n"
     );
     std::fs::write(folder.join("partners/load.toml"), partner)?;
