@@ -67,7 +67,7 @@ impl PartnerFile {
         Self { id, status: "live", x12: None, via: None, keys: &[], message_size: None, more: "" }
     }
 
-    /// Writes the file, and the keys that it names.
+    /// Writes the file; of the keys it holds what a real one does, their digests.
     pub fn write(&self, dir: &Dir) {
         let Self { id, status, x12, via, keys, message_size, more } = self;
         let mut text = format!("name = \"{id}\"\nstatus = \"{status}\"\nvendor_number = \"V-{id}\"\n");
@@ -78,12 +78,9 @@ impl PartnerFile {
             }
         }
         if !keys.is_empty() {
-            let mut references = Vec::new();
-            for (index, key) in keys.iter().enumerate() {
-                dir.create(format!("secrets/{id}-{index}.key"), key);
-                references.push(format!("\"file:secrets/{id}-{index}.key\""));
-            }
-            text += &format!("\n[rest]\nkeys = [{}]\n", references.join(", "));
+            let hashes: Vec<_> =
+                keys.iter().map(|key| format!("\"sha256:{}\"", gangway::keys::ApiKey::digest_of(key))).collect();
+            text += &format!("\n[rest]\napi_keys = [{}]\n", hashes.join(", "));
         }
         if let Some(size) = message_size {
             text += &format!("\n[limits]\nmessage_size = \"{size}\"\n");

@@ -93,7 +93,7 @@ pub async fn drain(erp: &ErpClient, consumer: &str, count: usize) -> Vec<Leased>
 pub async fn acknowledge(erp: &ErpClient, consumer: &str, events: &[Leased]) {
     let leases: Vec<&str> = events.iter().map(|event| event.lease.as_str()).collect();
     for outcome in erp.ack(consumer, &leases).await.expect("ack") {
-        assert_eq!(outcome.outcome, "acked", "{}", outcome.lease);
+        assert_eq!(outcome.result, "acked", "{}", outcome.lease);
     }
 }
 
@@ -124,7 +124,7 @@ pub async fn settled(erp: &ErpClient, id: &str) -> serde_json::Value {
 
 /// The state in a message's JSON.
 pub fn state(message: &serde_json::Value) -> &str {
-    message["state"].as_str().or_else(|| message["message"]["state"].as_str()).unwrap_or("")
+    message["state"].as_str().unwrap_or("")
 }
 
 /// The ids of what went out to a partner.
