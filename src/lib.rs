@@ -1,8 +1,10 @@
 //! Gangway: the one door between a manufacturer's ERP and all of its suppliers.
 
 pub mod config;
+pub mod console;
 pub mod document;
 pub mod doors;
+pub mod erp;
 pub mod error;
 pub mod exchange;
 pub mod keys;

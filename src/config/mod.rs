@@ -22,7 +22,7 @@ mod unit;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use hints::did_you_mean;
 pub use node::{Entry, Node, Table, Value};
-pub use read::{Entries, FromNode, Named, Reader, Shape, TextForm, Wrong};
+pub use read::{AtLeastOne, Entries, FromNode, Named, Reader, Shape, TextForm, Wrong};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use settings::{
     Address, Consumer, ConsumerFile, ControlNumbers, Erp, LogFormat, LogSettings, Private, Public, Retention, Settings,
@@ -32,7 +32,7 @@ pub use source::{Origin, Source, Spanned};
 pub use unit::{Duration, Rate, Size, Window};
 
 pub(crate) use echo::drop_echoes;
-pub(crate) use read::{choice, parse_text, section, word};
+pub(crate) use read::{choice, parse_text, section, text_form, word};
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");

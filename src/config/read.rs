@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Diagnostic, Label, Node, Origin, Source, Spanned, Table, Value, codes, hints};
+use super::{Diagnostic, Node, Origin, Source, Spanned, Table, Value, codes, hints};
 use crate::{
     document::{DocumentType, Mode},
     error::Code,
@@ -94,6 +94,7 @@ pub struct Reader {
     partial: bool,
     path: Vec<String>,
     suspected: Vec<String>,
+    secrets: Vec<Origin>,
     findings: Vec<Diagnostic>,
 }
 
@@ -106,6 +107,7 @@ impl Reader {
             partial: false,
             path: Vec::new(),
             suspected: Vec::new(),
+            secrets: Vec::new(),
             findings: Vec::new(),
         }
     }
@@ -117,8 +119,15 @@ impl Reader {
         self
     }
 
-    /// What was found wrong.
-    pub fn into_findings(self) -> Vec<Diagnostic> {
+    /// What was found wrong. Secrets that were found where they should not be are blotted out of every line shown.
+    pub fn into_findings(mut self) -> Vec<Diagnostic> {
+        for secret in &self.secrets {
+            let Some(source) = secret.source() else { continue };
+            let labels = self.findings.iter_mut().flat_map(|finding| &mut finding.labels);
+            for label in labels.filter(|label| label.file == source.name) {
+                label.source = blot(&label.source, secret.span());
+            }
+        }
         self.findings
     }
 
@@ -130,11 +139,10 @@ impl Reader {
     /// Reports that the text of `node` is not of its form.
     pub fn wrong(&mut self, node: &Node, wrong: Wrong) {
         let finding = Diagnostic::error(wrong.code, format!("`{}`: {}", self.path(), wrong.message));
-        self.findings.push(Diagnostic {
-            labels: label(&node.origin, wrong.secret).into_iter().collect(),
-            hint: wrong.hint,
-            ..finding
-        });
+        if wrong.secret {
+            self.secrets.push(node.origin.clone());
+        }
+        self.findings.push(Diagnostic { hint: wrong.hint, ..finding.at(&node.origin, "") });
     }
 
     /// The entries of a table that knows only `keys`.
@@ -232,8 +240,11 @@ impl Reader {
             Value::Table(_) => "a table".to_owned(),
         };
         let message = format!("`{}` must be {form}, and this is {found}", self.path());
-        let labels = label(&node.origin, secret).into_iter().collect();
-        self.findings.push(Diagnostic { labels, hint, ..Diagnostic::error(codes::WRONG_TYPE, message) });
+        if secret {
+            self.secrets.push(node.origin.clone());
+        }
+        let finding = Diagnostic::error(codes::WRONG_TYPE, message).at(&node.origin, "");
+        self.findings.push(Diagnostic { hint, ..finding });
     }
 
     fn text<'n>(&mut self, node: &'n Node, form: &str, secret: bool) -> Option<&'n str> {
@@ -257,15 +268,6 @@ impl Reader {
             }
         }
     }
-}
-
-/// The label of a place, with the text itself blotted out where it may be a secret.
-pub(crate) fn label(origin: &Origin, secret: bool) -> Option<Label> {
-    let mut label = origin.label("")?;
-    if secret {
-        label.source = blot(&label.source, label.span.clone());
-    }
-    Some(label)
 }
 
 /// A text with some of its bytes replaced, so that spans stay right.
@@ -390,6 +392,41 @@ impl<T: FromNode> FromNode for Vec<T> {
 
     fn absent() -> Option<Self> {
         Some(Self::new())
+    }
+}
+
+/// A list that may not be empty or absent.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct AtLeastOne<T>(pub Vec<T>);
+
+impl<T: FromNode> FromNode for AtLeastOne<T> {
+    fn form() -> String {
+        Vec::<T>::form()
+    }
+
+    fn from_node(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let items = Vec::from_node(node, reader)?;
+        if items.is_empty() {
+            reader.wrong(node, Wrong::new("this list is empty, and at least one belongs here"));
+            return None;
+        }
+        Some(Self(items))
+    }
+}
+
+impl<T: schemars::JsonSchema> schemars::JsonSchema for AtLeastOne<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("AtLeastOne_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let mut schema = Vec::<T>::json_schema(generator);
+        schema.insert("minItems".to_owned(), 1.into());
+        schema
     }
 }
 

@@ -119,6 +119,7 @@ impl FromStr for SecretRef {
 
 impl TextForm for SecretRef {
     const FORM: &'static str = "where the secret is kept, like \"file:/run/secrets/NAME\" or \"env:NAME\"";
+    const SECRET: bool = true;
 }
 
 text_form!(SecretRef);
