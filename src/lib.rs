@@ -2,8 +2,10 @@
 
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod document;
 pub mod doors;
+pub mod erp;
 pub mod error;
 pub mod exchange;
 pub mod keys;

@@ -24,7 +24,7 @@ use crate::util::{
 gwtest!(nothing_acknowledged_is_lost_by_kill_9, async |dir| {
     assemble(&dir);
     let rounds = std::env::var("GANGWAY_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
-    let rounds = rounds.unwrap_or(if full() { 100 } else { 3 });
+    let rounds = rounds.unwrap_or_else(|| if full() { 100 } else { 3 });
     let mut chance = Chance::new();
     let ledger = Arc::new(Ledger::default());
     // What the ERP was handed: the event id of each document, known by its order.

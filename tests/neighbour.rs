@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use gangway::play::{bulk::BulkOrders, x12::Party};
 
-use crate::util::{Gateway, accepted, campaign::whole_log, cast::*, full, gwtest, settled, state, status};
+use crate::util::{Gateway, accepted, cast::*, full, gwtest, settled, state, status};
 
 gwtest!(a_file_of_100_mb_does_not_make_a_neighbour_wait, async |dir| {
     assemble(&dir);
@@ -51,12 +51,12 @@ gwtest!(a_file_of_100_mb_does_not_make_a_neighbour_wait, async |dir| {
     let mut orders = BTreeSet::new();
     let mut ids = BTreeSet::new();
     let mut before_the_large_one = BTreeSet::new();
-    for event in whole_log(&erp).await {
-        assert!(ids.insert(event["id"].as_str().unwrap().to_owned()), "twice: {event}");
-        if event["messageid"] == large.as_str() {
-            assert!(orders.insert(event["subject"].as_str().unwrap().to_owned()), "twice: {event}");
+    for event in erp.whole_log().await.unwrap() {
+        assert!(ids.insert(event.id.clone()), "{} is on the log twice", event.id);
+        if event.messageid == large {
+            assert!(orders.insert(event.subject), "{} has two events", event.partitionkey);
         } else if orders.is_empty() {
-            before_the_large_one.insert(event["messageid"].as_str().unwrap().to_owned());
+            before_the_large_one.insert(event.messageid);
         }
     }
     assert_eq!(orders.len(), bulk.orders as usize);

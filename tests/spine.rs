@@ -74,6 +74,7 @@ gwtest!(a_repetition_gets_the_first_receipt_byte_for_byte, async |dir| {
     let first = status(supplier.post_x12("same", body.clone()).await.unwrap(), 202);
     let second = status(supplier.post_x12("same", body.clone()).await.unwrap(), 202);
     assert_eq!((first.location_id(), &first.body), (second.location_id(), &second.body));
+    assert_eq!(second.header("idempotency-replayed"), Some("true"));
     // Also after a crash.
     gateway.kill9();
     let gateway = Gateway::start(&dir).await;
@@ -303,8 +304,8 @@ gwtest!(a_lease_that_ran_out_acknowledges_nothing, async |dir| {
     let gateway = Gateway::start(&dir).await;
     let erp = gateway.erp();
     accepted(gateway.supplier(ACME_KEY).post_x12("k", answer_to(ACME, 1, "PO-1")).await.unwrap());
-    let stale = wait_for("an event", async || erp.lease("erp", 1, 5, 1).await.unwrap().pop()).await;
-    let fresh = wait_for("the event again", async || erp.lease("erp", 1, 5, 60).await.unwrap().pop()).await;
+    let stale = wait_for("an event", async || erp.lease("erp", 1, 10, 5).await.unwrap().pop()).await;
+    let fresh = wait_for("the event again", async || erp.lease("erp", 1, 10, 60).await.unwrap().pop()).await;
     assert_eq!((fresh.event.id.as_str(), fresh.attempt), (stale.event.id.as_str(), 2));
     assert_ne!(fresh.lease, stale.lease);
     assert_eq!(erp.ack("erp", &[&stale.lease]).await.unwrap()[0].outcome, "stale");
@@ -336,11 +337,11 @@ gwtest!(an_event_that_fails_too_often_is_parked_and_its_order_waits, async |dir|
         drain(&erp, "erp", 0).await;
     };
     refuse().await;
-    let parked: serde_json::Value =
-        serde_json::from_str(&dir.run_well(&["queue", "parked", "erp", "--format", "json"])).unwrap();
-    let parked = parked.as_array().unwrap();
+    let parked = status(erp.parked("erp").await.unwrap(), 200).json();
+    let parked = parked["parked"].as_array().unwrap().clone();
     assert_eq!(parked.len(), 1, "{parked:?}");
     assert!(parked[0]["reason"].as_str().unwrap().contains("no such vendor"), "{parked:?}");
+    assert_eq!(parked[0]["waiting"], 1, "{parked:?}");
     let position = parked[0]["position"].to_string();
 
     // Released, it is offered again with its attempts counted anew; skipped, its order goes on without it.

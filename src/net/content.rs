@@ -12,8 +12,8 @@ use std::{
 use axum::{
     body::Body as AnyBody,
     http::{
-        HeaderValue, StatusCode,
-        header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+        HeaderValue, StatusCode, Uri,
+        header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LINK},
     },
     response::{IntoResponse, Response},
 };
@@ -41,6 +41,20 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Response {
             INTERNAL.because("The answer could not be written.").into_response()
         }
     }
+}
+
+/// A page of a list. Where there is a next one, a `Link` (RFC 8288) leads to it: the same address with that cursor.
+pub fn page(uri: &Uri, next: Option<&str>, value: &impl Serialize) -> Response {
+    let mut response = json(StatusCode::OK, value);
+    if let Some(next) = next {
+        let others = uri.query().unwrap_or_default().split('&');
+        let others = others.filter(|pair| !pair.is_empty() && !pair.starts_with("after="));
+        let query: String = others.flat_map(|pair| [pair, "&"]).collect();
+        if let Ok(link) = HeaderValue::try_from(format!("<{}?{query}after={next}>; rel=\"next\"", uri.path())) {
+            response.headers_mut().insert(LINK, link);
+        }
+    }
+    response
 }
 
 /// Somebody else's bytes as an answer: to be kept, never to be shown or run by a browser.
@@ -191,6 +205,18 @@ mod tests {
     #[allow(clippy::disallowed_methods, reason = "capped")]
     async fn all(body: AnyBody) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
         Ok(Limited::new(body, 1 << 20).collect().await?.to_bytes())
+    }
+
+    #[test]
+    fn the_next_page_is_the_same_address_with_its_cursor() {
+        let link = |uri: &str, next| {
+            let response = page(&uri.parse().unwrap(), next, &());
+            response.headers().get(LINK).map(|link| link.to_str().unwrap().to_owned())
+        };
+        assert_eq!(link("/v1/messages", Some("abc")).unwrap(), "</v1/messages?after=abc>; rel=\"next\"");
+        let next = link("/v1/messages?state=held&after=x&limit=2", Some("abc")).unwrap();
+        assert_eq!(next, "</v1/messages?state=held&limit=2&after=abc>; rel=\"next\"");
+        assert_eq!(link("/v1/messages", None), None);
     }
 
     #[tokio::test]

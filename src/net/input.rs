@@ -7,7 +7,10 @@ use axum::{
     extract::Query as AxumQuery,
     http::{HeaderMap, Uri, header::CONTENT_TYPE},
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
@@ -15,6 +18,7 @@ use super::{
     problem::{FIELDS, INTERRUPTED, JSON, MEDIA_TYPE, Place, Problem, QUERY, TOO_LARGE, TOO_SLOW},
     watch::is_too_slow,
 };
+use crate::document::MessageId;
 
 /// The type and subtype of a `Content-Type`, in lower case, without its parameters; `None` where it is absent or
 /// unreadable.
@@ -22,6 +26,11 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence.contains('/').then_some(essence)
+}
+
+/// Where a list of messages goes on: after this one. Opaque to callers.
+pub fn cursor(last: MessageId) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(last.to_bytes())
 }
 
 /// The fields of a JSON object. Getters note what is wrong and answer a stand-in; [`Fields::finish`] tells all of it.
@@ -218,8 +227,28 @@ impl Query {
         told(QUERY.because(count("parameter", self.errors.len())), self.errors)
     }
 
-    /// Notes what is wrong with a parameter.
-    pub fn wrong(&mut self, name: &str, detail: String) {
+    /// A word that serde knows of a `T`, like a state.
+    pub fn word<T: DeserializeOwned>(&mut self, name: &'static str, expected: &str) -> Option<T> {
+        self.parsed(name, expected, |text| serde_json::from_value(Value::String(text.to_owned())).ok())
+    }
+
+    /// A moment, or a day, which stands for its first moment in UTC.
+    pub fn moment(&mut self, name: &'static str) -> Option<Timestamp> {
+        self.parsed(name, "a time like 2026-01-31T08:00:00Z, or a day like 2026-01-31", |text| {
+            let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+            text.parse().ok().or_else(|| Some(day()?.timestamp()))
+        })
+    }
+
+    /// A [`cursor`] into messages.
+    pub fn cursor(&mut self, name: &'static str) -> Option<MessageId> {
+        self.parsed(name, "a cursor as it was given out", |text| {
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+            Some(MessageId::from_bytes(bytes.try_into().ok()?))
+        })
+    }
+
+    fn wrong(&mut self, name: &str, detail: String) {
         self.errors.push(Place::parameter(name, codes::QUERY, detail));
     }
 }
@@ -298,6 +327,25 @@ mod tests {
         typo There is no such parameter here; known are limit, state, number, from, empty.
         ");
         assert!(Query::of(&"/x".parse().unwrap()).unwrap().finish().is_ok());
+    }
+
+    #[test]
+    fn cursors_moments_and_words_are_read() {
+        let id = MessageId::new(1_700_000_000_000, 7);
+        let uri =
+            format!("/x?a={}&b=msg_1&c=2026-01-31&d=2026-01-31T08:00:00%2B02:00&e=soon&f=test&g=TEST", cursor(id));
+        let mut query = Query::of(&uri.parse().unwrap()).unwrap();
+        assert_eq!((query.cursor("a"), query.cursor("b")), (Some(id), None));
+        assert_eq!(query.moment("c").unwrap().to_string(), "2026-01-31T00:00:00Z");
+        assert_eq!(query.moment("d").unwrap().to_string(), "2026-01-31T06:00:00Z");
+        assert_eq!(query.moment("e"), None);
+        assert_eq!(query.word("f", "live or test"), Some(crate::document::Mode::Test));
+        assert_eq!(query.word::<crate::document::Mode>("g", "live or test"), None);
+        insta::assert_snapshot!(errors(&query.finish().unwrap_err()), @r"
+        b Expected a cursor as it was given out.
+        e Expected a time like 2026-01-31T08:00:00Z, or a day like 2026-01-31.
+        g Expected live or test.
+        ");
     }
 
     #[test]

@@ -17,8 +17,8 @@ mod tls;
 mod watch;
 
 pub use app::{App, Served, pages};
-pub use content::{FetchedToTheEnd, FileBody, download, json};
-pub use input::{Fields, Query, media_type};
+pub use content::{FetchedToTheEnd, FileBody, download, json, page};
+pub use input::{Fields, Query, cursor, media_type};
 pub use problem::{Kind, Place, Problem};
 pub use request::{Context, RequestId, TraceParent, correlation_id};
 pub use server::{Drained, Limits, Serving, bind, serve};

@@ -149,6 +149,11 @@ impl Problem {
         self.0.kind
     }
 
+    /// What happened, in a sentence.
+    pub fn detail(&self) -> Cow<'_, str> {
+        Cow::Borrowed(&self.0.detail)
+    }
+
     /// With the places that are wrong.
     pub fn at(mut self, errors: Vec<Place>) -> Self {
         self.0.errors = errors;

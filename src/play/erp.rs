@@ -46,7 +46,7 @@ pub struct Event {
     /// What its order is kept by.
     pub partitionkey: String,
     /// Its place in the log.
-    pub sequence: Value,
+    pub sequence: u64,
     /// `live` or `test`.
     pub mode: String,
     /// The event that this one corrects.
@@ -63,6 +63,16 @@ pub struct Acknowledged {
     pub lease: String,
     /// `acked`, `already_acked` or `stale`.
     pub outcome: String,
+}
+
+/// A page of the log.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Page {
+    /// The events.
+    #[serde(rename = "data")]
+    pub events: Vec<Event>,
+    /// Where the next page begins.
+    pub next: u64,
 }
 
 #[derive(Deserialize)]
@@ -117,9 +127,28 @@ impl ErpClient {
     }
 
     /// The log after a position.
-    pub async fn events(&self, after: Option<&str>, limit: usize) -> Result<Answer, PlayError> {
-        let after = after.map(|after| format!("&after={}", query_value(after))).unwrap_or_default();
-        self.client.get(&format!("/erp/v1/events?limit={limit}{after}")).await
+    pub async fn events(&self, after: u64, limit: usize) -> Result<Page, PlayError> {
+        let answer = self.client.get(&format!("/erp/v1/events?limit={limit}&after={after}")).await?;
+        answer.expect("events", StatusCode::OK)?.read("events")
+    }
+
+    /// The whole log, in its order.
+    pub async fn whole_log(&self) -> Result<Vec<Event>, PlayError> {
+        let mut all = Vec::new();
+        let mut after = 0;
+        loop {
+            let page = self.events(after, 1000).await?;
+            if page.events.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page.events);
+            after = page.next;
+        }
+    }
+
+    /// The events that are parked for a consumer.
+    pub async fn parked(&self, consumer: &str) -> Result<Answer, PlayError> {
+        self.client.get(&format!("/erp/v1/queue/{}/parked", query_value(consumer))).await
     }
 
     /// Messages that match every one of the given pairs, like `("number", "PO-1")`.

@@ -9,6 +9,6 @@ mod http;
 mod supplier;
 pub mod x12;
 
-pub use erp::{Acknowledged, ErpClient, Event, Leased};
+pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
 pub use supplier::Supplier;

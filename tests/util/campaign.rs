@@ -132,12 +132,11 @@ impl Ledger {
     pub async fn verify_log(&self, erp: &ErpClient) {
         let mut events: BTreeMap<(String, String), Vec<(String, String)>> = BTreeMap::new();
         let mut ids = std::collections::BTreeSet::new();
-        for event in whole_log(erp).await {
-            let text = |name: &str| event[name].as_str().unwrap_or_else(|| panic!("{name}: {event}")).to_owned();
-            let (id, partner, key, message) = (text("id"), text("partner"), text("partitionkey"), text("messageid"));
-            assert!(ids.insert(id.clone()), "{id} is on the log twice");
-            let order = key.strip_prefix(&format!("{partner}/")).expect("a key of the partner").to_owned();
-            events.entry((partner, order)).or_default().push((id, message));
+        for event in erp.whole_log().await.unwrap() {
+            assert!(ids.insert(event.id.clone()), "{} is on the log twice", event.id);
+            let order = event.partitionkey.strip_prefix(&format!("{}/", event.partner)).expect("a key of the partner");
+            let order = (event.partner.clone(), order.to_owned());
+            events.entry(order).or_default().push((event.id, event.messageid));
         }
         let posts = self.posts.lock().unwrap().clone();
         for (key, post) in &posts {
@@ -151,23 +150,6 @@ impl Ledger {
             }
         }
         assert!(events.is_empty(), "nobody sent these: {events:?}");
-    }
-}
-
-/// Every event of the log, in its order.
-pub async fn whole_log(erp: &ErpClient) -> Vec<serde_json::Value> {
-    let mut all = Vec::new();
-    let mut after: Option<String> = None;
-    loop {
-        let page = status(erp.events(after.as_deref(), 200).await.unwrap(), 200).json();
-        let events = page["data"].as_array().unwrap_or_else(|| panic!("{page}")).clone();
-        let none_left = events.is_empty();
-        all.extend(events);
-        match &page["next"] {
-            serde_json::Value::String(next) if !none_left => after = Some(next.clone()),
-            serde_json::Value::Number(next) if !none_left => after = Some(next.to_string()),
-            _ => return all,
-        }
     }
 }
 

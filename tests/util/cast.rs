@@ -67,7 +67,7 @@ impl PartnerFile {
         Self { id, status: "live", x12: None, via: None, keys: &[], message_size: None, more: "" }
     }
 
-    /// Writes the file, and the keys that it names.
+    /// Writes the file; of the keys it holds what a real one does, their digests.
     pub fn write(&self, dir: &Dir) {
         let Self { id, status, x12, via, keys, message_size, more } = self;
         let mut text = format!("name = \"{id}\"\nstatus = \"{status}\"\nvendor_number = \"V-{id}\"\n");
@@ -78,12 +78,9 @@ impl PartnerFile {
             }
         }
         if !keys.is_empty() {
-            let mut references = Vec::new();
-            for (index, key) in keys.iter().enumerate() {
-                dir.create(format!("secrets/{id}-{index}.key"), key);
-                references.push(format!("\"file:secrets/{id}-{index}.key\""));
-            }
-            text += &format!("\n[rest]\nkeys = [{}]\n", references.join(", "));
+            let hashes: Vec<_> =
+                keys.iter().map(|key| format!("\"sha256:{}\"", gangway::keys::ApiKey::digest_of(key))).collect();
+            text += &format!("\n[rest]\napi_keys = [{}]\n", hashes.join(", "));
         }
         if let Some(size) = message_size {
             text += &format!("\n[limits]\nmessage_size = \"{size}\"\n");
@@ -138,5 +135,24 @@ pub fn assemble(dir: &Dir) {
     dir.create("gangway.toml", settings());
     for file in [ACME_FILE, BOLT_FILE, VAN_FILE, SMALL_FILE, TINY_FILE] {
         file.write(dir);
+    }
+}
+
+#[test]
+fn the_cast_is_described_without_a_mistake() {
+    use gangway::{
+        config::Settings,
+        partner::{Directory, Sources},
+    };
+
+    let dir = Dir::new("cast");
+    assemble(&dir);
+    PartnerFile { message_size: Some("1 GiB"), ..ACME_FILE }.write(&dir);
+    let (settings, findings) = Settings::load(Some(&dir.join("gangway.toml")));
+    assert!(findings.is_empty(), "{findings:#?}");
+    let (directory, findings) = Directory::load(&Sources::of(&settings), &|_| true);
+    assert!(findings.is_empty(), "{findings:#?}");
+    for (key, partner) in [(ACME_KEY, "acme"), (ACME_TEST_KEY, "acme"), (BOLT_KEY, "bolt"), (VAN_KEY, "opentext")] {
+        assert_eq!(directory.by_api_key(key).expect("a key").partner.id, partner);
     }
 }

@@ -124,7 +124,7 @@ pub async fn settled(erp: &ErpClient, id: &str) -> serde_json::Value {
 
 /// The state in a message's JSON.
 pub fn state(message: &serde_json::Value) -> &str {
-    message["state"].as_str().or_else(|| message["message"]["state"].as_str()).unwrap_or("")
+    message["state"].as_str().unwrap_or("")
 }
 
 /// The ids of what went out to a partner.

@@ -5,12 +5,10 @@ use std::sync::Arc;
 use axum::{
     Extension,
     extract::{Path, State},
-    http::{HeaderValue, StatusCode, Uri, header::LINK},
+    http::{StatusCode, Uri},
     response::Response,
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::{
     Rest, problems,
@@ -41,21 +39,13 @@ pub(super) async fn list(
 ) -> Result<Response, Problem> {
     let mut query = Query::of(&uri)?;
     let limit = query.number("limit", 1..=MAX_PAGE, 50);
-    let mut before = query.parsed("after", "a cursor as it was given out", cursor_read);
-    let direction = query.text("direction");
-    let state = query.text("state");
+    let mut before = query.cursor("after");
     let filter = MessageFilter {
         partner: Some(access.partner.id.clone()),
-        direction: direction.as_deref().and_then(word),
-        state: state.as_deref().and_then(word),
+        direction: query.word("direction", "in or out"),
+        state: query.word("state", "a message's state, like accepted, rejected, held or ready"),
         ..MessageFilter::default()
     };
-    if direction.is_some() && filter.direction.is_none() {
-        query.wrong("direction", "Expected in or out.".into());
-    }
-    if state.is_some() && filter.state.is_none() {
-        query.wrong("state", "Expected a message's state, like accepted, rejected, held or ready.".into());
-    }
     query.finish()?;
 
     let mut found: Vec<Message> = Vec::new();
@@ -76,14 +66,8 @@ pub(super) async fn list(
     } else {
         before.filter(|_| more)
     };
-    let page = Page { data: found.iter().map(MessageView::of).collect(), next: next.map(cursor) };
-    let mut response = net::json(StatusCode::OK, &page);
-    if let Some(next) = &page.next
-        && let Ok(link) = HeaderValue::try_from(next_link(direction.as_deref(), state.as_deref(), limit, next))
-    {
-        response.headers_mut().insert(LINK, link);
-    }
-    Ok(response)
+    let page = Page { data: found.iter().map(MessageView::of).collect(), next: next.map(net::cursor) };
+    Ok(net::page(&uri, page.next.as_deref(), &page))
 }
 
 #[derive(Serialize)]
@@ -131,44 +115,4 @@ pub(super) async fn own(rest: &Rest, access: &ApiAccess, id: &str) -> Result<Mes
     let id: MessageId = id.parse().map_err(|_| nothing())?;
     let found = rest.ledger.message(id).await.map_err(problems::from_ledger)?;
     found.filter(|message| is_own(access, message)).ok_or_else(nothing)
-}
-
-/// A word of the record's, as it is written in JSON.
-fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
-    serde_json::from_value(Value::String(text.to_owned())).ok()
-}
-
-fn cursor(id: MessageId) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(id.to_bytes())
-}
-
-fn cursor_read(text: &str) -> Option<MessageId> {
-    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
-    Some(MessageId::from_bytes(bytes.try_into().ok()?))
-}
-
-/// RFC 8288: where the next page is.
-fn next_link(direction: Option<&str>, state: Option<&str>, limit: usize, next: &str) -> String {
-    let mut link = format!("</v1/messages?limit={limit}&after={next}");
-    for (name, value) in [("direction", direction), ("state", state)] {
-        if let Some(value) = value {
-            link.push_str(&format!("&{name}={value}"));
-        }
-    }
-    link.push_str(">; rel=\"next\"");
-    link
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_as_it_was_given_out() {
-        let id = MessageId::new(1_700_000_000_000, 7);
-        assert_eq!(cursor_read(&cursor(id)), Some(id));
-        for wrong in ["", "x", "msg_01", "AAAA", "!!!!"] {
-            assert_eq!(cursor_read(wrong), None, "{wrong}");
-        }
-    }
 }
