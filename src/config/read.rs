@@ -93,7 +93,12 @@ pub struct Reader {
     suspected: Vec<String>,
     secrets: Vec<Origin>,
     findings: Vec<Diagnostic>,
+    /// How many more there were than are kept.
+    unlisted: usize,
 }
+
+/// How many mistakes of one file are listed. Who sees more of them has saved something else under this name.
+pub(super) const MAX_FINDINGS: usize = 100;
 
 impl Reader {
     /// A reader of the file `home`. What is missing is reported there, also where a template lies below it.
@@ -106,6 +111,7 @@ impl Reader {
             suspected: Vec::new(),
             secrets: Vec::new(),
             findings: Vec::new(),
+            unlisted: 0,
         }
     }
 
@@ -118,6 +124,7 @@ impl Reader {
 
     /// What was found wrong. Secrets that were found where they should not be are blotted out of every line shown.
     pub fn into_findings(mut self) -> Vec<Diagnostic> {
+        self.findings.extend(unlisted(&self.home, self.unlisted));
         for secret in &self.secrets {
             let Some(source) = secret.source() else { continue };
             let labels = self.findings.iter_mut().flat_map(|finding| &mut finding.labels);
@@ -130,13 +137,17 @@ impl Reader {
 
     /// Reports a mistake of its own.
     pub fn report(&mut self, finding: Diagnostic) {
-        self.findings.push(finding);
+        if self.findings.len() < MAX_FINDINGS {
+            self.findings.push(finding);
+        } else {
+            self.unlisted += 1;
+        }
     }
 
     /// Reports what is wrong with a name.
     pub(super) fn report_at(&mut self, origin: &Origin, wrong: Wrong) {
         let finding = Diagnostic::error(wrong.code, wrong.message).at(origin, "");
-        self.findings.push(Diagnostic { hint: wrong.hint, ..finding });
+        self.report(Diagnostic { hint: wrong.hint, ..finding });
     }
 
     /// Reports that the text of `node` is not of its form.
@@ -145,7 +156,7 @@ impl Reader {
         if wrong.secret {
             self.secrets.push(node.origin.clone());
         }
-        self.findings.push(Diagnostic { hint: wrong.hint, ..finding.at(&node.origin, "") });
+        self.report(Diagnostic { hint: wrong.hint, ..finding.at(&node.origin, "") });
     }
 
     /// The entries of a table that knows only `keys`.
@@ -178,7 +189,7 @@ impl Reader {
                 let missing = Diagnostic::error(codes::MISSING_KEY, format!("`{path}` is missing"))
                     .at(place, "")
                     .hint(format!("add `{key} = …`: {}", T::form()));
-                self.findings.push(missing);
+                self.report(missing);
             }
         }
         value
@@ -226,7 +237,7 @@ impl Reader {
         } else {
             format!("known here: {}", keys.join(", "))
         };
-        self.findings.push(finding.hint(hint));
+        self.report(finding.hint(hint));
     }
 
     fn within_path(&self, key: &str) -> String {
@@ -250,7 +261,7 @@ impl Reader {
             self.secrets.push(node.origin.clone());
         }
         let finding = Diagnostic::error(codes::WRONG_TYPE, message).at(&node.origin, "");
-        self.findings.push(Diagnostic { hint, ..finding });
+        self.report(Diagnostic { hint, ..finding });
     }
 
     /// The text of a node, which must be one and not be empty.
@@ -275,6 +286,15 @@ impl Reader {
             }
         }
     }
+}
+
+/// Tells how many mistakes of a file are not listed, if any.
+pub(super) fn unlisted(source: &Arc<Source>, count: usize) -> Option<Diagnostic> {
+    (count > 0).then(|| {
+        Diagnostic::error(codes::TOO_MANY, format!("{count} more mistakes of this file are not listed"))
+            .at(&Origin::start_of(source), "")
+            .hint("mend those that are, or look whether this is the right file")
+    })
 }
 
 /// A text with some of its bytes replaced, so that spans stay right.

@@ -145,7 +145,7 @@ impl Partner {
 
 /// The JSON Schema of partners' files.
 pub fn partner_schema() -> String {
-    crate::config::schema::of::<PartnerFile>("A partner of Gangway")
+    crate::config::schema::of::<PartnerFile>("A partner of Gangway", &["x12.ours"])
 }
 
 /// The JSON Schema of templates: nothing is required, and what belongs to one partner is not known.
