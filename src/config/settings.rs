@@ -76,6 +76,14 @@ section! {
     pub struct Sftp {
         /// Where SFTP is served, or "off".
         pub address: Spanned<Address> = Address::loopback(2222),
+        /// How many connections there may be at one time.
+        pub connections: Spanned<u32> = 512_u32,
+        /// How long the name of a file that was taken, and the report about it, stay visible.
+        pub visible: Duration = Duration::days(1),
+        /// How long a file that broke off is kept for its partner to go on with it.
+        pub partial: Duration = Duration::days(1),
+        /// Whether an imported RSA host key is used. What signs with it is not proof against timing.
+        pub rsa_host_key: bool = false,
     }
 }
 
@@ -330,7 +338,7 @@ impl Settings {
     fn check(&self, findings: &mut Vec<Diagnostic>) {
         self.check_listeners(findings);
         self.check_retention(findings);
-        for limit in [&self.limits.uploads, &self.limits.waiting] {
+        for limit in [&self.limits.uploads, &self.limits.waiting, &self.sftp.connections] {
             if **limit == 0 {
                 let told = Diagnostic::error(codes::OUT_OF_RANGE, "with 0, nothing would ever be taken");
                 findings.push(told.at(&limit.origin, "at least 1"));

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::{
-    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpTerms, X12Section, X12Terms, codes, digest, file,
+    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms, codes, digest, file,
     overlay,
 };
 use crate::config::{
@@ -170,15 +170,31 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
             url: as2.url.as_ref().map(|url| url.value.clone()),
             certificates,
         }),
-        sftp: file.sftp.as_ref().map(|sftp| SftpTerms {
-            users: values(&sftp.users.0),
-            keys: values(&sftp.keys),
-            passwords: values(&sftp.passwords),
-        }),
+        sftp: file.sftp.as_ref().map(sftp_terms),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
         digest: digest(texts.into_iter().chain(attached)),
         stale: None,
+    }
+}
+
+fn sftp_terms(section: &SftpSection) -> SftpTerms {
+    SftpTerms {
+        users: values(&section.users.0),
+        keys: values(&section.keys),
+        passwords: values(&section.passwords),
+        sources: values(&section.sources),
+        sessions: *section.sessions,
+        files: section.files,
+        folders: section.folders.iter().map(|entry| (entry.key.clone(), entry.value)).collect(),
+        complete: section.complete,
+        marker: section.marker.value.clone(),
+        quiet: *section.quiet,
+        temporary: values(&section.temporary),
+        same_file: section.same_file,
+        fetched: section.fetched,
+        names: section.names.clone(),
+        acknowledgements: section.acknowledgements,
     }
 }
 
@@ -235,6 +251,17 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         let user = &sftp.users.0.first().map(|user| user.origin.clone()).unwrap_or_default();
         let told = Diagnostic::error(config::MISSING_KEY, "this user has neither `sftp.keys` nor `sftp.passwords`");
         findings.push(told.at(user, "").hint("add its public key: keys = [\"ssh-ed25519 AAAAC3Nz… their name\"]"));
+    }
+    if let Some(sftp) = &file.sftp {
+        let short = |text: &str| text.is_empty() || text.len() > 32 || text.contains(['/', '\0']);
+        for ending in sftp.temporary.iter().chain([&sftp.marker]).filter(|ending| short(ending)) {
+            let told = Diagnostic::error(config::BAD_VALUE, "a name's ending has 1 to 32 characters, without /");
+            findings.push(told.at(&ending.origin, "").hint("like \".done\""));
+        }
+        if *sftp.sessions == 0 {
+            let told = Diagnostic::error(config::OUT_OF_RANGE, "with 0, this user could never log in");
+            findings.push(told.at(&sftp.sessions.origin, "at least 1"));
+        }
     }
     if let Some(x12) = &file.x12 {
         let differences = overlay::overlay(&x12.overlay);

@@ -3,11 +3,11 @@
 use std::{fmt, path::PathBuf};
 
 use super::{
-    ApiKeyHash, As2Id, Characters, Charset, Detail, DuplicateInterchange, EnvelopeId, Functional, HttpUrl,
+    AcknowledgementsIn, ApiKeyHash, As2Id, Characters, Charset, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, sftp, Detail, DuplicateInterchange, EnvelopeId, Functional, HttpUrl,
     OverlaySection, PasswordHash, Repetition, RuleSeverity, SftpUser, SshKey, Status, Ta1, Usage, Version, codes,
 };
 use crate::{
-    config::{AtLeastOne, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
+    config::{AtLeastOne, Duration, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
     document::DocumentType,
     x12,
 };
@@ -136,6 +136,32 @@ section! {
         pub keys: Vec<Spanned<SshKey>>,
         /// The hashes of its passwords, where it cannot use keys.
         pub passwords: Vec<Spanned<PasswordHash>>,
+        /// The networks it may come from; none means any.
+        pub sources: Vec<Spanned<Network>>,
+        /// How many connections it may have at one time.
+        pub sessions: Spanned<u32> = sftp::SESSIONS,
+        /// How many files it may begin. What is over it is told to come later.
+        pub files: Rate = sftp::FILES,
+        /// Its own names for folders, beside inbound, outbound and receipts, like `"/upload" = "inbound"`. A file in a
+        /// "staging" folder counts once it is moved into an inbound one.
+        pub folders: Entries<Folder, FolderPath>,
+        /// When a file of its is whole: on "close" (files with temporary names when they are renamed), on "rename"
+        /// only, when a "marker" file comes, or when it was "quiet" for a while.
+        pub complete: Complete = Complete::Close,
+        /// What the name of a marker file ends with.
+        pub marker: Spanned<String> = sftp::MARKER.to_owned(),
+        /// How long a file must be quiet.
+        pub quiet: Spanned<Duration> = sftp::QUIET,
+        /// What its temporary names end with, beside .filepart, .part, .partial, .tmp, .temp, .upload, .incomplete.
+        pub temporary: Vec<Spanned<String>>,
+        /// What the same bytes under the same name are: "duplicate", or "new", so that the interchange number decides.
+        pub same_file: SameFile = SameFile::Duplicate,
+        /// When a file of ours is delivered: when it was "read" to its end and closed, or only when it was "removed".
+        pub fetched: Fetched = Fetched::Read,
+        /// How files of ours are named.
+        pub names: NamePattern = NamePattern::default(),
+        /// Where acknowledgements of its files are put: in "receipts" or in "outbound".
+        pub acknowledgements: AcknowledgementsIn = AcknowledgementsIn::Receipts,
     }
 }
 

@@ -350,6 +350,7 @@ macro_rules! plain_texts {
 }
 plain_texts!(As2Id, HttpUrl, SftpUser, Version);
 
+/// What schemas say of a word in a partner's file.
 macro_rules! described {
     ($($type:ident, $description:literal, $pattern:literal, $examples:expr;)*) => {$(
         impl serde::Serialize for $type {
@@ -374,6 +375,7 @@ macro_rules! described {
         }
     )*};
 }
+pub(super) use described;
 described! {
     EnvelopeId, "An EDI identity: qualifier/id as in the ISA segment, with GS:… where the group's id matters.",
         "^[0-9A-Z]{2}/.{1,15}([ /]GS:.{1,15})?$", ["01/123456789", "ZZ/ACME GS:ACMEWEST"];

@@ -14,6 +14,7 @@ mod identity;
 mod last_good;
 mod load;
 mod overlay;
+mod sftp;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,9 @@ pub use last_good::LastGood;
 pub use load::Sources;
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
+};
+pub use sftp::{
+    AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms,
 };
 pub use terms::{
     Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
@@ -118,17 +122,6 @@ pub struct Certificate {
     pub path: PathBuf,
     /// The certificate, DER.
     pub der: Vec<u8>,
-}
-
-/// A partner's SFTP.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SftpTerms {
-    /// The names it logs in with.
-    pub users: Vec<SftpUser>,
-    /// Its public keys.
-    pub keys: Vec<SshKey>,
-    /// The hashes of its passwords.
-    pub passwords: Vec<PasswordHash>,
 }
 
 impl Partner {

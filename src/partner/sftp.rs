@@ -1,0 +1,325 @@
+//! What is agreed about SFTP with one partner: who logs in and from where, which folders it sees, when a file of its is
+//! whole, and when one of ours is delivered.
+
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use super::{PasswordHash, SftpUser, SshKey};
+use crate::config::{Duration, Key, Rate, TextForm, Wrong, choice, text_form};
+
+choice! {
+    /// What a folder is for.
+    pub enum Folder {
+        /// Files for us.
+        Inbound = "inbound",
+        /// Files for us that are not finished: they count once they are moved into an inbound folder.
+        Staging = "staging",
+        /// What is there for the partner to fetch.
+        Outbound = "outbound",
+        /// What became of its files.
+        Receipts = "receipts",
+    }
+}
+
+choice! {
+    /// When a file of the partner's is whole.
+    pub enum Complete {
+        /// When it is closed, unless its name is a temporary one: then when it gets its own.
+        Close = "close",
+        /// When it is renamed.
+        Rename = "rename",
+        /// When a file comes that has its name and the marker's ending.
+        Marker = "marker",
+        /// When nothing was written to it for a while after it was closed.
+        Quiet = "quiet",
+    }
+}
+
+choice! {
+    /// What the same bytes under the same name are.
+    pub enum SameFile {
+        /// The same file again: nothing happens twice.
+        Duplicate = "duplicate",
+        /// A new file: its interchange number decides.
+        New = "new",
+    }
+}
+
+choice! {
+    /// When a file of ours is delivered.
+    pub enum Fetched {
+        /// When it was read to its end and closed, or removed, or renamed.
+        Read = "read",
+        /// When it was removed or renamed.
+        Removed = "removed",
+    }
+}
+
+choice! {
+    /// Where acknowledgements of the partner's files are put.
+    pub enum AcknowledgementsIn {
+        /// Beside the reports.
+        Receipts = "receipts",
+        /// Beside what else is for the partner, for programs that look into one folder only.
+        Outbound = "outbound",
+    }
+}
+
+/// A partner's SFTP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SftpTerms {
+    /// The names it logs in with.
+    pub users: Vec<SftpUser>,
+    /// Its public keys.
+    pub keys: Vec<SshKey>,
+    /// The hashes of its passwords.
+    pub passwords: Vec<PasswordHash>,
+    /// The networks it may come from; none means any.
+    pub sources: Vec<Network>,
+    /// Its connections at one time.
+    pub sessions: u32,
+    /// The files it may begin.
+    pub files: Rate,
+    /// Its own names for folders.
+    pub folders: Vec<(FolderPath, Folder)>,
+    /// When its files are whole.
+    pub complete: Complete,
+    /// What a marker's name ends with.
+    pub marker: String,
+    /// How long quiet is.
+    pub quiet: Duration,
+    /// What its temporary names end with, beside those that everybody knows.
+    pub temporary: Vec<String>,
+    /// What the same bytes under the same name are.
+    pub same_file: SameFile,
+    /// When a file of ours is delivered.
+    pub fetched: Fetched,
+    /// What files of ours are called.
+    pub names: NamePattern,
+    /// Where acknowledgements are put.
+    pub acknowledgements: AcknowledgementsIn,
+}
+
+impl SftpTerms {
+    /// The terms of a partner that says nothing but who it is.
+    pub fn plain(users: Vec<SftpUser>, keys: Vec<SshKey>, passwords: Vec<PasswordHash>) -> Self {
+        Self {
+            users,
+            keys,
+            passwords,
+            sources: Vec::new(),
+            sessions: SESSIONS,
+            files: FILES,
+            folders: Vec::new(),
+            complete: Complete::Close,
+            marker: MARKER.to_owned(),
+            quiet: QUIET,
+            temporary: Vec::new(),
+            same_file: SameFile::Duplicate,
+            fetched: Fetched::Read,
+            names: NamePattern::default(),
+            acknowledgements: AcknowledgementsIn::Receipts,
+        }
+    }
+}
+
+/// Connections at one time, unless the file says otherwise.
+pub(super) const SESSIONS: u32 = 8;
+/// Files begun, unless the file says otherwise.
+pub(super) const FILES: Rate = Rate::per_minute(3000);
+/// A marker's ending, unless the file says otherwise.
+pub(super) const MARKER: &str = ".done";
+/// How long quiet is, unless the file says otherwise.
+pub(super) const QUIET: Duration = Duration::seconds(60);
+
+/// A network, like `192.0.2.0/24`; an address alone is a network of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    bits: u8,
+}
+
+impl Network {
+    /// Whether `address` is in it. An IPv4 address that came over an IPv6 socket counts as what it is.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let bits = u32::from(self.bits);
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+                own.to_bits() & mask == other.to_bits() & mask
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Network {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let wrong = || {
+            Wrong::new(format!("\"{text}\" is not a network"))
+                .hint("an address with the length of its prefix, like \"192.0.2.0/24\", or one address alone")
+        };
+        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+        let address: IpAddr = address.parse().map_err(|_| wrong())?;
+        let most = if address.is_ipv4() { 32 } else { 128 };
+        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
+        if bits > most { Err(wrong()) } else { Ok(Self { address, bits }) }
+    }
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
+}
+
+/// A folder's path in a partner's home, like `/pub/edi`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FolderPath(Vec<String>);
+
+impl FolderPath {
+    /// Its parts from the root on; at least one.
+    pub fn parts(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl Key for FolderPath {
+    fn from_key(key: &str) -> Result<Self, Wrong> {
+        let parts: Vec<_> = key.trim_matches('/').split('/').map(str::to_owned).collect();
+        let sound = |part: &String| {
+            !part.is_empty() && part.len() <= 100 && part != "." && part != ".." && !part.contains(char::is_control)
+        };
+        if parts.len() <= 8 && parts.iter().all(sound) {
+            return Ok(Self(parts));
+        }
+        Err(Wrong::new(format!("`{key}` is not a folder's path")).hint("from the partner's home on, like \"/upload\""))
+    }
+}
+
+impl fmt::Display for FolderPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| write!(f, "/{part}"))
+    }
+}
+
+/// How files of ours are named: a text with fields in braces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamePattern(String);
+
+impl NamePattern {
+    /// The fields it may have.
+    pub const FIELDS: [&'static str; 7] = ["document", "number", "interchange", "date", "time", "id", "partner"];
+
+    /// The name, with each field's text from `field`. What cannot stand in a file's name becomes `_`.
+    pub fn name(&self, field: impl Fn(&str) -> String) -> String {
+        let mut name = String::new();
+        let mut rest = self.0.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            let (inside, behind) = after.split_once('}').unwrap_or((after, ""));
+            name.push_str(before);
+            let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+            name.extend(field(inside).chars().take(60).map(plain));
+            rest = behind;
+        }
+        name.push_str(rest);
+        name
+    }
+}
+
+impl Default for NamePattern {
+    fn default() -> Self {
+        Self("{document}_{number}_{id}.edi".to_owned())
+    }
+}
+
+impl FromStr for NamePattern {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let fields = Self::FIELDS.map(|field| format!("{{{field}}}")).join(" ");
+        let wrong = |message: String| Wrong::new(message).hint(format!("fields are {fields}"));
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            let Some((inside, behind)) = after.split_once('}') else {
+                return Err(wrong("a brace is opened and not closed".to_owned()));
+            };
+            if !Self::FIELDS.contains(&inside) || before.contains('}') {
+                return Err(wrong(format!("there is no field {{{inside}}}")));
+            }
+            rest = behind;
+        }
+        let sound = |c: char| c.is_ascii_alphanumeric() || "-_.{}".contains(c);
+        if text.starts_with('.') || text.is_empty() || text.len() > 200 || !text.chars().all(sound) || rest.contains('}')
+        {
+            return Err(wrong("a file's name here has letters, digits, - _ and dots, and begins with no dot".to_owned()));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TextForm for Network {
+    const FORM: &'static str = "a network, like \"192.0.2.0/24\"";
+}
+
+impl TextForm for NamePattern {
+    const FORM: &'static str = "a pattern for files' names, like \"{document}_{number}_{id}.edi\"";
+}
+
+text_form!(Network, NamePattern);
+
+super::identity::described! {
+    Network, "A network: an address and the length of its prefix, or one address.",
+        "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$", ["192.0.2.0/24", "2001:db8::/32"];
+    NamePattern, "How files are named: a text with fields in braces.",
+        "^[A-Za-z0-9_{-][A-Za-z0-9_.{}-]*$", ["{document}_{number}_{id}.edi"];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_hold_their_addresses_and_no_others() {
+        let holds = |network: &str, address: &str| {
+            network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+        };
+        assert!(holds("192.0.2.0/24", "192.0.2.255") && !holds("192.0.2.0/24", "192.0.3.0"));
+        assert!(holds("192.0.2.7", "192.0.2.7") && !holds("192.0.2.7", "192.0.2.8"));
+        assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "::1"));
+        assert!(holds("2001:db8::/32", "2001:db8:1::1") && !holds("2001:db8::/32", "2001:db9::1"));
+        assert!(holds("192.0.2.0/24", "::ffff:192.0.2.9"));
+        for bad in ["", "here", "192.0.2.0/33", "192.0.2/24", "192.0.2.0/"] {
+            assert!(bad.parse::<Network>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_follow_their_pattern_and_never_leave_it() {
+        let pattern: NamePattern = "PO-{number}_{id}.x12".parse().unwrap();
+        assert_eq!(pattern.name(|field| format!("<{field}/..>")), "PO-_number_..___id_.._.x12");
+        for bad in ["", ".edi", "a/b", "{what}.edi", "{number", "a}b", "a b"] {
+            assert!(bad.parse::<NamePattern>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn folders_are_paths_without_tricks() {
+        assert_eq!(FolderPath::from_key("/pub/edi/").unwrap().to_string(), "/pub/edi");
+        assert_eq!(FolderPath::from_key("in").unwrap().parts(), ["in"]);
+        for bad in ["", "/", "/a//b", "../x", "/a/./b", "/a\u{0}b"] {
+            assert!(FolderPath::from_key(bad).is_err(), "{bad}");
+        }
+    }
+}
