@@ -11,4 +11,5 @@ mod policy;
 mod read;
 mod rules;
 mod scan;
+pub mod standard;
 pub mod token;
