@@ -5,6 +5,7 @@ pub mod document;
 pub mod error;
 pub mod exchange;
 pub mod ledger;
+pub mod mapping;
 pub mod partner;
 pub mod spool;
 pub mod x12;
