@@ -11,3 +11,6 @@ mod power;
 mod spine;
 mod standards;
 mod util;
+//! All integration tests, in one binary.
+
+mod mapping_corpus;
