@@ -4,6 +4,7 @@
 mod architecture;
 mod dockerfile;
 mod hostile;
+mod http;
 mod keeping;
 mod kill;
 mod neighbour;
