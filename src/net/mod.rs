@@ -21,7 +21,7 @@ pub use content::{FetchedToTheEnd, FileBody, download, json, page};
 pub use input::{Fields, Query, cursor, media_type};
 pub use problem::{Kind, Place, Problem};
 pub use request::{Context, RequestId, TraceParent, correlation_id};
-pub use server::{Drained, Limits, Serving, bind, serve};
+pub use server::{Drained, Limits, Serving, bind, serve, serve_with};
 pub use stop::Stop;
 pub use tls::{Tls, TlsError};
 pub use watch::{TooSlow, is_too_slow};

@@ -117,10 +117,32 @@ impl Serving {
 
 /// Serves `app` on `listener`, with TLS where it is given, until `stop`.
 pub fn serve(listener: TcpListener, app: App, tls: Option<Tls>, limits: Limits, stop: Stop) -> io::Result<Serving> {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let shared = Arc::new(Shared { app, tls, places: Arc::clone(&places), limits, stop: stop.clone() });
+    begin(listener, places, stop, move |stream, peer| {
+        let shared = Arc::clone(&shared);
+        async move { connection(stream, peer, &shared).await }
+    })
+}
+
+/// Serves a protocol of the caller's own on `listener`, on so many connections at once, until `stop`. `connection` serves
+/// one of them to its end; it hears of `stop` by itself.
+pub fn serve_with<C, F>(listener: TcpListener, connections: usize, stop: Stop, connection: C) -> io::Result<Serving>
+where
+    C: Fn(TcpStream, SocketAddr) -> F + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    begin(listener, Arc::new(Semaphore::new(connections)), stop, connection)
+}
+
+fn begin<C, F>(listener: TcpListener, places: Arc<Semaphore>, stop: Stop, connection: C) -> io::Result<Serving>
+where
+    C: Fn(TcpStream, SocketAddr) -> F + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
     let address = listener.local_addr()?;
     let (cut, told) = oneshot::channel();
-    let shared = Arc::new(Shared { app, tls, places: Arc::new(Semaphore::new(limits.connections)), limits, stop });
-    let task = tokio::spawn(accept(listener, shared, told));
+    let task = tokio::spawn(accept(listener, places, stop, connection, told));
     Ok(Serving { address, cut, task })
 }
 
@@ -133,14 +155,24 @@ struct Shared {
     stop: Stop,
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, mut cut: oneshot::Receiver<()>) -> Drained {
+async fn accept<C, F>(
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+    stop: Stop,
+    connection: C,
+    mut cut: oneshot::Receiver<()>,
+) -> Drained
+where
+    C: Fn(TcpStream, SocketAddr) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
     let mut connections = JoinSet::new();
     let mut failures = 0;
     {
-        let mut stopped = pin!(shared.stop.stopped());
+        let mut stopped = pin!(stop.stopped());
         loop {
             let next = async {
-                let place = Arc::clone(&shared.places).acquire_owned().await;
+                let place = Arc::clone(&places).acquire_owned().await;
                 (place, listener.accept().await)
             };
             tokio::select! {
@@ -149,9 +181,9 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut cut: oneshot::Re
                 (place, accepted) = next => match accepted {
                     Ok((stream, peer)) => {
                         failures = 0;
-                        let shared = Arc::clone(&shared);
+                        let served = connection(stream, peer);
                         connections.spawn(async move {
-                            connection(stream, peer, &shared).await;
+                            served.await;
                             drop(place);
                         });
                     }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::{
-    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms, codes, digest, file,
-    overlay,
+    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms, codes,
+    digest, file, overlay,
 };
 use crate::config::{
     AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,

@@ -3,8 +3,9 @@
 use std::{fmt, path::PathBuf};
 
 use super::{
-    AcknowledgementsIn, ApiKeyHash, As2Id, Characters, Charset, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, sftp, Detail, DuplicateInterchange, EnvelopeId, Functional, HttpUrl,
-    OverlaySection, PasswordHash, Repetition, RuleSeverity, SftpUser, SshKey, Status, Ta1, Usage, Version, codes,
+    AcknowledgementsIn, ApiKeyHash, As2Id, Characters, Charset, Complete, Detail, DuplicateInterchange, EnvelopeId,
+    Fetched, Folder, FolderPath, Functional, HttpUrl, NamePattern, Network, OverlaySection, PasswordHash, Repetition,
+    RuleSeverity, SameFile, SftpUser, SshKey, Status, Ta1, Usage, Version, codes, sftp,
 };
 use crate::{
     config::{AtLeastOne, Duration, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},

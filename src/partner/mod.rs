@@ -32,9 +32,7 @@ pub use load::Sources;
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
-pub use sftp::{
-    AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms,
-};
+pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms};
 pub use terms::{
     Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
 };

@@ -255,9 +255,15 @@ impl FromStr for NamePattern {
             rest = behind;
         }
         let sound = |c: char| c.is_ascii_alphanumeric() || "-_.{}".contains(c);
-        if text.starts_with('.') || text.is_empty() || text.len() > 200 || !text.chars().all(sound) || rest.contains('}')
+        if text.starts_with('.')
+            || text.is_empty()
+            || text.len() > 200
+            || !text.chars().all(sound)
+            || rest.contains('}')
         {
-            return Err(wrong("a file's name here has letters, digits, - _ and dots, and begins with no dot".to_owned()));
+            return Err(wrong(
+                "a file's name here has letters, digits, - _ and dots, and begins with no dot".to_owned(),
+            ));
         }
         Ok(Self(text.to_owned()))
     }
@@ -292,9 +298,8 @@ mod tests {
 
     #[test]
     fn networks_hold_their_addresses_and_no_others() {
-        let holds = |network: &str, address: &str| {
-            network.parse::<Network>().unwrap().contains(address.parse().unwrap())
-        };
+        let holds =
+            |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
         assert!(holds("192.0.2.0/24", "192.0.2.255") && !holds("192.0.2.0/24", "192.0.3.0"));
         assert!(holds("192.0.2.7", "192.0.2.7") && !holds("192.0.2.7", "192.0.2.8"));
         assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "::1"));

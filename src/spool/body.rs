@@ -10,7 +10,10 @@ use std::{
     },
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    rand,
+};
 use bytes::Bytes;
 
 /// A body that was received whole.
@@ -76,6 +79,13 @@ pub struct SpoolFile {
 impl SpoolFile {
     pub(super) fn new(path: PathBuf) -> Self {
         Self { path, ours: AtomicBool::new(true) }
+    }
+
+    /// A name in `folder` that nobody has; the file is made by the caller.
+    pub(super) fn fresh(folder: &Path) -> io::Result<Self> {
+        let mut random = [0; 16];
+        rand::fill(&mut random).map_err(|_| io::Error::other("the system's random generator failed"))?;
+        Ok(Self::new(folder.join(format!("{:032x}{}", u128::from_be_bytes(random), super::ENDING))))
     }
 
     /// Where it is.

@@ -49,6 +49,20 @@ impl Spool {
         Receiving::new(self.folder.clone(), self.inline, self.memory.clone(), cap)
     }
 
+    /// A body of a file that was written elsewhere on the same file system, whole and synced: the spool gets a name of its
+    /// own for it, and the caller keeps its own. `len` and `digest` are the caller's word. Blocks.
+    pub fn adopt(&self, file: &Path, len: u64, digest: [u8; 32]) -> io::Result<Body> {
+        let own = SpoolFile::fresh(&self.folder)?;
+        fs::hard_link(file, own.path())?;
+        fs::File::open(&self.folder)?.sync_all()?;
+        Ok(Body { content: Content::File(Arc::new(own)), len, digest })
+    }
+
+    /// Bodies up to this size are held in memory, where there is room.
+    pub fn inline(&self) -> usize {
+        self.inline
+    }
+
     /// Receives a body whole, of up to `cap` bytes.
     pub async fn receive<B>(&self, mut body: B, cap: u64) -> Result<Body, SpoolError>
     where
@@ -211,6 +225,19 @@ mod tests {
         let body = spool.receive(Full::new(Bytes::new()), 0).await.unwrap();
         assert_eq!((body.len, read(&body)), (0, Vec::new()));
         assert_eq!(body.digest, Body::from_bytes(Bytes::new()).digest);
+    }
+
+    #[test]
+    fn a_file_from_elsewhere_is_shared_and_neither_owner_takes_it_from_the_other() {
+        let (folder, spool) = spool(2, 1000);
+        let theirs = folder.path().join("theirs");
+        fs::write(&theirs, "hello").unwrap();
+        let body = spool.adopt(&theirs, 5, crate::keys::sha256(b"hello")).unwrap();
+        fs::remove_file(&theirs).unwrap();
+        assert_eq!((read(&body).as_slice(), files(&spool)), (&b"hello"[..], 1));
+        drop(body);
+        assert_eq!(files(&spool), 0);
+        assert!(spool.adopt(&theirs, 5, [0; 32]).is_err());
     }
 
     #[test]

@@ -7,10 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use aws_lc_rs::{
-    digest::{Context, SHA256},
-    rand,
-};
+use aws_lc_rs::digest::{Context, SHA256};
 use bytes::{Bytes, BytesMut};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -171,15 +168,13 @@ impl Receiving {
 
 impl Spilled {
     fn create(folder: &Path) -> io::Result<Self> {
-        let mut random = [0; 16];
-        rand::fill(&mut random).map_err(|_| io::Error::other("the system's random generator failed"))?;
-        let path = folder.join(format!("{:032x}{}", u128::from_be_bytes(random), super::ENDING));
+        let guard = SpoolFile::fresh(folder)?;
         let mut options = fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path)?;
-        Ok(Self { file, guard: SpoolFile::new(path) })
+        let file = options.open(guard.path())?;
+        Ok(Self { file, guard })
     }
 }
 

@@ -141,7 +141,9 @@ enum Phase {
     /// A marker that did its work.
     Spent,
     /// Being handed on. `back` is where it returns if it is not taken.
-    Leaving { back: Option<Spot> },
+    Leaving {
+        back: Option<Spot>,
+    },
 }
 
 /// A file that was begun and not taken yet.
@@ -401,7 +403,8 @@ impl Shelf {
         let stale = |file: &Begun| {
             !matches!(file.phase, Phase::Open(_) | Phase::Leaving { .. }) && now.duration_since(file.touched) >= keep
         };
-        let gone: Vec<_> = self.files.iter().filter(|(_, file)| stale(file)).map(|(s, f)| (s.clone(), f.part)).collect();
+        let gone: Vec<_> =
+            self.files.iter().filter(|(_, file)| stale(file)).map(|(s, f)| (s.clone(), f.part)).collect();
         gone.iter().for_each(|(spot, _)| drop(self.files.remove(spot)));
         gone
     }

@@ -79,7 +79,8 @@ fn a_close_completes_a_file_with_a_name_of_its_own() {
 
 #[test]
 fn a_temporary_name_waits_for_its_rename() {
-    for name in ["a.edi.filepart", "a.PART", "a.partial", "a.tmp", "a.temp", "a.upload", "a.incomplete", ".a.edi.Xy12", "a.xyz"]
+    for name in
+        ["a.edi.filepart", "a.PART", "a.partial", "a.tmp", "a.temp", "a.upload", "a.incomplete", ".a.edi.Xy12", "a.xyz"]
     {
         let mut bench = Bench::new(Complete::Close);
         assert_eq!(bench.put(&spot(name)), Ok(Next::Wait), "{name}");
@@ -106,7 +107,8 @@ fn where_only_a_rename_completes_a_close_does_not() {
 
 #[test]
 fn a_marker_completes_the_file_that_it_marks_whichever_comes_first() {
-    for (first, second) in [("po.edi", "po.edi.done"), ("po.edi", "po.done"), ("po.edi.done", "po.edi"), ("po.done", "po.edi")]
+    for (first, second) in
+        [("po.edi", "po.edi.done"), ("po.edi", "po.done"), ("po.edi.done", "po.edi"), ("po.done", "po.edi")]
     {
         let mut bench = Bench::new(Complete::Marker);
         assert_eq!(bench.put(&spot(first)), Ok(Next::Wait), "{first}");
@@ -196,7 +198,8 @@ fn a_later_opening_takes_the_place_of_an_earlier_one() {
 fn names_that_were_taken_are_there_and_can_be_sent_anew() {
     let mut shelf = Shelf::default();
     let name = spot("a.edi");
-    let open = |shelf: &mut Shelf, how: How, taken: bool| shelf.open(&name, how, taken, at(0)).map(|opened| opened.fresh);
+    let open =
+        |shelf: &mut Shelf, how: How, taken: bool| shelf.open(&name, how, taken, at(0)).map(|opened| opened.fresh);
     assert_eq!(open(&mut shelf, RESUME, true), Err(Refusal::Taken));
     assert_eq!(open(&mut shelf, RESUME, false), Err(Refusal::NotFound));
     assert_eq!(open(&mut shelf, How { exclusive: true, ..NEW }, true), Err(Refusal::Exists));

@@ -1,0 +1,701 @@
+//! One SFTP session: what each request means in the partner's home, and what is answered.
+//!
+//! It knows requests and replies as plain values; how they look on the wire is `wire`'s.
+
+use std::{collections::HashMap, fs::File, io, sync::Arc};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::{
+    Door, codes,
+    events::{Fetched as FetchedEvent, Unfinished},
+    home::{Failed, Home, SharedPart, Upload, blocking},
+    parts::read_at,
+    path::{Folders, Place, Wrong, canonical},
+    report::report,
+    shelf::{How, Refusal, Rules, Spot},
+    taken::Taken,
+};
+use crate::{
+    document::MessageId,
+    ledger::Payload,
+    partner::{Fetched, Folder, Partner, SftpTerms},
+};
+
+/// A session has at most so many things open.
+pub(super) const MOST_HANDLES: usize = 128;
+/// So much is read at once.
+pub(super) const MOST_READ: u32 = 255 << 10;
+/// So many names go into one answer.
+const NAMES_AT_ONCE: usize = 100;
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Request {
+    Open {
+        path: String,
+        read: bool,
+        write: bool,
+        append: bool,
+        how: How,
+    },
+    Close {
+        handle: u32,
+    },
+    Read {
+        handle: u32,
+        offset: u64,
+        len: u32,
+    },
+    Write {
+        handle: u32,
+        offset: u64,
+        data: Bytes,
+    },
+    Stat {
+        path: String,
+    },
+    StatHandle {
+        handle: u32,
+    },
+    SetStat {
+        path: String,
+        attributes: Changes,
+    },
+    SetStatHandle {
+        handle: u32,
+        attributes: Changes,
+    },
+    OpenFolder {
+        path: String,
+    },
+    ReadFolder {
+        handle: u32,
+    },
+    Remove {
+        path: String,
+    },
+    MakeFolder {
+        path: String,
+    },
+    RemoveFolder {
+        path: String,
+    },
+    RealPath {
+        path: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+        replace: bool,
+    },
+    Sync {
+        handle: u32,
+    },
+    Limits,
+    Unsupported(&'static str),
+    /// A handle that is none of ours.
+    BadHandle,
+}
+
+/// What a client wants to change of a file; all else is accepted and nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub(super) size: Option<u64>,
+    pub(super) mtime: Option<u32>,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Reply {
+    Status(Status, String),
+    Handle(u32),
+    Data(Bytes),
+    Names(Vec<Listed>),
+    Stat(Stat),
+    Limits,
+}
+
+/// The status codes of version 3 that we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Ok,
+    Eof,
+    NoSuchFile,
+    Denied,
+    Failure,
+    Unsupported,
+}
+
+/// What is told of a file or folder.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stat {
+    pub(super) folder: bool,
+    pub(super) writable: bool,
+    pub(super) size: u64,
+    pub(super) mtime: u32,
+}
+
+/// One name in a listing.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) long: String,
+    pub(super) stat: Stat,
+}
+
+/// Something a client has open.
+enum Handle {
+    Upload {
+        upload: Upload,
+        append: bool,
+    },
+    /// A file that is only read.
+    Reading {
+        source: Source,
+        len: u64,
+        stat: Stat,
+        offer: Option<MessageId>,
+    },
+    Listing(std::vec::IntoIter<Listed>),
+}
+
+enum Source {
+    Bytes(Bytes),
+    File(Arc<std::sync::Mutex<File>>),
+    Part(SharedPart),
+}
+
+/// One session of a partner.
+pub(super) struct Session {
+    door: Arc<Door>,
+    partner: Arc<Partner>,
+    terms: SftpTerms,
+    home: Arc<Home>,
+    folders: Folders,
+    rules: Rules,
+    handles: HashMap<u32, Handle>,
+    next_handle: u32,
+    /// What this session fetched; it still sees that in listings.
+    fetched: Vec<MessageId>,
+}
+
+type Answer = Result<Reply, Failed>;
+
+impl Session {
+    pub(super) fn new(door: Arc<Door>, partner: Arc<Partner>, terms: SftpTerms, home: Arc<Home>) -> Self {
+        let (folders, rules) = (Folders::of(&terms), Rules::of(&terms));
+        let (handles, fetched) = (HashMap::new(), Vec::new());
+        Self { door, partner, terms, home, folders, rules, handles, next_handle: 0, fetched }
+    }
+
+    pub(super) fn partner(&self) -> &str {
+        &self.partner.id
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(&mut self, request: Request) -> Reply {
+        let answered = match request {
+            Request::Open { path, read, write, append, how } => self.open(&path, read, write, append, how).await,
+            Request::Close { handle } => self.close(handle).await,
+            Request::Read { handle, offset, len } => self.read(handle, offset, len).await,
+            Request::Write { handle, offset, data } => self.write(handle, offset, data).await,
+            Request::Stat { path } => self.stat(&path).await.map(Reply::Stat),
+            Request::StatHandle { handle } => self.stat_handle(handle),
+            Request::SetStat { path, attributes } => self.set_stat(&path, attributes).await,
+            Request::SetStatHandle { handle, attributes } => self.set_stat_handle(handle, attributes).await,
+            Request::OpenFolder { path } => self.open_folder(&path).await,
+            Request::ReadFolder { handle } => self.read_folder(handle),
+            Request::Remove { path } => self.remove(&path).await,
+            Request::MakeFolder { path } => match self.folders.place(&path) {
+                Ok(Place::Hall(_) | Place::Folder(_)) => told(Status::Failure, "this folder is there already"),
+                _ => told(Status::Denied, "folders cannot be made here; put files into inbound"),
+            },
+            Request::RemoveFolder { .. } => told(Status::Denied, "folders cannot be removed"),
+            Request::RealPath { path } => self.real_path(&path),
+            Request::Rename { from, to, replace } => self.rename(&from, &to, replace).await,
+            Request::Sync { handle } => match self.handles.get(&handle) {
+                Some(Handle::Upload { upload, .. }) => self.home.sync(upload).await.map(|()| ok()),
+                _ => Ok(bad_handle()),
+            },
+            Request::Limits => Ok(Reply::Limits),
+            Request::Unsupported(what) => told(Status::Unsupported, what),
+            Request::BadHandle => Ok(bad_handle()),
+        };
+        answered.unwrap_or_else(|failed| match failed {
+            Failed::Refused(Refusal::NotFound) => Reply::Status(Status::NoSuchFile, "no such file".to_owned()),
+            Failed::Io(error) => {
+                tracing::warn!(partner = self.partner.id, %error, "An SFTP request failed.");
+                Reply::Status(Status::Failure, Failed::Io(error).to_string())
+            }
+            failed => Reply::Status(Status::Failure, failed.to_string()),
+        })
+    }
+
+    async fn open(&mut self, path: &str, read: bool, write: bool, append: bool, how: How) -> Answer {
+        if self.handles.len() >= MOST_HANDLES {
+            return told(Status::Failure, &format!("at most {MOST_HANDLES} files and folders are open at one time"));
+        }
+        let (folder, name) = match self.folders.place(path) {
+            Ok(Place::File(folder, name)) => (folder, name),
+            Ok(_) => return told(Status::Failure, "this is a folder"),
+            Err(wrong) => return Ok(astray(&wrong)),
+        };
+        let Some(spot) = spot(folder, &name) else {
+            if write {
+                return told(Status::Denied, "files for us go into inbound");
+            }
+            return self.open_offer(folder, &name).await;
+        };
+        if write {
+            let upload = self.home.begin(spot, how, &self.terms).await?;
+            return Ok(self.keep(Handle::Upload { upload, append }));
+        }
+        if !read {
+            return told(Status::Failure, "a file is opened to be read or to be written");
+        }
+        if let Some((part, len)) = self.home.begun(&spot).await? {
+            let stat = self.stat_spot(&spot).ok_or(Refusal::NotFound)?;
+            return Ok(self.keep(Handle::Reading { source: Source::Part(part), len, stat, offer: None }));
+        }
+        let taken = self.home.taken().get(&spot.name).cloned().filter(|_| !spot.staging);
+        let Some(taken) = taken else { return Err(Refusal::NotFound.into()) };
+        let source = self.payload(taken.message).await?;
+        let stat = stat_taken(&taken);
+        Ok(self.keep(Handle::Reading { source, len: taken.size, stat, offer: None }))
+    }
+
+    async fn open_offer(&mut self, folder: Folder, name: &str) -> Answer {
+        if let Some(offer) = self.offer(folder, name).await? {
+            let source = self.payload(offer.message).await?;
+            let stat = stat_file(offer.size, offer.at, false);
+            return Ok(self.keep(Handle::Reading { source, len: offer.size, stat, offer: Some(offer.message) }));
+        }
+        let text = self.report(folder, name).await?.ok_or(Refusal::NotFound)?;
+        let (taken, text) = text;
+        let len = text.len() as u64;
+        let stat = stat_file(len, taken.at, false);
+        Ok(self.keep(Handle::Reading { source: Source::Bytes(text.into()), len, stat, offer: None }))
+    }
+
+    async fn close(&mut self, handle: u32) -> Answer {
+        match self.handles.remove(&handle) {
+            None => Ok(bad_handle()),
+            Some(Handle::Listing(_)) => Ok(ok()),
+            Some(Handle::Upload { upload, .. }) => {
+                self.home.close(&self.door, &self.partner, &self.rules, upload).await?;
+                Ok(ok())
+            }
+            Some(Handle::Reading { offer: None, .. }) => Ok(ok()),
+            Some(Handle::Reading { offer: Some(message), .. }) => {
+                let read = self.home.outbox.lock().await.is_read(message);
+                if read && self.terms.fetched == Fetched::Read {
+                    self.delivered(message, "it was read to its end and closed").await?;
+                }
+                Ok(ok())
+            }
+        }
+    }
+
+    async fn read(&mut self, handle: u32, offset: u64, len: u32) -> Answer {
+        let len = len.min(MOST_READ) as usize;
+        let (data, offer) = match self.handles.get(&handle) {
+            Some(Handle::Reading { source, offer, len: whole, .. }) => {
+                let len = usize::try_from(whole.saturating_sub(offset)).unwrap_or(len).min(len);
+                (source.read(offset, len).await?, *offer)
+            }
+            Some(Handle::Upload { upload, .. }) => {
+                (Source::Part(Arc::clone(&upload.file)).read(offset, len).await?, None)
+            }
+            _ => return Ok(bad_handle()),
+        };
+        if data.is_empty() {
+            return Ok(Reply::Status(Status::Eof, "end of file".to_owned()));
+        }
+        if let Some(message) = offer {
+            self.home.outbox.lock().await.read(message, offset, offset + data.len() as u64);
+        }
+        Ok(Reply::Data(data))
+    }
+
+    async fn write(&mut self, handle: u32, offset: u64, data: Bytes) -> Answer {
+        let Some(Handle::Upload { upload, append }) = self.handles.get(&handle) else { return Ok(bad_handle()) };
+        let offset = match append {
+            // The offset says nothing then (draft-ietf-secsh-filexfer-02, section 6.3).
+            true => self.home.shelf().extent(&upload.spot, upload.writer)?.0,
+            false => offset,
+        };
+        let most = self.door.largest(&self.partner);
+        if offset.saturating_add(data.len() as u64) > most {
+            let reason = format!("a file here has at most {most} bytes");
+            Unfinished {
+                code: codes::TOO_LARGE,
+                partner: &self.partner.id,
+                name: &upload.spot.name,
+                bytes: offset,
+                reason: &reason,
+            }
+            .emit(&self.door.telemetry);
+            return told(Status::Failure, &reason);
+        }
+        self.home.write(upload, offset, data).await?;
+        Ok(ok())
+    }
+
+    async fn stat(&mut self, path: &str) -> Result<Stat, Failed> {
+        match self.folders.place(path) {
+            Ok(Place::Hall(_)) => Ok(stat_folder(false)),
+            Ok(Place::Folder(folder)) => Ok(stat_folder(matches!(folder, Folder::Inbound | Folder::Staging))),
+            Ok(Place::File(folder, name)) => {
+                if let Some(spot) = spot(folder, &name) {
+                    return self.stat_spot(&spot).ok_or_else(|| Refusal::NotFound.into());
+                }
+                if let Some(offer) = self.offer(folder, &name).await? {
+                    return Ok(stat_file(offer.size, offer.at, false));
+                }
+                let (taken, text) = self.report(folder, &name).await?.ok_or(Refusal::NotFound)?;
+                Ok(stat_file(text.len() as u64, taken.at, false))
+            }
+            Err(Wrong::NoFolder) => Err(Refusal::NotFound.into()),
+            Err(wrong) => Err(Failed::Told(wrong.to_string())),
+        }
+    }
+
+    fn stat_handle(&self, handle: u32) -> Answer {
+        match self.handles.get(&handle) {
+            Some(Handle::Upload { upload, .. }) => {
+                Ok(Reply::Stat(self.stat_spot(&upload.spot).unwrap_or_else(|| stat_file(0, Timestamp::now(), true))))
+            }
+            Some(Handle::Reading { stat, .. }) => Ok(Reply::Stat(stat.clone())),
+            Some(Handle::Listing(_)) => Ok(Reply::Stat(stat_folder(false))),
+            None => Ok(bad_handle()),
+        }
+    }
+
+    async fn set_stat(&mut self, path: &str, attributes: Changes) -> Answer {
+        // Who cannot set a file's age often takes the whole upload for failed, so nothing here is refused.
+        self.stat(path).await?;
+        if let (Ok(Place::File(folder, name)), Some(mtime)) = (self.folders.place(path), attributes.mtime)
+            && let Some(spot) = spot(folder, &name)
+        {
+            self.home.shelf().dated(&spot, mtime);
+            if !spot.staging {
+                self.home.taken().dated(&spot.name, mtime);
+            }
+        }
+        Ok(ok())
+    }
+
+    async fn set_stat_handle(&mut self, handle: u32, attributes: Changes) -> Answer {
+        match self.handles.get(&handle) {
+            Some(Handle::Upload { upload, .. }) => {
+                if let Some(size) = attributes.size {
+                    self.home.shorten(upload, size).await?;
+                }
+                if let Some(mtime) = attributes.mtime {
+                    self.home.shelf().dated(&upload.spot, mtime);
+                }
+                Ok(ok())
+            }
+            Some(_) => Ok(ok()),
+            None => Ok(bad_handle()),
+        }
+    }
+
+    async fn open_folder(&mut self, path: &str) -> Answer {
+        if self.handles.len() >= MOST_HANDLES {
+            return told(Status::Failure, &format!("at most {MOST_HANDLES} files and folders are open at one time"));
+        }
+        let mut listed: Vec<Listed> = match self.folders.place(path) {
+            Ok(Place::Hall(hall)) => {
+                let below = self.folders.below(&hall).into_iter();
+                below.map(|name| self.listed(name, stat_folder(true))).collect()
+            }
+            Ok(Place::Folder(folder)) => self.files(folder).await?,
+            Ok(Place::File(..)) | Err(Wrong::NoFolder) => return told(Status::NoSuchFile, "no such folder"),
+            Err(wrong) => return Ok(astray(&wrong)),
+        };
+        for dots in ["..", "."] {
+            listed.insert(0, self.listed(dots.to_owned(), stat_folder(true)));
+        }
+        Ok(self.keep(Handle::Listing(listed.into_iter())))
+    }
+
+    fn read_folder(&mut self, handle: u32) -> Answer {
+        let Some(Handle::Listing(names)) = self.handles.get_mut(&handle) else { return Ok(bad_handle()) };
+        let some: Vec<_> = names.by_ref().take(NAMES_AT_ONCE).collect();
+        Ok(if some.is_empty() { Reply::Status(Status::Eof, "no more names".to_owned()) } else { Reply::Names(some) })
+    }
+
+    async fn remove(&mut self, path: &str) -> Answer {
+        let (folder, name) = match self.folders.place(path) {
+            Ok(Place::File(folder, name)) => (folder, name),
+            Ok(_) => return told(Status::Failure, "folders cannot be removed"),
+            Err(wrong) => return Ok(astray(&wrong)),
+        };
+        if let Some(spot) = spot(folder, &name) {
+            self.home.remove(spot).await?;
+            return Ok(ok());
+        }
+        if let Some(offer) = self.offer(folder, &name).await? {
+            self.delivered(offer.message, "it was removed").await?;
+            self.home.outbox.lock().await.remove_name(offer.message);
+            self.fetched.retain(|message| *message != offer.message);
+            return Ok(ok());
+        }
+        let mut taken = self.home.taken();
+        if folder == Folder::Receipts && taken.report(&name).is_some() {
+            taken.clear(&name)?;
+            return Ok(ok());
+        }
+        Err(Refusal::NotFound.into())
+    }
+
+    async fn rename(&mut self, from: &str, to: &str, replace: bool) -> Answer {
+        let file = |path: &str| match self.folders.place(path) {
+            Ok(Place::File(folder, name)) => Ok((folder, name)),
+            Ok(_) => Err(Reply::Status(Status::Failure, "folders cannot be renamed".to_owned())),
+            Err(wrong) => Err(astray(&wrong)),
+        };
+        // Fetched files may be moved anywhere: that only says that they were fetched.
+        let (folder, name) = match file(from) {
+            Ok(found) => found,
+            Err(reply) => return Ok(reply),
+        };
+        let Some(old) = spot(folder, &name) else {
+            let offer = self.offer(folder, &name).await?.ok_or(Refusal::NotFound)?;
+            self.delivered(offer.message, "it was renamed").await?;
+            self.home.outbox.lock().await.remove_name(offer.message);
+            return Ok(ok());
+        };
+        let (folder, name) = match file(to) {
+            Ok(found) => found,
+            Err(reply) => return Ok(reply),
+        };
+        let Some(new) = spot(folder, &name) else {
+            return told(Status::Denied, "files for us stay in inbound");
+        };
+        self.home.rename(&self.door, &self.partner, &self.rules, old, new, replace).await?;
+        Ok(ok())
+    }
+
+    fn real_path(&self, path: &str) -> Answer {
+        match canonical(path) {
+            Ok(path) => Ok(Reply::Names(vec![Listed { long: path.clone(), name: path, stat: stat_folder(true) }])),
+            Err(wrong) => Ok(astray(&wrong)),
+        }
+    }
+
+    /// The files of a folder.
+    async fn files(&mut self, folder: Folder) -> Result<Vec<Listed>, Failed> {
+        if matches!(folder, Folder::Inbound | Folder::Staging) {
+            let staging = folder == Folder::Staging;
+            let mut spots: Vec<_> = self
+                .home
+                .shelf()
+                .iter()
+                .filter(|(spot, _)| spot.staging == staging)
+                .map(|(spot, _)| spot.clone())
+                .collect();
+            if !staging {
+                // A file that is sent again stands for the one that was taken.
+                spots.extend(self.home.taken().names().map(|name| Spot { staging, name: name.clone() }));
+            }
+            spots.sort();
+            spots.dedup();
+            let stats = spots.into_iter().filter_map(|spot| Some((self.stat_spot(&spot)?, spot.name)));
+            return Ok(stats.map(|(stat, name)| self.listed(name, stat)).collect());
+        }
+        self.refresh().await?;
+        let mut listed = Vec::new();
+        {
+            let outbox = self.home.outbox.lock().await;
+            let own = self.fetched.iter().filter_map(|message| outbox.by_message(*message));
+            for offer in outbox.list(folder).chain(own.filter(|offer| offer.folder == folder)) {
+                listed.push(self.listed(offer.name.clone(), stat_file(offer.size, offer.at, false)));
+            }
+        }
+        if folder == Folder::Receipts {
+            let reports: Vec<_> = self.home.taken().reports().map(|(name, _)| name.clone()).collect();
+            for name in reports {
+                if let Some((taken, text)) = self.report(folder, &name).await? {
+                    listed.push(self.listed(name, stat_file(text.len() as u64, taken.at, false)));
+                }
+            }
+        }
+        listed.sort_by(|a, b| a.name.cmp(&b.name));
+        listed.dedup_by(|a, b| a.name == b.name);
+        Ok(listed)
+    }
+
+    fn stat_spot(&self, spot: &Spot) -> Option<Stat> {
+        if let Some(file) = self.home.shelf().get(spot) {
+            let mtime = file.mtime.unwrap_or_else(|| seconds(file.touched));
+            return Some(Stat { folder: false, writable: true, size: file.size(), mtime });
+        }
+        let taken = self.home.taken();
+        taken.get(&spot.name).filter(|_| !spot.staging).map(stat_taken)
+    }
+
+    /// The report of a name in receipts.
+    async fn report(&self, folder: Folder, name: &str) -> Result<Option<(Taken, String)>, Failed> {
+        let taken = self.home.taken().report(name).cloned().filter(|_| folder == Folder::Receipts);
+        let Some(taken) = taken else { return Ok(None) };
+        let message = self.door.ledger.message(taken.message).await.map_err(unavailable)?;
+        let documents = self.door.ledger.documents(taken.message, 0, 200).await.map_err(unavailable)?;
+        let text = report(&taken, message.as_ref(), &documents);
+        Ok(Some((taken, text)))
+    }
+
+    /// A file of ours by its name, looked for in the record where it is not known yet.
+    async fn offer(&mut self, folder: Folder, name: &str) -> Result<Option<super::outbox::Offer>, Failed> {
+        let known = self.home.outbox.lock().await.get(folder, name).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        self.refresh().await?;
+        Ok(self.home.outbox.lock().await.get(folder, name).cloned())
+    }
+
+    async fn refresh(&self) -> Result<(), Failed> {
+        let directory = self.door.directory.load();
+        let partners: Vec<_> = directory
+            .partners()
+            .filter(|partner| directory.speaks_for(&self.partner, partner))
+            .map(|partner| partner.id.clone())
+            .collect();
+        let mut outbox = self.home.outbox.lock().await;
+        outbox.refresh(&*self.door.ledger, &partners, &self.terms, self.door.limits.visible).await.map_err(unavailable)
+    }
+
+    async fn delivered(&mut self, message: MessageId, how: &'static str) -> Result<(), Failed> {
+        let delivered = self.home.outbox.lock().await.deliver(&*self.door.ledger, message, how).await;
+        match delivered {
+            Ok(Some(offer)) => {
+                FetchedEvent { partner: &self.partner.id, name: &offer.name, bytes: offer.size, how }
+                    .emit(&self.door.telemetry);
+                self.fetched.push(message);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) => {
+                tracing::warn!(code = %codes::NOT_MARKED, partner = self.partner.id, %message, %error, "A fetched file could not be marked.");
+                Err(unavailable(error))
+            }
+        }
+    }
+
+    async fn payload(&self, message: MessageId) -> Result<Source, Failed> {
+        match self.door.ledger.payload(message).await.map_err(unavailable)? {
+            Some(Payload::Inline(bytes)) => Ok(Source::Bytes(bytes)),
+            Some(Payload::File(path)) => {
+                let file = blocking(move || File::open(path)).await?;
+                Ok(Source::File(Arc::new(std::sync::Mutex::new(file))))
+            }
+            None => Err(Failed::Told("this file's content is kept no longer".to_owned())),
+        }
+    }
+
+    fn keep(&mut self, handle: Handle) -> Reply {
+        self.next_handle = self.next_handle.wrapping_add(1);
+        self.handles.insert(self.next_handle, handle);
+        Reply::Handle(self.next_handle)
+    }
+
+    fn listed(&self, name: String, stat: Stat) -> Listed {
+        let kind = if stat.folder { 'd' } else { '-' };
+        let mode = match (stat.folder, stat.writable) {
+            (true, true) => "rwxr-xr-x",
+            (true, false) => "r-xr-xr-x",
+            (false, true) => "rw-r--r--",
+            (false, false) => "r--r--r--",
+        };
+        let at = Timestamp::from_second(i64::from(stat.mtime)).unwrap_or(Timestamp::UNIX_EPOCH);
+        let half_year = 182 * 86_400;
+        let recent = Timestamp::now().as_second() - i64::from(stat.mtime) < half_year;
+        let date = at.strftime(if recent { "%b %e %H:%M" } else { "%b %e  %Y" });
+        let long = format!("{kind}{mode}    1 gangway  gangway  {:>10} {date} {name}", stat.size);
+        Listed { name, long, stat }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        for handle in self.handles.values() {
+            if let Handle::Upload { upload, .. } = handle {
+                self.home.lost(&self.door, upload);
+            }
+        }
+    }
+}
+
+impl Source {
+    async fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
+        match self {
+            Self::Bytes(bytes) => {
+                let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(bytes.slice(from..from.saturating_add(len).min(bytes.len())))
+            }
+            Self::File(file) => {
+                let file = Arc::clone(file);
+                let read = move || {
+                    let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    read_at(&mut file, offset, len)
+                };
+                Ok(blocking(read).await?.into())
+            }
+            Self::Part(part) => {
+                let mut part = Arc::clone(part).lock_owned().await;
+                Ok(blocking(move || part.read(offset, len)).await?.into())
+            }
+        }
+    }
+}
+
+fn spot(folder: Folder, name: &str) -> Option<Spot> {
+    let staging = match folder {
+        Folder::Inbound => false,
+        Folder::Staging => true,
+        Folder::Outbound | Folder::Receipts => return None,
+    };
+    Some(Spot { staging, name: name.to_owned() })
+}
+
+fn stat_taken(taken: &Taken) -> Stat {
+    Stat { folder: false, writable: true, size: taken.size, mtime: taken.mtime.unwrap_or_else(|| seconds(taken.at)) }
+}
+
+fn stat_file(size: u64, at: Timestamp, writable: bool) -> Stat {
+    Stat { folder: false, writable, size, mtime: seconds(at) }
+}
+
+fn stat_folder(writable: bool) -> Stat {
+    Stat { folder: true, writable, size: 0, mtime: seconds(Timestamp::now()) }
+}
+
+fn seconds(at: Timestamp) -> u32 {
+    u32::try_from(at.as_second()).unwrap_or_default()
+}
+
+fn ok() -> Reply {
+    Reply::Status(Status::Ok, "done".to_owned())
+}
+
+fn bad_handle() -> Reply {
+    Reply::Status(Status::Failure, "this handle is not open".to_owned())
+}
+
+fn told(status: Status, text: &str) -> Answer {
+    Ok(Reply::Status(status, text.to_owned()))
+}
+
+fn astray(wrong: &Wrong) -> Reply {
+    let status = if *wrong == Wrong::NoFolder { Status::NoSuchFile } else { Status::Failure };
+    Reply::Status(status, wrong.to_string())
+}
+
+fn unavailable(error: crate::ledger::LedgerError) -> Failed {
+    tracing::warn!(%error, "The record could not be asked for an SFTP session.");
+    Failed::Told("the gateway's record cannot be reached now: come again".to_owned())
+}

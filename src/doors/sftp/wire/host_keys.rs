@@ -1,0 +1,127 @@
+//! The keys that clients know this server by: made on first start, or brought along from an older server.
+//!
+//! They are files named as OpenSSH names them (`ssh_host_ed25519_key`), so that importing is copying.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
+
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, key::safe_rng, ssh_key::LineEnding};
+
+use super::super::{codes, parts::private};
+
+/// The host keys of this server.
+pub struct HostKeys {
+    pub(super) keys: Vec<PrivateKey>,
+}
+
+impl HostKeys {
+    /// Reads the keys in `folder`; where there are none, makes an ed25519 and an ECDSA key. An RSA key is used only
+    /// where `rsa` says so.
+    pub fn open(folder: &Path, rsa: bool) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        let mut names: Vec<_> = fs::read_dir(folder)?
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| name.starts_with("ssh_host_") && name.ends_with("_key"))
+            .collect();
+        names.sort();
+        let mut keys = Vec::new();
+        for name in &names {
+            match Self::read(&folder.join(name), rsa) {
+                Ok(key) => keys.push(key),
+                Err(reason) => {
+                    tracing::warn!(code = %codes::HOST_KEY, file = name, reason, "A host key is not used.");
+                }
+            }
+        }
+        if names.is_empty() {
+            let ecdsa = Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 };
+            for (name, algorithm) in [("ssh_host_ed25519_key", Algorithm::Ed25519), ("ssh_host_ecdsa_key", ecdsa)] {
+                keys.push(make(&folder.join(name), algorithm)?);
+            }
+        }
+        if keys.is_empty() {
+            let message = format!("{}: no host key in {} can be used", codes::HOST_KEY, folder.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        // ed25519 first, RSA last.
+        keys.sort_by_key(|key| match key.algorithm() {
+            Algorithm::Ed25519 => 0,
+            Algorithm::Ecdsa { .. } => 1,
+            _ => 2,
+        });
+        Ok(Self { keys })
+    }
+
+    /// Each key's algorithm and SHA-256 fingerprint, as clients show it.
+    pub fn fingerprints(&self) -> Vec<(String, String)> {
+        let shown = |key: &PrivateKey| (key.algorithm().to_string(), key.fingerprint(HashAlg::Sha256).to_string());
+        self.keys.iter().map(shown).collect()
+    }
+
+    /// Each public key as one line, as in a client's `known_hosts` behind the name of the host.
+    pub fn public(&self) -> Vec<String> {
+        self.keys.iter().filter_map(|key| key.public_key().to_openssh().ok()).collect()
+    }
+
+    fn read(path: &Path, rsa: bool) -> Result<PrivateKey, String> {
+        let text = fs::read(path).map_err(|error| error.to_string())?;
+        let key = PrivateKey::from_openssh(&text).map_err(|error| format!("it is no OpenSSH private key: {error}"))?;
+        if key.is_encrypted() {
+            return Err("it has a passphrase".to_owned());
+        }
+        if key.algorithm().is_rsa() && !rsa {
+            return Err("RSA host keys are off; rsa_host_key in the settings turns them on".to_owned());
+        }
+        Ok(key)
+    }
+}
+
+fn make(path: &Path, algorithm: Algorithm) -> io::Result<PrivateKey> {
+    let key = PrivateKey::random(&mut safe_rng(), algorithm).map_err(io::Error::other)?;
+    let text = key.to_openssh(LineEnding::LF).map_err(io::Error::other)?;
+    let mut options = fs::File::options();
+    options.write(true).create_new(true);
+    private(&mut options);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once_and_are_ours_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = HostKeys::open(folder.path(), false).unwrap();
+        let again = HostKeys::open(folder.path(), false).unwrap();
+        assert_eq!(first.fingerprints(), again.fingerprints());
+        let algorithms: Vec<_> = first.fingerprints().into_iter().map(|(algorithm, _)| algorithm).collect();
+        assert_eq!(algorithms, ["ssh-ed25519", "ecdsa-sha2-nistp256"]);
+        assert!(first.fingerprints()[0].1.starts_with("SHA256:") && first.public()[0].starts_with("ssh-ed25519 AAAA"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(folder.path().join("ssh_host_ecdsa_key")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn what_was_brought_along_is_used_and_nothing_is_made_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let brought = make(&folder.path().join("ssh_host_old_key"), Algorithm::Ed25519).unwrap();
+        fs::write(folder.path().join("ssh_host_bad_key"), "rubbish").unwrap();
+        let keys = HostKeys::open(folder.path(), false).unwrap();
+        assert_eq!(keys.fingerprints()[0].1, brought.fingerprint(HashAlg::Sha256).to_string());
+        assert_eq!(keys.keys.len(), 1);
+        fs::remove_file(folder.path().join("ssh_host_old_key")).unwrap();
+        let error = HostKeys::open(folder.path(), false).err().unwrap().to_string();
+        assert!(error.starts_with("SFT-0106"), "{error}");
+    }
+}

@@ -1,0 +1,7 @@
+//! The SFTP door with real clients: OpenSSH's `sftp`, and one of our own that does what no decent client does.
+
+mod clients;
+mod hostile;
+mod logins;
+mod raw;
+mod site;

@@ -1,0 +1,122 @@
+//! Who is let in, and who is not.
+
+use std::time::Duration;
+
+use gangway::partner::{Directory, Status};
+
+use super::{
+    raw::Raw,
+    site::{PASSWORD, Site, acme, openssh, partner, text},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_and_passwords_of_partners_files_let_in_and_others_do_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let site =
+        Site::open(dir.path(), vec![acme(|_| {}).await, partner("bolt", |terms| terms.passwords.clear()).await]).await;
+    assert_eq!(Raw::password(site.address, "acme", &[PASSWORD]).await, Some(true));
+    assert_eq!(Raw::password(site.address, "acme", &["wrong", PASSWORD]).await, Some(true), "one mistake ends nothing");
+    assert_eq!(Raw::password(site.address, "nobody", &[PASSWORD]).await, Some(false));
+    assert_eq!(Raw::password(site.address, "bolt", &[PASSWORD, ""]).await, Some(false));
+    let raw = Raw::login(site.address, "bolt").await;
+    assert_eq!(raw.sftp().await.realpath("inbound/../..").await.unwrap().files[0].filename, "/");
+    let metrics = site.metrics.encode();
+    assert!(metrics.contains("gangway_sftp_logins_total{result=\"refused\"} 4"), "{metrics}");
+    assert!(metrics.contains("gangway_sftp_sessions 1"), "{metrics}");
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_guesses_is_not_listened_to_any_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::open(dir.path(), vec![acme(|_| {}).await]).await;
+    for _ in 0..2 {
+        assert_eq!(Raw::password(site.address, "acme", &["a", "b", "c", "d", "e", "f", "g"]).await, None);
+    }
+    assert_eq!(Raw::password(site.address, "acme", &[PASSWORD]).await, None, "banned");
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn suspended_partners_and_foreign_networks_stay_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let away = acme(|terms| terms.sources = vec!["192.0.2.0/24".parse().unwrap()]).await;
+    let site = Site::open(dir.path(), vec![away]).await;
+    assert_eq!(Raw::password(site.address, "acme", &[PASSWORD]).await, Some(false));
+    let mut changed = acme(|terms| terms.sources = vec!["127.0.0.0/8".parse().unwrap()]).await;
+    site.directory.store(Directory::of([changed.clone()]).into());
+    assert_eq!(Raw::password(site.address, "acme", &[PASSWORD]).await, Some(true));
+    changed.status = Status::Suspended;
+    site.directory.store(Directory::of([changed.clone()]).into());
+    assert_eq!(Raw::password(site.address, "acme", &[PASSWORD]).await, Some(false));
+    changed.status = Status::Onboarding;
+    site.directory.store(Directory::of([changed]).into());
+    assert_eq!(Raw::password(site.address, "acme", &[PASSWORD]).await, Some(true));
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_partner_has_so_many_sessions_and_gets_them_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::open(dir.path(), vec![acme(|terms| terms.sessions = 2).await]).await;
+    let (one, two) = (Raw::login(site.address, "acme").await, Raw::login(site.address, "acme").await);
+    let (_first, _second) = (one.sftp().await, two.sftp().await);
+    let third = Raw::login(site.address, "acme").await;
+    assert!(third.ends().await);
+    one.cut();
+    crate::util::wait_for("a place", async || {
+        let again = Raw::login(site.address, "acme").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        (!again.is_closed()).then_some(())
+    })
+    .await;
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn algorithms_are_modern_and_old_signatures_are_refused() {
+    if !openssh("sftp: algorithms") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::open(dir.path(), vec![acme(|_| {}).await]).await;
+    let good = [
+        "Ciphers=aes128-gcm@openssh.com",
+        "Ciphers=aes256-gcm@openssh.com",
+        "Ciphers=chacha20-poly1305@openssh.com",
+        "Ciphers=aes128-ctr",
+        "KexAlgorithms=ecdh-sha2-nistp256",
+        "KexAlgorithms=curve25519-sha256",
+        "KexAlgorithms=diffie-hellman-group14-sha256",
+        "HostKeyAlgorithms=ecdsa-sha2-nistp256",
+        "HostKeyAlgorithms=ssh-ed25519",
+    ];
+    for option in good {
+        let output = site.sftp_as("acme", "pwd\n", &["-o", option]).await;
+        assert!(output.status.success(), "{option}: {}", text(&output.stderr));
+    }
+    for option in ["KexAlgorithms=diffie-hellman-group14-sha1", "Ciphers=aes128-cbc", "MACs=hmac-sha1"] {
+        let only = if option.starts_with("MACs") { "Ciphers=aes128-ctr" } else { "Compression=no" };
+        let output = site.sftp_as("acme", "pwd\n", &["-o", option, "-o", only]).await;
+        assert!(!output.status.success() && text(&output.stderr).contains("no matching"), "{option}: {output:?}");
+    }
+    // A partner's RSA key works with SHA-2 signatures only.
+    let key = dir.path().join("rsa");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let with_rsa = acme(|terms| terms.keys = vec![public.trim().parse().unwrap()]).await;
+    site.directory.store(Directory::of([with_rsa]).into());
+    let identity = format!("IdentityFile={}", key.display());
+    for (algorithm, works) in [("rsa-sha2-256", true), ("rsa-sha2-512", true), ("ssh-rsa", false)] {
+        let only = format!("PubkeyAcceptedAlgorithms={algorithm}");
+        let output = site.sftp_as("acme", "pwd\n", &["-o", &identity, "-o", &only]).await;
+        assert_eq!(output.status.success(), works, "{algorithm}: {}", text(&output.stderr));
+    }
+    let algorithms: Vec<_> = site.fingerprints.iter().map(|(algorithm, _)| algorithm.as_str()).collect();
+    assert_eq!(algorithms, ["ssh-ed25519", "ecdsa-sha2-nistp256"]);
+    site.close().await;
+}
