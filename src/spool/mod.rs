@@ -232,7 +232,7 @@ mod tests {
         let (folder, spool) = spool(2, 1000);
         let theirs = folder.path().join("theirs");
         fs::write(&theirs, "hello").unwrap();
-        let body = spool.adopt(&theirs, 5, crate::keys::sha256(b"hello")).unwrap();
+        let body = spool.adopt(&theirs, 5, Body::from_bytes("hello").digest).unwrap();
         fs::remove_file(&theirs).unwrap();
         assert_eq!((read(&body).as_slice(), files(&spool)), (&b"hello"[..], 1));
         drop(body);

@@ -50,7 +50,13 @@ async fn an_ordinary_day_with_openssh() {
     for name in ["small.edi", "große Datei.edi", "dated.edi", "empty.edi", "late.edi", "alias.edi", "staged.edi"] {
         assert!(listing.contains(name), "{name}: {listing}");
     }
-    assert!(!listing.contains("gone.tmp\n") && listing.contains("Remote working directory: /"), "{listing}");
+    let listing: String = listing.lines().filter(|line| !line.starts_with("sftp>")).collect();
+    assert!(
+        !listing.contains("gone.tmp")
+            && !listing.contains("filepart")
+            && listing.contains("Remote working directory: /"),
+        "{listing}"
+    );
     assert_eq!(site.read("small.back"), small, "what was taken can still be looked at");
     let got = site.desk.got();
     let expected = [
@@ -64,15 +70,10 @@ async fn an_ordinary_day_with_openssh() {
     assert_eq!(got, expected.map(|(name, bytes)| (name.to_owned(), hex(bytes), bytes.len() as u64)));
     // Folders are what they are, and names that exist are not run over by a rename of version 3.
     let output = site.sftp("-mkdir inbound/sub\n-mkdir inbound\n-rmdir inbound\n-ln -s inbound/a inbound/b\n-get nothing\n-put small.edi outbound/x\n").await;
+    // OpenSSH shows the codes of version 3 only; the words are for clients that show them.
     let said = text(&output.stderr);
-    for part in [
-        "folders cannot be made",
-        "there already",
-        "folders cannot be removed",
-        "no links",
-        "files for us go into inbound",
-    ] {
-        assert!(said.contains(part), "{part}: {said}");
+    for (part, times) in [("Permission denied", 3), ("Operation unsupported", 1), ("not found", 1), ("Failure", 1)] {
+        assert_eq!(said.matches(part).count(), times, "{part}: {said}");
     }
     assert_eq!(site.desk.got().len(), 6);
     assert_eq!(site.close().await, 0);
@@ -141,11 +142,7 @@ async fn large_downloads_with_default_settings_end_and_are_delivered() {
     assert_eq!(site.state(id).await, MessageState::Ready, "its first half was not read: {after}");
     let listing = site.sftp_ok(&format!("get {name} got\nls -1 outbound\nrm {name}\nls -1 outbound\n")).await;
     assert!(site.read("got") == content);
-    assert_eq!(
-        listing.matches(&id.to_string()).count(),
-        3 + 1,
-        "its own session sees it until it removes it: {listing}"
-    );
+    assert_eq!(listing.matches(&id.to_string()).count(), 3, "its own session sees it until it removes it: {listing}");
     assert_eq!(site.state(id).await, MessageState::Delivered);
     assert_eq!(site.state(other).await, MessageState::Ready);
     let timeline = site.ledger.timeline(id).await.unwrap();
@@ -388,8 +385,14 @@ async fn what_cannot_be_taken_now_is_told_and_taken_later() {
     let site = Site::open(dir.path(), vec![acme(|_| {}).await]).await;
     site.write("a.edi", &noise(300_000, 1));
     site.desk.busy.store(true, SeqCst);
+    let raw = Raw::login(site.address, "acme").await;
+    let sftp = raw.sftp().await;
+    let file = sftp.open("inbound/c", NEW, FileAttributes::empty()).await.unwrap().handle;
+    sftp.write(&file, 0, b"abc".to_vec()).await.unwrap();
+    let told = sftp.close(file).await.unwrap_err().to_string();
+    assert!(told.contains("too much is waiting"), "{told}");
     let output = site.sftp("put a.edi inbound/a.edi\n").await;
-    assert!(!output.status.success() && text(&output.stderr).contains("too much is waiting"), "{output:?}");
+    assert!(!output.status.success(), "{output:?}");
     let output = site.sftp("put a.edi inbound/b.tmp\nrename inbound/b.tmp inbound/b.edi\n").await;
     assert!(!output.status.success());
     site.desk.busy.store(false, SeqCst);

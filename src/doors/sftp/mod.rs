@@ -17,6 +17,7 @@ mod home;
 mod outbox;
 mod parts;
 mod path;
+mod protocol;
 mod ranges;
 mod report;
 mod session;

@@ -8,7 +8,7 @@ use russh_sftp::protocol::{
 };
 
 use super::super::{
-    session::{Changes, Listed, MOST_HANDLES, MOST_READ, Reply, Request, Stat, Status},
+    protocol::{Changes, Listed, MOST_HANDLES, MOST_READ, Reply, Request, Stat, Status},
     shelf::How,
 };
 

@@ -1,0 +1,125 @@
+//! SFTP version 3 as plain values: what a client asks for, and what is answered. How they look on the wire is `wire`'s.
+
+use bytes::Bytes;
+
+use super::shelf::How;
+
+/// A session has at most so many things open.
+pub(super) const MOST_HANDLES: usize = 128;
+/// So much is read at once.
+pub(super) const MOST_READ: u32 = 255 << 10;
+
+/// What a client asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Request {
+    Open {
+        path: String,
+        read: bool,
+        write: bool,
+        append: bool,
+        how: How,
+    },
+    Close {
+        handle: u32,
+    },
+    Read {
+        handle: u32,
+        offset: u64,
+        len: u32,
+    },
+    Write {
+        handle: u32,
+        offset: u64,
+        data: Bytes,
+    },
+    Stat {
+        path: String,
+    },
+    StatHandle {
+        handle: u32,
+    },
+    SetStat {
+        path: String,
+        attributes: Changes,
+    },
+    SetStatHandle {
+        handle: u32,
+        attributes: Changes,
+    },
+    OpenFolder {
+        path: String,
+    },
+    ReadFolder {
+        handle: u32,
+    },
+    Remove {
+        path: String,
+    },
+    MakeFolder {
+        path: String,
+    },
+    RemoveFolder {
+        path: String,
+    },
+    RealPath {
+        path: String,
+    },
+    Rename {
+        from: String,
+        to: String,
+        replace: bool,
+    },
+    Sync {
+        handle: u32,
+    },
+    Limits,
+    Unsupported(&'static str),
+    /// A handle that is none of ours.
+    BadHandle,
+}
+
+/// What a client wants to change of a file; all else is accepted and nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    pub(super) size: Option<u64>,
+    pub(super) mtime: Option<u32>,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Reply {
+    Status(Status, String),
+    Handle(u32),
+    Data(Bytes),
+    Names(Vec<Listed>),
+    Stat(Stat),
+    Limits,
+}
+
+/// The status codes of version 3 that we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Ok,
+    Eof,
+    NoSuchFile,
+    Denied,
+    Failure,
+    Unsupported,
+}
+
+/// What is told of a file or folder.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stat {
+    pub(super) folder: bool,
+    pub(super) writable: bool,
+    pub(super) size: u64,
+    pub(super) mtime: u32,
+}
+
+/// One name in a listing.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Listed {
+    pub(super) name: String,
+    pub(super) long: String,
+    pub(super) stat: Stat,
+}
