@@ -2,6 +2,7 @@
 
 mod clients;
 mod hostile;
+mod killed;
 mod logins;
 mod raw;
 mod site;

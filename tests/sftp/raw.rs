@@ -46,6 +46,28 @@ impl Raw {
         raw
     }
 
+    /// The same, where the server may be gone.
+    pub async fn try_login(address: SocketAddr, user: &str) -> Option<Self> {
+        let socket = std::net::TcpStream::connect(address).ok()?;
+        socket.set_nonblocking(true).ok()?;
+        let stream = TcpStream::from_std(socket.try_clone().ok()?).ok()?;
+        let connected = client::connect_stream(Arc::new(client::Config::default()), stream, Trusting).await;
+        let mut session = connected.ok()?;
+        let key = PrivateKeyWithHashAlg::new(Arc::new(user_key().clone()), None);
+        let right = session.authenticate_publickey(user, key).await.ok()?.success();
+        right.then_some(Self { session, socket })
+    }
+
+    /// The SFTP subsystem, where the server may be gone.
+    pub async fn try_sftp(&self) -> Option<RawSftpSession> {
+        let channel = self.session.channel_open_session().await.ok()?;
+        channel.request_subsystem(true, "sftp").await.ok()?;
+        let session = RawSftpSession::new(channel.into_stream());
+        session.set_timeout(10);
+        session.init().await.ok()?;
+        Some(session)
+    }
+
     /// Whether this password is right; `None` where the connection was closed on it.
     pub async fn password(address: SocketAddr, user: &str, passwords: &[&str]) -> Option<bool> {
         let socket = std::net::TcpStream::connect(address).ok()?;

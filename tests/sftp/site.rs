@@ -30,7 +30,10 @@ use gangway::{
     spool::{Content, Spool},
 };
 use jiff::Timestamp;
-use russh::keys::{Algorithm, PrivateKey, key::safe_rng, ssh_key::LineEnding};
+use russh::keys::{
+    PrivateKey,
+    ssh_key::{LineEnding, private::Ed25519Keypair},
+};
 use tokio::sync::OnceCell;
 
 /// The password of every partner here.
@@ -194,10 +197,10 @@ pub async fn partner(id: &str, change: impl FnOnce(&mut SftpTerms)) -> Partner {
     }
 }
 
-/// The private key of every partner here.
+/// The private key of every partner here; the same in every process of the tests.
 pub fn user_key() -> &'static PrivateKey {
     static KEY: std::sync::OnceLock<PrivateKey> = std::sync::OnceLock::new();
-    KEY.get_or_init(|| PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap())
+    KEY.get_or_init(|| Ed25519Keypair::from_seed(&[7; 32]).into())
 }
 
 impl Site {

@@ -308,11 +308,9 @@ impl Home {
             if !replace && (is_taken(&to) || self.shelf().get(&to).is_some()) {
                 return Err(Refusal::Exists.into());
             }
-            return Ok(if to.staging {
-                self.taken().hide(&from.name)?
-            } else {
-                self.taken().rename(&from.name, &to.name)?
-            });
+            let mut taken = self.taken();
+            let done = if to.staging { taken.hide(&from.name) } else { taken.rename(&from.name, &to.name) };
+            return Ok(done?);
         };
         // A rename that is said again, because its answer was lost, is not a conflict with itself.
         let mut taken = is_taken(&to);
@@ -322,8 +320,7 @@ impl Home {
         }
         let (next, discard) = self.shelf().rename(&from, &to, replace, taken, rules, now)?;
         if let Some(discard) = discard {
-            let home = Arc::clone(self);
-            blocking(move || Ok(home.discard(discard))).await?;
+            self.clear(discard).await?;
         }
         match next {
             Next::HandOn(spot, part) if spot == to => self.hand_on(door, partner, rules, spot, part).await,
@@ -339,10 +336,7 @@ impl Home {
     pub(super) async fn remove(self: &Arc<Self>, spot: Spot) -> Result<(), Failed> {
         let removed = self.shelf().remove(&spot);
         match removed {
-            Ok(part) => {
-                let home = Arc::clone(self);
-                Ok(blocking(move || Ok(home.discard(part))).await?)
-            }
+            Ok(part) => Ok(self.clear(part).await?),
             Err(Refusal::NotFound) if !spot.staging && self.taken().get(&spot.name).is_some() => {
                 Ok(self.taken().hide(&spot.name)?)
             }
@@ -366,8 +360,7 @@ impl Home {
             let reason = "nobody went on with it";
             Unfinished { code: codes::EXPIRED, partner: &self.id, name: &spot.name, bytes: 0, reason }
                 .emit(&door.telemetry);
-            let home = Arc::clone(self);
-            let _ = blocking(move || Ok(home.discard(part))).await;
+            let _ = self.clear(part).await;
         }
         self.taken().forget(door.limits.visible, now);
     }
@@ -421,8 +414,7 @@ impl Home {
             home.opened().remove(&part);
             match (given, back) {
                 (Ok(()), _) => {
-                    let home = Arc::clone(&home);
-                    let _ = blocking(move || Ok(home.discard(part))).await;
+                    let _ = home.clear(part).await;
                     Ok(())
                 }
                 (Err((bytes, failed)), back) => {
@@ -571,6 +563,15 @@ impl Home {
             before = Some(last.id);
         }
         Ok(None)
+    }
+
+    async fn clear(self: &Arc<Self>, part: Part) -> io::Result<()> {
+        let home = Arc::clone(self);
+        blocking(move || {
+            home.discard(part);
+            Ok(())
+        })
+        .await
     }
 
     fn discard(&self, part: Part) {

@@ -160,7 +160,7 @@ impl Outbox {
                 let document = documents.first();
                 let local = message.at.to_zoned(TimeZone::UTC);
                 let name = terms.names.name(|field| match field {
-                    "document" => document.map_or("document".to_owned(), |d| d.format_kind.clone()),
+                    "document" => document.map_or_else(|| "document".to_owned(), |d| d.format_kind.clone()),
                     "number" => document.and_then(|d| d.number.clone()).unwrap_or_else(|| "0".to_owned()),
                     "interchange" => message.interchange.clone().unwrap_or_else(|| "0".to_owned()),
                     "date" => local.strftime("%Y%m%d").to_string(),

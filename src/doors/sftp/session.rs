@@ -180,7 +180,7 @@ impl Session {
         }
     }
 
-    async fn read(&mut self, handle: u32, offset: u64, len: u32) -> Answer {
+    async fn read(&self, handle: u32, offset: u64, len: u32) -> Answer {
         let len = len.min(MOST_READ) as usize;
         let (data, offer) = match self.handles.get(&handle) {
             Some(Handle::Reading { source, offer, len: whole, .. }) => {
@@ -201,7 +201,7 @@ impl Session {
         Ok(Reply::Data(data))
     }
 
-    async fn write(&mut self, handle: u32, offset: u64, data: Bytes) -> Answer {
+    async fn write(&self, handle: u32, offset: u64, data: Bytes) -> Answer {
         let Some(Handle::Upload { upload, append }) = self.handles.get(&handle) else { return Ok(bad_handle()) };
         let offset = match append {
             // The offset says nothing then (draft-ietf-secsh-filexfer-02, section 6.3).
@@ -225,7 +225,7 @@ impl Session {
         Ok(ok())
     }
 
-    async fn stat(&mut self, path: &str) -> Result<Stat, Failed> {
+    async fn stat(&self, path: &str) -> Result<Stat, Failed> {
         match self.folders.place(path) {
             Ok(Place::Hall(_)) => Ok(stat_folder(false)),
             Ok(Place::Folder(folder)) => Ok(stat_folder(matches!(folder, Folder::Inbound | Folder::Staging))),
@@ -255,7 +255,7 @@ impl Session {
         }
     }
 
-    async fn set_stat(&mut self, path: &str, attributes: Changes) -> Answer {
+    async fn set_stat(&self, path: &str, attributes: Changes) -> Answer {
         // Who cannot set a file's age often takes the whole upload for failed, so nothing here is refused.
         self.stat(path).await?;
         if let (Ok(Place::File(folder, name)), Some(mtime)) = (self.folders.place(path), attributes.mtime)
@@ -269,7 +269,7 @@ impl Session {
         Ok(ok())
     }
 
-    async fn set_stat_handle(&mut self, handle: u32, attributes: Changes) -> Answer {
+    async fn set_stat_handle(&self, handle: u32, attributes: Changes) -> Answer {
         match self.handles.get(&handle) {
             Some(Handle::Upload { upload, .. }) => {
                 if let Some(size) = attributes.size {
@@ -370,7 +370,7 @@ impl Session {
     }
 
     /// The files of a folder.
-    async fn files(&mut self, folder: Folder) -> Result<Vec<Listed>, Failed> {
+    async fn files(&self, folder: Folder) -> Result<Vec<Listed>, Failed> {
         if matches!(folder, Folder::Inbound | Folder::Staging) {
             let staging = folder == Folder::Staging;
             let mut spots: Vec<_> = self
@@ -431,7 +431,7 @@ impl Session {
     }
 
     /// A file of ours by its name, looked for in the record where it is not known yet.
-    async fn offer(&mut self, folder: Folder, name: &str) -> Result<Option<super::outbox::Offer>, Failed> {
+    async fn offer(&self, folder: Folder, name: &str) -> Result<Option<super::outbox::Offer>, Failed> {
         let known = self.home.outbox.lock().await.get(folder, name).cloned();
         if known.is_some() {
             return Ok(known);

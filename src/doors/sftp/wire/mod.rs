@@ -381,14 +381,13 @@ async fn converse(
         let queue = Arc::clone(&queue);
         async move {
             while let Some(message) = reader.wait().await {
-                match message {
-                    ChannelMsg::Data { data } => {
-                        if !queue.push(data).await {
-                            break;
-                        }
-                    }
-                    ChannelMsg::Eof | ChannelMsg::Close => break,
-                    _ => {}
+                let goes_on = match message {
+                    ChannelMsg::Data { data } => queue.push(data).await,
+                    ChannelMsg::Eof | ChannelMsg::Close => false,
+                    _ => true,
+                };
+                if !goes_on {
+                    break;
                 }
             }
             queue.end();
