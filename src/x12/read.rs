@@ -545,7 +545,7 @@ impl<R: Read> Reader<R> {
                     }
                     Look::More => {}
                     Look::No(reason) => {
-                        why = why.or(Some(reason).filter(|reason| !reason.is_empty()));
+                        why = why.or_else(|| Some(reason).filter(|reason| !reason.is_empty()));
                         skip = 3;
                     }
                 }
