@@ -116,8 +116,8 @@ fn owed_groups<'v>(verdict: &'v InterchangeVerdict, how: &AckPolicy) -> Vec<Vec<
 
 fn owes_ta1(verdict: &InterchangeVerdict, how: &AckPolicy) -> bool {
     let only_acknowledges = verdict.groups.iter().all(|group| group.header.functional_id == "FA")
-        && (verdict.carries_ta1 || !verdict.groups.is_empty());
-    if verdict.ta1.is_none() || (verdict.groups.is_empty() && verdict.carries_ta1) {
+        && (!verdict.ta1_received.is_empty() || !verdict.groups.is_empty());
+    if verdict.ta1.is_none() || (verdict.groups.is_empty() && !verdict.ta1_received.is_empty()) {
         return false;
     }
     match how.ta1 {

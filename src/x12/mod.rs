@@ -5,6 +5,7 @@
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod acknowledge;
+mod acknowledgements;
 mod balance;
 mod check;
 pub mod codes;
@@ -24,7 +25,14 @@ pub mod token;
 mod verdict;
 mod write;
 
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");
+
 pub use acknowledge::{AckNumbers, AckPolicy, AckSets, Functional, Ta1When, acknowledge, acknowledgement_groups};
+pub use acknowledgements::{
+    AckUnreadable, ElementAcknowledged, GroupAcknowledged, InterchangeAcknowledged, SegmentAcknowledged,
+    SetAcknowledged,
+};
 pub use check::{CheckedSet, Checker, Step};
 pub use envelope::{GroupHeader, InterchangeHeader, PartyId};
 pub use finding::Finding;
