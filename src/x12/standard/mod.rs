@@ -135,3 +135,133 @@ impl Standard {
         overlay::apply(self, overlay)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_hold_what_they_should() {
+        let count = |version: &str| {
+            let standard = Standard::get(version).unwrap();
+            let nodes: usize = standard.sets().iter().map(|set| set.nodes().len()).sum();
+            let codes: usize =
+                standard.elements().iter().filter_map(|element| element.codes.as_ref()).map(|codes| codes.len()).sum();
+            [
+                standard.sets().len(),
+                nodes,
+                standard.segments().len(),
+                standard.elements().len(),
+                standard.composites.len(),
+                codes,
+            ]
+        };
+        assert_eq!(count("004010"), [21, 2131, 183, 436, 4, 23065]);
+        assert_eq!(count("005010"), [23, 2351, 206, 473, 7, 26396]);
+    }
+
+    #[test]
+    fn sets_travel_in_their_groups() {
+        let groups = [
+            ("810", "IN"),
+            ("820", "RA"),
+            ("824", "AG"),
+            ("830", "PS"),
+            ("832", "SC"),
+            ("840", "RQ"),
+            ("843", "RR"),
+            ("846", "IB"),
+            ("850", "PO"),
+            ("852", "PD"),
+            ("855", "PR"),
+            ("856", "SH"),
+            ("860", "PC"),
+            ("861", "RC"),
+            ("862", "SS"),
+            ("864", "TX"),
+            ("865", "CA"),
+            ("867", "PT"),
+            ("869", "RS"),
+            ("870", "RS"),
+            ("997", "FA"),
+        ];
+        let of = |version: &str| -> Vec<(&str, &str)> {
+            Standard::get(version).unwrap().sets().iter().map(|set| (set.id(), set.group())).collect()
+        };
+        assert_eq!(of("004010"), groups);
+        let mut later: Vec<(&str, &str)> = groups.into_iter().chain([("214", "QM"), ("999", "FA")]).collect();
+        later.sort_unstable();
+        assert_eq!(of("005010"), later);
+        // The groups are codes of GS01.
+        for version in Standard::VERSIONS {
+            let standard = Standard::get(version).unwrap();
+            let known = standard.element("479").unwrap().codes.as_ref().unwrap();
+            assert!(standard.sets().iter().all(|set| known.contains(set.group().as_bytes())));
+            let known = standard.element("143").unwrap().codes.as_ref().unwrap();
+            assert!(standard.sets().iter().all(|set| known.contains(set.id().as_bytes())));
+        }
+    }
+
+    #[test]
+    fn a_version_is_found_by_its_first_six_characters() {
+        for (text, version) in
+            [("004010", "004010"), ("004010VICS", "004010"), ("005010X231A1", "005010"), (" 005010 ", "005010")]
+        {
+            assert_eq!(Standard::resolve(text).map(Standard::version), Some(version), "{text}");
+        }
+        for text in ["", "00401", "003040", "4010", "006020", "00401é"] {
+            assert!(Standard::resolve(text).is_none(), "{text}");
+        }
+        assert!(Standard::get("004010VICS").is_none());
+    }
+
+    #[test]
+    fn segments_are_found_by_tag_and_only_by_tag() {
+        for version in Standard::VERSIONS {
+            let standard = Standard::get(version).unwrap();
+            for segment in standard.segments() {
+                let found = standard.segment(segment.tag.as_bytes()).unwrap();
+                assert_eq!((&found.tag, found.id), (&segment.tag, segment.id));
+            }
+            for tag in [&b""[..], b"P", b"PO", b"PO1\0", b"PO11", b"po1", b"\0", b"ZZZ", b"PO1 "] {
+                assert!(standard.segment(tag).is_none(), "{tag:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_envelope_of_each_version() {
+        let (old, new) = (Standard::get("004010").unwrap(), Standard::get("005010").unwrap());
+        let lengths = |standard: &Standard, tag: &str| -> Vec<(u32, u32)> {
+            let segment = standard.segment(tag.as_bytes()).unwrap();
+            let simple = |used: &ElementUse| match &used.content {
+                Content::Simple(element) => Some((element.min, element.max)),
+                Content::Composite(_) => None,
+            };
+            segment.elements.iter().filter_map(simple).collect()
+        };
+        let isa = [2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1, 1].map(|length| (length, length));
+        for standard in [old, new] {
+            assert_eq!(lengths(standard, "ISA"), isa);
+            assert_eq!(lengths(standard, "GS"), [(2, 2), (2, 15), (2, 15), (8, 8), (4, 8), (1, 9), (1, 2), (1, 12)]);
+            assert_eq!(lengths(standard, "TA1"), [(9, 9), (6, 6), (4, 4), (1, 1), (3, 3)]);
+            assert_eq!(lengths(standard, "IEA"), [(1, 5), (9, 9)]);
+            assert_eq!(lengths(standard, "SE"), [(1, 10), (4, 9)]);
+        }
+        assert_eq!((lengths(old, "ST").len(), lengths(new, "ST").len()), (2, 3));
+        // ISA11: the standards identifier became the repetition separator.
+        let eleventh = |standard: &Standard| standard.segment(b"ISA").unwrap().elements[10].clone();
+        assert!(
+            matches!(eleventh(old).content, Content::Simple(element) if element.codes.as_ref().unwrap().contains(b"U"))
+        );
+        assert!(matches!(eleventh(new).content, Content::Simple(element) if element.kind == ElementKind::Text));
+    }
+
+    #[test]
+    fn elements_of_other_publishers_have_no_code_check() {
+        let standard = Standard::get("005010").unwrap();
+        let open =
+            standard.elements().iter().filter(|element| element.kind == ElementKind::Code && element.codes.is_none());
+        assert_eq!(open.count(), 27);
+    }
+}

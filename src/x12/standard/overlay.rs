@@ -481,3 +481,6 @@ impl JsonSchema for Limit {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -182,8 +182,10 @@ impl Walker {
             // A segment that strayed from the heading into the detail seldom takes the sender back there.
             let back_to_heading = self.parent(detour) == NodeId::ROOT && self.parent(self.at) != NodeId::ROOT;
             let order = if back_to_heading { [self.at, detour] } else { [detour, self.at] };
-            for from in order {
-                if let Some(target) = self.clean(from, segment, first) {
+            // A way that leaves no loop wanting, or else one that tells once what is missing.
+            let ways = order.map(|from| (from, true)).into_iter().chain(order.map(|from| (from, false)));
+            for (from, complete) in ways {
+                if let Some(target) = self.way(from, segment, first, complete) {
                     self.leave_for(from);
                     self.enter(target);
                     return Some(target);
@@ -191,7 +193,7 @@ impl Walker {
             }
         }
         let Some(primary) = primary else { return self.misplaced(segment) };
-        let target = self.clean(self.at, segment, first).unwrap_or(primary);
+        let target = self.way(self.at, segment, first, true).unwrap_or(primary);
         if !self.has_room(target) {
             let kind = if self.opens(target) { ProblemKind::LoopOverMaximum } else { ProblemKind::SegmentOverMaximum };
             self.tell(kind, segment, Some(target));
@@ -200,13 +202,15 @@ impl Walker {
         Some(target)
     }
 
-    /// The nearest place for `segment` from `from` that has room and leaves no loop wanting.
-    fn clean(&self, from: NodeId, segment: SegmentId, first: &[u8]) -> Option<NodeId> {
+    /// The nearest place for `segment` from `from` that has room; `complete` if it must leave no loop wanting.
+    fn way(&self, from: NodeId, segment: SegmentId, first: &[u8], complete: bool) -> Option<NodeId> {
         let fits = |target: &NodeId| {
             self.has_room(*target)
                 && self.bound_fits(*target, first)
-                && self.left(self.at, self.parent(from)).all(|around| !self.wants(around))
-                && self.left(from, self.outside(*target)).all(|around| !self.wants(around))
+                && (!complete || {
+                    let mut left = self.left(self.at, self.parent(from)).chain(self.left(from, self.outside(*target)));
+                    left.all(|around| !self.wants(around))
+                })
         };
         self.set.candidates(from, segment).find(fits)
     }

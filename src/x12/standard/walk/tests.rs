@@ -1,6 +1,8 @@
 //! Hand-written sets, one mistake each: what AK304 has to say of them, and where.
 
-use super::super::{Overlay, Standard};
+use proptest::prelude::*;
+
+use super::super::{NodeKind, Overlay, Standard};
 use super::*;
 
 /// Walks `ST tags… SE` and tells problems as `code tag@position`. `LS:LDT` is an LS whose LS01 is LDT; a tag that the
@@ -158,6 +160,8 @@ fn code_7_out_of_sequence_is_told_once() {
     assert_eq!(walk("004010", "856", "BSN HL TD5 BSN REF HL CTT"), ["5 BSN@5"]);
     // A loop of the heading before the one it follows.
     assert_eq!(walk("004010", "850", "BEG N1 N3 N9 MSG N1 N4 PO1 CTT"), ["7 N9@5"]);
+    // A stray segment that opens a loop: the loop's own need is told once, and the loop is left.
+    assert_eq!(walk("004010", "850", "BEG PO1 LM PID PID TD1 PCT CTT"), ["7 PID@5", "3 LQ@6"]);
     // Two that changed places are one mistake, also if one of them is mandatory.
     assert_eq!(walk("004010", "850", "REF BEG PER PO1 CTT"), ["7 BEG@3"]);
     assert_eq!(walk("004010", "861", "BRA DTM REF PER N1 RCD CTT"), ["7 REF@4"]);
@@ -291,4 +295,77 @@ fn an_overlay_is_walked_like_the_standard() {
     assert_eq!(walk_with(&derived, "850", "BEG CUR CUR REF PO1 ZA1 ZA1 PID PO1 PID CTT"), [""; 0]);
     assert_eq!(walk_with(&derived, "850", "BEG PO1 PID ZA1 PO1 CTT"), ["3 REF@3", "7 ZA1@5", "3 PID@7"]);
     assert_eq!(walk_with(&derived, "855", "BAK ZA1 PO1"), ["6 ZA1@3"]);
+}
+
+/// A set that is right, chosen by a seed: optional nodes at times, repeated ones up to three times.
+fn right_set(set: &SetDef, around: NodeId, seed: &mut u64, out: &mut Vec<(SegmentId, Vec<u8>)>) {
+    let mut chance = |below: u64| {
+        // xorshift64
+        *seed ^= *seed << 13;
+        *seed ^= *seed >> 7;
+        *seed ^= *seed << 17;
+        (*seed >> 11) % below
+    };
+    for child in set.children(around) {
+        let node = set.node(child).unwrap();
+        if node.requirement != Requirement::Mandatory && chance(6) > 0 {
+            continue;
+        }
+        for _ in 0..=chance(u64::from(node.max.min(3))) {
+            match &node.kind {
+                NodeKind::Segment(segment) => {
+                    out.push((*segment, set.bound(child).unwrap_or_default().as_bytes().to_vec()));
+                }
+                NodeKind::Loop(_) => {
+                    let mut inner = chance(u64::MAX) | 1;
+                    right_set(set, child, &mut inner, out);
+                }
+            }
+        }
+    }
+}
+
+fn problems(walker: &mut Walker, segments: &[(SegmentId, Vec<u8>)]) -> Vec<Problem> {
+    let mut all = Vec::new();
+    for (segment, first) in segments {
+        all.extend_from_slice(walker.step(*segment, first).problems);
+    }
+    all.extend_from_slice(walker.finish());
+    all
+}
+
+proptest! {
+    #[test]
+    fn a_right_set_has_no_problem_and_a_foreign_segment_is_one(
+        version in 0..2_usize, which in 0..21_usize, seed in 1..u64::MAX, at in any::<prop::sample::Index>()
+    ) {
+        let standard = Standard::get(Standard::VERSIONS[version]).unwrap();
+        let set = &standard.sets()[which];
+        let mut segments = Vec::new();
+        right_set(set, NodeId::ROOT, &mut seed.clone(), &mut segments);
+        let mut walker = Walker::new(set);
+        prop_assert_eq!(problems(&mut walker, &segments), []);
+
+        let at = 1 + at.index(segments.len() - 1);
+        let foreign = standard.segment_id(b"ISA").unwrap();
+        segments.insert(at, (foreign, Vec::new()));
+        walker.begin(set);
+        let expected = Problem { kind: ProblemKind::NotInSet, segment: foreign, node: None, position: at as u32 + 1 };
+        prop_assert_eq!(problems(&mut walker, &segments), [expected]);
+    }
+
+    #[test]
+    fn any_order_at_all_is_walked_to_its_end(
+        which in 0..21_usize, tags in prop::collection::vec(any::<prop::sample::Index>(), 0..200)
+    ) {
+        let standard = Standard::get("004010").unwrap();
+        let set = &standard.sets()[which];
+        let known: Vec<SegmentId> = set.nodes().iter().enumerate()
+            .filter_map(|(at, _)| set.segment(NodeId(at as u16))).collect();
+        let segments: Vec<_> = tags.iter().map(|tag| (known[tag.index(known.len())], Vec::new())).collect();
+        let mut walker = Walker::new(set);
+        let found = problems(&mut walker, &segments);
+        prop_assert!(found.iter().all(|problem| problem.position <= segments.len() as u32));
+        prop_assert_eq!(walker.position(), segments.len() as u32);
+    }
 }
