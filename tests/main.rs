@@ -1,6 +1,3 @@
-//! t
-
-mod x12_corpus;
 //! The integration tests: one binary, real sockets, the real program.
 #![allow(unreachable_pub, reason = "nobody imports from a test binary; `pub` says what the harness offers")]
 
@@ -10,11 +7,10 @@ mod hostile;
 mod http;
 mod keeping;
 mod kill;
+mod mapping_corpus;
 mod neighbour;
 mod power;
 mod spine;
 mod standards;
 mod util;
-//! All integration tests, in one binary.
-
-mod mapping_corpus;
+mod x12_corpus;
