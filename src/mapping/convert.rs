@@ -87,7 +87,7 @@ pub(crate) const NAMED: &[Named] = &[Named {
     },
     write: |code| match (code.len(), code.bytes().all(|b| b.is_ascii_digit())) {
         (18, true) => Some(format!("00{code}")),
-        (20, true) if code.starts_with("00") => None,
+        (20, _) => None,
         _ => Some(code.to_owned()),
     },
 }];

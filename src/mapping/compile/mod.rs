@@ -5,15 +5,20 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+mod layout;
+mod rules;
+mod settle;
+
+use layout::{Filled, Layout};
+
 use super::{
     codes,
-    convert::{Converter, Scalar},
-    file::{Codes, Field, List, NamedList, Only, Rule, Scope, Spot, Word, did_you_mean},
+    convert::Scalar,
+    file::{Codes, Field, List, NamedList, Only, Rule, Scope, Spot, Word},
     place::{Filter, Leaf, Opener, OpenerKind, Part, Place, Step, pairs_of},
-    plan::{ALWAYS, Act, Action, Convert, Entry, FieldRule, From, Kind, Op, Open, OpenEach, Plan, Tags, Tree},
+    plan::{ALWAYS, Act, Action, FieldRule, From, Kind, Op, Open, OpenEach, Plan, Tree},
     shape::{Shape, Shapes},
-    table::{Missing, Table},
-    text::{Charset, write_string},
+    table::Table,
 };
 use crate::config::Diagnostic;
 
@@ -90,56 +95,9 @@ struct Here {
     apart: usize,
 }
 
-/// What fills an object: by name, a field, a list or an object in it.
-#[derive(Default)]
-struct Layout {
-    entries: BTreeMap<String, Filled>,
-}
-
-enum Filled {
-    Field { slot: u16, rule: u32 },
-    List { head: u16 },
-    Object(Layout),
-}
-
 impl<'a> Compiler<'a> {
     fn say(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
-    }
-
-    fn take_tables(&mut self, tables: &'a [Codes]) {
-        for table in tables {
-            let mut words: BTreeMap<&str, Vec<(&Word, Option<bool>)>> = BTreeMap::new();
-            let mut entries: Vec<(&str, &str, bool)> = Vec::new();
-            for entry in &table.entries {
-                if let Some(word) = &entry.word {
-                    words.entry(&word.text).or_default().push((&entry.code, entry.canonical));
-                    entries.push((&entry.code.text, &word.text, false));
-                }
-            }
-            let mut canonical = Vec::new();
-            for (word, codes) in &words {
-                let marked: Vec<_> = codes.iter().filter(|(_, mark)| *mark == Some(true)).collect();
-                let open: Vec<_> = codes.iter().filter(|(_, mark)| *mark != Some(false)).collect();
-                match (marked.as_slice(), open.as_slice()) {
-                    ([(code, _)], _) | ([], [(code, _)]) => canonical.push((code.text.as_str(), *word)),
-                    ([], []) => {}
-                    _ => {
-                        let all =
-                            codes.iter().map(|(code, _)| format!("\"{}\"", code.text)).collect::<Vec<_>>().join(", ");
-                        let hint =
-                            format!("mark the one that is to be written: {{ to = \"{word}\", canonical = true }}");
-                        let message = format!("{all} all mean `{word}`, and none of them alone is canonical");
-                        let at = codes.last().map_or(&table.name, |(code, _)| *code);
-                        self.found.push(at.error(codes::BAD_TABLE, message, Some(hint)));
-                    }
-                }
-            }
-            for entry in &mut entries {
-                entry.2 = canonical.contains(&(entry.0, entry.1));
-            }
-            self.tables.insert(&table.name.text, Arc::new(Table::new(entries.into_iter())));
-        }
     }
 
     /// Compiles the rules of one kind of item into a loop. A list with several openers is compiled once for each:
@@ -156,7 +114,7 @@ impl<'a> Compiler<'a> {
                     let number = self.rules.len() as u32;
                     let compiled = self.rule(rule, &shape, full, spot);
                     self.rules.push(compiled);
-                    insert(layout, path, Filled::Field { slot, rule: number });
+                    layout.insert(path, Filled::Field { slot, rule: number });
                 }
                 for (place, word) in &rule.at {
                     self.place(place, word, here, slot, first);
@@ -186,12 +144,11 @@ impl<'a> Compiler<'a> {
                 (self.kinds.len() - 1) as u16
             } else {
                 // The same list again, behind another opener: its kind is known by its place in the layout.
-                let Some(kind) = self.kind_of(layout, path) else { continue };
+                let Some(kind) = layout.kind(path) else { continue };
                 kind
             };
             if first {
-                insert(layout, path, Filled::List { head });
-                self.remember(layout, path, kind);
+                layout.insert(path, Filled::List { head, kind });
             }
             self.list(list, here, kind, head, &items, first, &full);
             head += 1;
@@ -202,7 +159,7 @@ impl<'a> Compiler<'a> {
 
     #[expect(clippy::too_many_arguments, reason = "one list, and all that is known of it")]
     fn list(&mut self, list: &'a List, here: Here, kind: u16, head: u16, items: &Shape, first: bool, name: &str) {
-        if list.each.is_empty() && first {
+        if !list.opens && first {
             let hint = Some("say what opens an item: `each = \"PO1\"`".to_owned());
             self.say(list.spot.error(codes::MISSING_KEY, format!("the list `{name}` has no `each`"), hint));
         }
@@ -238,20 +195,20 @@ impl<'a> Compiler<'a> {
             }
         }
         if first {
-            let kind = usize::from(kind);
+            let own = usize::from(kind);
             match object {
                 Some(object) => {
                     if let Some(nest) = &list.nest {
-                        let head = self.kinds[kind].heads - 1;
-                        layout.entries.insert(nest.text.clone(), Filled::List { head });
+                        let head = self.kinds[own].heads - 1;
+                        layout.entries.insert(nest.text.clone(), Filled::List { head, kind });
                     }
                     let ops = self.lay_out(object, &layout, name, &list.spot);
-                    self.kinds[kind].layout = ops;
+                    self.kinds[own].layout = ops;
                 }
                 None => {
-                    self.kinds[kind].plain = true;
+                    self.kinds[own].plain = true;
                     if let Some(Filled::Field { slot, rule }) = layout.entries.get("") {
-                        self.kinds[kind].layout = vec![Op::Field { key: Box::default(), slot: *slot, rule: *rule }];
+                        self.kinds[own].layout = vec![Op::Field { key: Box::default(), slot: *slot, rule: *rule }];
                     }
                 }
             }
@@ -415,7 +372,7 @@ impl<'a> Compiler<'a> {
                         let number = self.rules.len() as u32;
                         let compiled = self.rule(rule, &shape, full, spot);
                         self.rules.push(compiled);
-                        insert(layout, path, Filled::Field { slot, rule: number });
+                        layout.insert(path, Filled::Field { slot, rule: number });
                     }
                     put(self, rule, slot);
                     slot += 1;
@@ -510,329 +467,6 @@ impl<'a> Compiler<'a> {
             looped.inner.entry(tag.to_owned()).or_default().push(action);
         }
     }
-
-    fn find(
-        &mut self,
-        object: Option<usize>,
-        path: &[String],
-        spot: &Spot,
-        full: &str,
-        rule: &Rule,
-        first: bool,
-    ) -> Option<Shape> {
-        let mut object = object?;
-        let (last, above) = path.split_last()?;
-        let mut walked = Vec::new();
-        for name in above.iter().chain([last]) {
-            let Some(field) = self.shapes.field(object, name) else {
-                if first {
-                    self.unknown_field(object, name, spot, full);
-                }
-                return None;
-            };
-            walked.push(name.as_str());
-            match (&field.shape, walked.len() == path.len()) {
-                (Shape::Object(inner), false) => object = *inner,
-                (shape @ Shape::Scalar(..), true) => return Some(shape.clone()),
-                (shape, _) if first => {
-                    let (message, hint) = match shape {
-                        Shape::List(_) => {
-                            (format!("`{full}` is a list"), Some("it belongs under `lists`, with an `each`".to_owned()))
-                        }
-                        Shape::Object(inner) => {
-                            let fields = self
-                                .shapes
-                                .fields(*inner)
-                                .iter()
-                                .map(|field| field.name.as_str())
-                                .collect::<Vec<_>>()
-                                .join("`, `");
-                            (format!("`{full}` is an object"), Some(format!("bind its fields instead: `{fields}`")))
-                        }
-                        Shape::Scalar(..) => {
-                            let key = path.get(walked.len()).map_or("", String::as_str);
-                            let near =
-                                did_you_mean(key, super::file::RULE_KEYS.iter().map(|(name, _)| *name)).unwrap_or("at");
-                            (
-                                format!("`{}` is a plain value and has no `{key}`", walked.join(".")),
-                                Some(format!("did you mean `{near}`?")),
-                            )
-                        }
-                    };
-                    self.say(rule.spot.error(codes::UNKNOWN_FIELD, message, hint));
-                    return None;
-                }
-                _ => return None,
-            }
-        }
-        None
-    }
-
-    fn find_list(
-        &mut self,
-        object: Option<usize>,
-        path: &[String],
-        spot: &Spot,
-        full: &str,
-        first: bool,
-    ) -> Option<Shape> {
-        let mut object = object?;
-        for (number, name) in path.iter().enumerate() {
-            let Some(field) = self.shapes.field(object, name) else {
-                if first {
-                    self.unknown_field(object, name, spot, full);
-                }
-                return None;
-            };
-            match (&field.shape, number + 1 == path.len()) {
-                (Shape::Object(inner), false) => object = *inner,
-                (Shape::List(items), true) => return Some((**items).clone()),
-                _ => {
-                    if first {
-                        let hint = Some("a plain value or object belongs under `fields`".to_owned());
-                        self.say(spot.error(codes::UNKNOWN_FIELD, format!("`{full}` is not a list"), hint));
-                    }
-                    return None;
-                }
-            }
-        }
-        None
-    }
-
-    fn unknown_field(&mut self, object: usize, name: &str, spot: &Spot, full: &str) {
-        let known = self.shapes.fields(object).iter().map(|field| field.name.as_str());
-        let hint = match did_you_mean(name, known.clone()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are {}", known.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
-        };
-        self.say(spot.error(codes::UNKNOWN_FIELD, format!("the document has no `{full}`"), Some(hint)));
-    }
-
-    fn rule(&mut self, rule: &Rule, shape: &Shape, name: String, spot: &Spot) -> FieldRule {
-        let (scalar, words) = match shape {
-            Shape::Scalar(scalar, words) => (*scalar, words.as_deref()),
-            _ => (Scalar::Text, None),
-        };
-        let convert = match (&rule.codes, &rule.convert) {
-            (Some(codes), convert) => {
-                if let Some((_, word)) = convert {
-                    self.say(word.error(codes::BAD_CONVERTER, "a rule has `codes` or `as`, not both", None));
-                }
-                self.table(codes, rule, scalar, words, &name)
-            }
-            (None, convert) => {
-                if let Some(known) = words {
-                    let hint = format!(
-                        "give it `codes`: a table from the partner's codes to `{}`…",
-                        known.iter().take(3).cloned().collect::<Vec<_>>().join("`, `")
-                    );
-                    self.say(rule.spot.error(
-                        codes::BAD_TABLE,
-                        format!("`{name}` holds one of our words, not a code as sent"),
-                        Some(hint),
-                    ));
-                }
-                let converter = match convert {
-                    None => Converter::of(scalar),
-                    Some((converter, word)) => {
-                        if converter.makes() != scalar {
-                            let message = format!(
-                                "`{}` makes {}, and `{name}` is {}",
-                                word.text,
-                                converter.makes().name(),
-                                scalar.name()
-                            );
-                            self.say(word.error(codes::BAD_CONVERTER, message, None));
-                        }
-                        converter.clone()
-                    }
-                };
-                Convert::Value(converter)
-            }
-        };
-        let default = rule.default.as_ref().and_then(|word| {
-            let json = literal(&word.text, scalar, words);
-            if json.is_none() {
-                let message = format!("`{}` cannot be a default: `{name}` is {}", word.text, scalar.name());
-                self.say(word.error(
-                    codes::WRONG_KIND,
-                    message,
-                    words.map(|known| format!("one of `{}`", known.join("`, `"))),
-                ));
-            }
-            // What is read as the default must have a form to be written in, or the rule is for reading only.
-            let written = match &convert {
-                Convert::Value(converter) => converter.write(&word.text).is_some(),
-                Convert::Codes(table, _) => table.write(&word.text).is_some(),
-            };
-            if json.is_some() && !written && rule.only != Some(Only::Read) {
-                let hint = Some("add its code to the table, or say `only = \"read\"`".to_owned());
-                self.say(word.error(
-                    codes::BAD_TABLE,
-                    format!("the default `{}` could not be written back", word.text),
-                    hint,
-                ));
-            }
-            json
-        });
-        let place = rule.at.first().map(|(place, _)| match place {
-            Place::Segment { step, leaf: Leaf::Element { element, .. }, .. } => (step.tag.clone(), *element),
-            Place::Segment { step, .. } => (step.tag.clone(), 0),
-            Place::Own { .. } => (String::new(), 0),
-        });
-        FieldRule {
-            name,
-            convert,
-            default,
-            constant: rule.constant.as_ref().map(|word| word.text.as_bytes().into()),
-            required: rule.required,
-            needed: false,
-            only: rule.only,
-            place: place.unwrap_or_default(),
-            line_column: spot.line_column(),
-            spot: spot.clone(),
-        }
-    }
-
-    fn table(&mut self, codes: &Word, rule: &Rule, scalar: Scalar, words: Option<&[String]>, name: &str) -> Convert {
-        let Some(table) = self.tables.get(codes.text.as_str()).cloned() else {
-            let hint = match did_you_mean(&codes.text, self.tables.keys().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("write it into this file: [codes.{}]", codes.text),
-            };
-            self.say(codes.error(codes::BAD_TABLE, format!("there is no code table `{}`", codes.text), Some(hint)));
-            return Convert::Value(Converter::of(scalar));
-        };
-        for word in table.words() {
-            if literal(word, scalar, words).is_none() {
-                let hint = words.map(|known| match did_you_mean(word, known.iter().map(String::as_str)) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("`{name}` is one of `{}`", known.join("`, `")),
-                });
-                let message = format!("the table `{}` gives `{word}`, and `{name}` cannot be that", codes.text);
-                self.found.push(codes.error(codes::BAD_TABLE, message, hint));
-                break;
-            }
-        }
-        if scalar != Scalar::Text && rule.missing == Missing::Pass {
-            let hint = Some("say `missing = \"skip\"` or `missing = \"hold\"`".to_owned());
-            let message = format!("`{name}` is {}: a code that the table does not have cannot pass", scalar.name());
-            self.say(codes.error(codes::BAD_TABLE, message, hint));
-        }
-        Convert::Codes(table, rule.missing)
-    }
-
-    /// The JSON of an object, in the order of its schema.
-    fn lay_out(&mut self, object: usize, layout: &Layout, name: &str, spot: &Spot) -> Vec<Op> {
-        let mut ops = Vec::new();
-        for field in self.shapes.fields(object) {
-            let mut key = Vec::new();
-            write_string(field.name.as_bytes(), Charset::Utf8, &mut key);
-            key.push(b':');
-            let key: Box<[u8]> = key.into();
-            let full = if name.is_empty() { field.name.clone() } else { format!("{name}.{}", field.name) };
-            match (layout.entries.get(&field.name), &field.shape) {
-                (Some(Filled::Field { slot, rule }), _) => {
-                    if let Some(rule) = self.rules.get_mut(*rule as usize) {
-                        rule.required |= field.required && name.is_empty();
-                        rule.needed |= field.required;
-                    }
-                    ops.push(Op::Field { key, slot: *slot, rule: *rule });
-                }
-                (Some(Filled::List { head }), _) => ops.push(Op::List { key, head: *head }),
-                (Some(Filled::Object(inner)), Shape::Object(object)) => {
-                    ops.push(Op::Object { key });
-                    ops.extend(self.lay_out(*object, inner, &full, spot));
-                    ops.push(Op::Close);
-                }
-                _ if field.required => {
-                    let message = format!("every document needs `{full}`, and no rule fills it");
-                    let hint = Some(format!("bind it to a place: {} = \"…\"", field.name));
-                    self.found.push(spot.error(codes::UNFILLED_FIELD, message, hint));
-                }
-                _ => {}
-            }
-        }
-        ops
-    }
-
-    fn remember(&self, layout: &mut Layout, path: &[String], kind: u16) {
-        layout.entries.insert(format!("\0{}", path.join(".")), Filled::List { head: kind });
-    }
-
-    fn kind_of(&self, layout: &Layout, path: &[String]) -> Option<u16> {
-        match layout.entries.get(&format!("\0{}", path.join(".")))? {
-            Filled::List { head } => Some(*head),
-            _ => None,
-        }
-    }
-
-    /// Settles for every loop and tag where a segment is read.
-    fn finish(self) -> Plan {
-        let mut known: Vec<&str> = Vec::new();
-        for node in &self.loops {
-            known.extend(node.inner.keys().map(String::as_str));
-            known.extend(node.children.keys().map(String::as_str));
-            known.extend(node.holds.iter().chain(&node.until).map(String::as_str));
-        }
-        known.sort_unstable();
-        known.dedup();
-        let tags = Tags::new(known.iter().copied());
-        let mut plan = Plan { gates: self.gates, ..Plan::default() };
-        for state in 0..self.loops.len() {
-            let unknown = Entry { state: state as u16, ..Entry::default() };
-            let base = plan.steps.len();
-            plan.steps.resize(base + tags.len(), unknown);
-            for tag in &known {
-                let (state, actions) = self.settle(state, tag).unwrap_or((state, Vec::new()));
-                let entry =
-                    Entry { state: state as u16, count: actions.len() as u16, first: plan.actions.len() as u32 };
-                plan.actions.extend(actions);
-                plan.steps[base + tags.find(tag.as_bytes())] = entry;
-            }
-        }
-        plan.tags = tags;
-        plan.kinds = self.kinds;
-        plan.rules = self.rules;
-        plan
-    }
-
-    fn settle(&self, state: usize, tag: &str) -> Option<(usize, Vec<Action>)> {
-        let mut at = state;
-        loop {
-            let node = &self.loops[at];
-            let inner = node.inner.get(tag);
-            if let Some(child) = node.children.get(tag) {
-                let mut actions = inner.cloned().unwrap_or_default();
-                actions.extend(self.loops[*child].opening.iter().cloned());
-                return Some((*child, actions));
-            }
-            if let Some(actions) = inner {
-                return Some((at, actions.clone()));
-            }
-            let held = node.holds.iter().any(|held| held == tag);
-            let open_ended = !node.until.is_empty() && !node.until.iter().any(|end| end == tag);
-            if (held || open_ended) && !self.reopens(at, tag) {
-                return Some((at, Vec::new()));
-            }
-            if at == 0 {
-                return None;
-            }
-            at = node.parent;
-        }
-    }
-
-    /// Whether the tag opens this loop, or one that it is in, anew.
-    fn reopens(&self, mut at: usize, tag: &str) -> bool {
-        while at != 0 {
-            let parent = self.loops[at].parent;
-            if self.loops[parent].children.get(tag) == Some(&at) {
-                return true;
-            }
-            at = parent;
-        }
-        false
-    }
 }
 
 fn action(gate: u16, filters: &[Filter], act: Act) -> Action {
@@ -843,43 +477,4 @@ fn action(gate: u16, filters: &[Filter], act: Act) -> Action {
 fn join(name: &str, path: &[String]) -> String {
     let own = path.join(".");
     if name.is_empty() { own } else { format!("{name}.{own}") }
-}
-
-fn insert(layout: &mut Layout, path: &[String], filled: Filled) {
-    match path {
-        [] => {}
-        [last] => drop(layout.entries.insert(last.clone(), filled)),
-        [first, rest @ ..] => {
-            let entry = layout.entries.entry(first.clone()).or_insert_with(|| Filled::Object(Layout::default()));
-            if let Filled::Object(inner) = entry {
-                insert(inner, rest, filled);
-            }
-        }
-    }
-}
-
-/// A value that a file gives, as JSON; `None` if the field cannot be that.
-fn literal(text: &str, scalar: Scalar, words: Option<&[String]>) -> Option<Box<[u8]>> {
-    if words.is_some_and(|known| !known.iter().any(|word| word == text) && !crate::document::is_foreign_code(text)) {
-        return None;
-    }
-    let mut json = Vec::new();
-    match scalar {
-        Scalar::Text => write_string(text.as_bytes(), Charset::Utf8, &mut json),
-        Scalar::Bool => json.extend(matches!(text, "true" | "false").then_some(text.as_bytes())?),
-        Scalar::Integer => Converter::Int.read(text.as_bytes(), Charset::Utf8, &mut json)?,
-        Scalar::Decimal => {
-            text.parse::<crate::document::Decimal>().ok()?;
-            write_string(text.as_bytes(), Charset::Utf8, &mut json);
-        }
-        Scalar::Date => {
-            text.parse::<crate::document::Date>().ok()?;
-            write_string(text.as_bytes(), Charset::Utf8, &mut json);
-        }
-        Scalar::Time => {
-            text.parse::<crate::document::Time>().ok()?;
-            write_string(text.as_bytes(), Charset::Utf8, &mut json);
-        }
-    }
-    Some(json.into())
 }
