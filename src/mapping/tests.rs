@@ -450,7 +450,7 @@ proptest! {
     #[test]
     fn nothing_is_lost(body in segments()) {
         let library = text_library();
-        let mapped = read(&library, "mine", &body).unwrap();
+        let mapped = read(library, "mine", &body).unwrap();
         summarise(library.by_id("mine").unwrap().document(), &mapped.json).unwrap();
         let all = format!("{} {}", String::from_utf8(mapped.json).unwrap(), mapped.extras.unwrap_or_default());
         for value in body.split(['*', '~']).filter(|value| value.starts_with('T')) {
