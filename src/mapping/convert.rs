@@ -166,11 +166,6 @@ impl Converter {
         }
     }
 
-    /// Whether blanks around the value mean nothing.
-    pub(crate) fn trims(&self) -> bool {
-        !matches!(self, Self::Text | Self::Upper)
-    }
-
     /// The form that a value must have, to say what is wrong with one that has not.
     pub(crate) fn expects(&self) -> String {
         match self {

@@ -398,8 +398,9 @@ fn an_object_without_its_value_is_none_and_what_it_had_is_kept() {
     let (document, extras) = document(&library, "x12-850", "BEG*00*SA*45~REF*DP*   ~TD5**2**M~N1*BY**92~");
     assert_eq!(document["routing"], json!([{ "mode": "road" }]));
     let extras = extras.unwrap();
-    assert_eq!(extras[0], json!({ "segment": 4, "tag": "TD5", "element": 2, "value": "2" }));
-    assert_eq!(extras[1], json!({ "segment": 5, "tag": "N1", "element": 3, "value": "92" }));
+    assert_eq!(extras[0], json!({ "segment": 3, "tag": "REF", "element": 2, "value": "   " }));
+    assert_eq!(extras[1], json!({ "segment": 4, "tag": "TD5", "element": 2, "value": "2" }));
+    assert_eq!(extras[2], json!({ "segment": 5, "tag": "N1", "element": 3, "value": "92" }));
     assert_eq!(document["references"], json!([{ "kind": "department" }]));
 }
 

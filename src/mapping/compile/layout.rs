@@ -6,8 +6,9 @@ use super::Compiler;
 use crate::mapping::{
     codes,
     file::{RULE_KEYS, Rule, Spot, did_you_mean},
-    plan::Op,
+    plan::{self, Convert, MOST_OPS, OUTSIDE, Object, Op, What},
     shape::Shape,
+    table::Missing,
     text::{Charset, write_string},
 };
 
@@ -21,6 +22,13 @@ pub(super) enum Filled {
     Field { slot: u16, rule: u32 },
     List { head: u16, kind: u16 },
     Object(Layout),
+}
+
+/// The cells of the fields and lists of a kind of item, by the numbers that its rules were compiled with.
+#[derive(Default)]
+pub(super) struct Cells {
+    pub(super) slots: BTreeMap<u16, u16>,
+    pub(super) heads: BTreeMap<u16, u16>,
 }
 
 impl Layout {
@@ -145,28 +153,66 @@ impl Compiler<'_> {
         self.say(spot.error(codes::UNKNOWN_FIELD, format!("the document has no `{full}`"), Some(hint)));
     }
 
-    /// The JSON of an object, in the order of its schema.
-    pub(super) fn lay_out(&mut self, object: usize, layout: &Layout, name: &str, spot: &Spot) -> Vec<Op> {
-        let mut ops = Vec::new();
+    /// The JSON of an item, in the order of its schema.
+    pub(super) fn lay_out(&mut self, kind: u16, object: usize, layout: &Layout, name: &str, spot: &Spot) {
+        let (mut laid, mut cells) = (plan::Layout::default(), Cells::default());
+        self.lay_out_object(object, layout, name, spot, OUTSIDE, &mut laid, &mut cells);
+        if laid.ops.len() > MOST_OPS {
+            let message = format!("`{name}` has {} fields and lists; there may be {MOST_OPS}", laid.ops.len());
+            self.found.push(spot.error(codes::UNKNOWN_FIELD, message, None));
+        }
+        let own = &mut self.kinds[usize::from(kind)];
+        own.cells = laid.ops.len() as u16;
+        own.layout = laid;
+        self.cells.insert(kind, cells);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one object, and all that is known of it")]
+    fn lay_out_object(
+        &mut self,
+        object: usize,
+        layout: &Layout,
+        name: &str,
+        spot: &Spot,
+        inside: u8,
+        laid: &mut plan::Layout,
+        cells: &mut Cells,
+    ) {
         for field in self.shapes.fields(object) {
-            let mut key = Vec::new();
+            let mut key = vec![b','];
             write_string(field.name.as_bytes(), Charset::Utf8, &mut key);
             key.push(b':');
-            let key: Box<[u8]> = key.into();
             let full = if name.is_empty() { field.name.clone() } else { format!("{name}.{}", field.name) };
             match (layout.entries.get(&field.name), &field.shape) {
                 (Some(Filled::Field { slot, rule }), _) => {
-                    if let Some(rule) = self.rules.get_mut(*rule as usize) {
-                        rule.required |= field.required && name.is_empty();
-                        rule.needed |= field.required;
+                    cells.slots.insert(*slot, laid.ops.len() as u16);
+                    let bit = add(laid, key, inside, What::Field { rule: *rule });
+                    let Some(compiled) = self.rules.get_mut(*rule as usize) else { continue };
+                    if compiled.default.is_some() {
+                        laid.always |= bit;
+                    } else if compiled.required || field.required && name.is_empty() {
+                        laid.held |= bit;
+                    } else if field.required {
+                        match laid.objects.get_mut(usize::from(inside)) {
+                            Some(object) => object.needs |= bit,
+                            None => laid.needs |= bit,
+                        }
                     }
-                    ops.push(Op::Field { key, slot: *slot, rule: *rule });
+                    if let (Convert::Codes(_, Missing::Skip), true) = (&compiled.convert, field.required) {
+                        let message = format!("without `{full}` there is nothing: its codes cannot be skipped");
+                        let hint = Some("say `missing = \"hold\"` or `missing = \"pass\"`".to_owned());
+                        self.found.push(compiled.origin.spot.error(codes::BAD_TABLE, message, hint));
+                    }
                 }
-                (Some(Filled::List { head, .. }), _) => ops.push(Op::List { key, head: *head }),
+                (Some(Filled::List { head, .. }), _) => {
+                    cells.heads.insert(*head, laid.ops.len() as u16);
+                    add(laid, key, inside, What::List);
+                }
                 (Some(Filled::Object(inner)), Shape::Object(object)) => {
-                    ops.push(Op::Object { key });
-                    ops.extend(self.lay_out(*object, inner, &full, spot));
-                    ops.push(Op::Close);
+                    key.push(b'{');
+                    let number = laid.objects.len() as u8;
+                    laid.objects.push(Object { key: key.into(), parent: inside, ops: 0, needs: 0 });
+                    self.lay_out_object(*object, inner, &full, spot, number, laid, cells);
                 }
                 _ if field.required => {
                     let message = format!("every document needs `{full}`, and no rule fills it");
@@ -176,6 +222,17 @@ impl Compiler<'_> {
                 _ => {}
             }
         }
-        ops
     }
+}
+
+/// Adds a field or list, and gives its bit.
+fn add(laid: &mut plan::Layout, key: Vec<u8>, inside: u8, what: What) -> u64 {
+    let bit = 1u64.checked_shl(laid.ops.len() as u32).unwrap_or_default();
+    laid.ops.push(Op { key: key.into(), object: inside, what });
+    let mut around = inside;
+    while let Some(object) = laid.objects.get_mut(usize::from(around)) {
+        object.ops |= bit;
+        around = object.parent;
+    }
+    bit
 }

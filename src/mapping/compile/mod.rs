@@ -9,14 +9,14 @@ mod layout;
 mod rules;
 mod settle;
 
-use layout::{Filled, Layout};
+use layout::{Cells, Filled, Layout};
 
 use super::{
     codes,
     convert::Scalar,
     file::{Codes, Field, List, NamedList, Only, Rule, Scope, Spot, Word},
     place::{Filter, Leaf, Opener, OpenerKind, Part, Place, Step, pairs_of},
-    plan::{ALWAYS, Act, Action, FieldRule, From, Kind, Op, Open, OpenEach, Plan, Tree},
+    plan::{self, ALWAYS, Act, Action, FieldRule, From, Kind, OUTSIDE, Open, OpenEach, Plan, Tree, What},
     shape::{Shape, Shapes},
     table::Table,
 };
@@ -37,6 +37,8 @@ pub(crate) fn compile(
         gates: 1,
         rules: Vec::new(),
         layouts: BTreeMap::new(),
+        heads: BTreeMap::new(),
+        cells: BTreeMap::new(),
         apart: vec![Vec::new()],
         found: Vec::new(),
     };
@@ -49,8 +51,7 @@ pub(crate) fn compile(
         true,
         "",
     );
-    let ops = compiler.lay_out(0, &layout, "", header);
-    compiler.kinds[0].layout = ops;
+    compiler.lay_out(0, 0, &layout, "", header);
     if compiler.found.is_empty() { Ok(compiler.finish()) } else { Err(compiler.found) }
 }
 
@@ -63,6 +64,9 @@ struct Compiler<'a> {
     rules: Vec<FieldRule>,
     /// What fills the items of each kind, for lists with several openers.
     layouts: BTreeMap<u16, Layout>,
+    /// How many lists the items of each kind have.
+    heads: BTreeMap<u16, u16>,
+    cells: BTreeMap<u16, Cells>,
     /// Tags that open an item by themselves, and so are no part of the one that is open.
     apart: Vec<Vec<&'a str>>,
     found: Vec<Diagnostic>,
@@ -122,7 +126,6 @@ impl<'a> Compiler<'a> {
                 slot += 1;
             }
         }
-        self.set_slots(here.kind, slot);
         for (place, word) in &scope.computed {
             if let Place::Segment { path, step, leaf: Leaf::Element { element, .. } } = place {
                 let (node, gate) = self.walk(path, here);
@@ -153,7 +156,7 @@ impl<'a> Compiler<'a> {
             self.list(list, here, kind, head, &items, first, &full);
             head += 1;
         }
-        let heads = &mut self.kinds[usize::from(here.kind)].heads;
+        let heads = self.heads.entry(here.kind).or_default();
         *heads = (*heads).max(head);
     }
 
@@ -199,16 +202,20 @@ impl<'a> Compiler<'a> {
             match object {
                 Some(object) => {
                     if let Some(nest) = &list.nest {
-                        let head = self.kinds[own].heads - 1;
+                        let head = self.heads.get(&kind).map_or(0, |heads| heads - 1);
                         layout.entries.insert(nest.text.clone(), Filled::List { head, kind });
                     }
-                    let ops = self.lay_out(object, &layout, name, &list.spot);
-                    self.kinds[own].layout = ops;
+                    self.lay_out(kind, object, &layout, name, &list.spot);
                 }
                 None => {
                     self.kinds[own].plain = true;
                     if let Some(Filled::Field { slot, rule }) = layout.entries.get("") {
-                        self.kinds[own].layout = vec![Op::Field { key: Box::default(), slot: *slot, rule: *rule }];
+                        let what = What::Field { rule: *rule };
+                        self.kinds[own].layout.ops = vec![plan::Op { key: Box::default(), object: OUTSIDE, what }];
+                        self.kinds[own].cells = 1;
+                        let mut cells = Cells::default();
+                        cells.slots.insert(*slot, 0);
+                        self.cells.insert(kind, cells);
                     }
                 }
             }
@@ -284,16 +291,16 @@ impl<'a> Compiler<'a> {
                 for (place, word) in &rule.at {
                     self.place(place, word, inside, 0, first);
                 }
-                self.set_slots(kind, 1);
             }
             None => self.scope(&list.scope, inside, layout, first, name),
         }
         let tree = match (&list.nest, levels && here.levels) {
             (Some(_), _) => {
+                let heads = self.heads.entry(kind).or_default();
                 if first {
-                    self.kinds[usize::from(kind)].heads += 1;
+                    *heads += 1;
                 }
-                Tree::Nest { head: self.kinds[usize::from(kind)].heads - 1 }
+                Tree::Nest { head: *heads - 1 }
             }
             (None, true) => Tree::Above,
             _ => Tree::Current,
@@ -380,7 +387,6 @@ impl<'a> Compiler<'a> {
             }
             (None, _) => {}
         }
-        self.set_slots(each.kind, slot);
     }
 
     fn value_rule(&mut self, rule: &Rule, layout: &mut Layout, name: &str, spot: &Spot, shape: &Shape) {
@@ -388,11 +394,6 @@ impl<'a> Compiler<'a> {
         let compiled = self.rule(rule, shape, name.to_owned(), spot);
         self.rules.push(compiled);
         layout.entries.insert(String::new(), Filled::Field { slot: 0, rule: number });
-    }
-
-    fn set_slots(&mut self, kind: u16, slots: u16) {
-        let kind = &mut self.kinds[usize::from(kind)];
-        kind.slots = kind.slots.max(slots);
     }
 
     /// Binds a place to a slot of the items of `here`.

@@ -8,7 +8,7 @@ use crate::mapping::{
     convert::{Converter, Scalar},
     file::{Codes, Only, Rule, Spot, Word, did_you_mean},
     place::{Leaf, Place},
-    plan::{Convert, FieldRule},
+    plan::{Convert, FieldRule, Origin},
     shape::Shape,
     table::{Missing, Table},
     text::{Charset, write_string},
@@ -122,17 +122,15 @@ impl<'a> Compiler<'a> {
             Place::Segment { step, .. } => (step.tag.clone(), 0),
             Place::Own { .. } => (String::new(), 0),
         });
+        let origin =
+            Origin { name, place: place.unwrap_or_default(), line_column: spot.line_column(), spot: spot.clone() };
         FieldRule {
-            name,
             convert,
             default,
             constant: rule.constant.as_ref().map(|word| word.text.as_bytes().into()),
             required: rule.required,
-            needed: false,
             only: rule.only,
-            place: place.unwrap_or_default(),
-            line_column: spot.line_column(),
-            spot: spot.clone(),
+            origin: Box::new(origin),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which loop a segment is read in: settled here for every pair of loop and tag, so that reading only looks it up.
 
 use super::Compiler;
-use crate::mapping::plan::{Action, Entry, Plan, Tags};
+use crate::mapping::plan::{Act, Action, Entry, Plan, Tags, Tree};
 
 impl Compiler<'_> {
     /// Settles for every loop and tag where a segment is read.
@@ -22,6 +22,7 @@ impl Compiler<'_> {
             plan.steps.resize(base + tags.len(), unknown);
             for tag in &known {
                 let (state, actions) = self.settle(state, tag).unwrap_or((state, Vec::new()));
+                let actions = fill(actions);
                 let entry =
                     Entry { state: state as u16, count: actions.len() as u16, first: plan.actions.len() as u32 };
                 plan.actions.extend(actions);
@@ -29,9 +30,38 @@ impl Compiler<'_> {
             }
         }
         plan.tags = tags;
+        for action in &mut plan.actions {
+            self.number(&mut action.act);
+        }
         plan.kinds = self.kinds;
         plan.rules = self.rules;
         plan
+    }
+
+    /// From the numbers of compiling to the cells of the layout.
+    fn number(&self, act: &mut Act) {
+        let slot = |kind: u16, slot: &mut u16| {
+            *slot = self.cells.get(&kind).and_then(|cells| cells.slots.get(slot)).copied().unwrap_or(u16::MAX);
+        };
+        let head = |kind: u16, head: &mut u16| {
+            *head = self.cells.get(&kind).and_then(|cells| cells.heads.get(head)).copied().unwrap_or(u16::MAX);
+        };
+        match act {
+            Act::Fill { kind, sets } => sets.iter_mut().for_each(|(own, _)| slot(*kind, own)),
+            Act::Set { kind, slot: own, .. } | Act::SetPair { kind, slot: own, .. } => slot(*kind, own),
+            Act::Open(open) => {
+                head(open.parent, &mut open.head);
+                if let Tree::Nest { head: own } = &mut open.tree {
+                    head(open.kind, own);
+                }
+            }
+            Act::OpenEach(each) => {
+                head(each.parent, &mut each.head);
+                each.own.iter_mut().for_each(|(own, ..)| slot(each.kind, own));
+                each.beside.iter_mut().for_each(|(own, ..)| slot(each.kind, own));
+            }
+            Act::Gate(_) | Act::Level | Act::Claim(_) => {}
+        }
     }
 
     pub(super) fn settle(&self, state: usize, tag: &str) -> Option<(usize, Vec<Action>)> {
@@ -70,4 +100,33 @@ impl Compiler<'_> {
         }
         false
     }
+}
+
+/// Puts neighbouring actions that only put whole elements into fields of one item into one.
+fn fill(actions: Vec<Action>) -> Vec<Action> {
+    let mut filled: Vec<Action> = Vec::new();
+    for action in actions {
+        if let (Act::Set { kind, slot, element, component: 0 }, true) = (&action.act, action.filters.is_empty()) {
+            match filled.last_mut() {
+                Some(Action { gate, act: Act::Fill { kind: same, sets }, .. })
+                    if *gate == action.gate && same == kind =>
+                {
+                    *sets = sets.iter().copied().chain([(*slot, *element)]).collect();
+                }
+                _ => {
+                    let act = Act::Fill { kind: *kind, sets: [(*slot, *element)].into() };
+                    filled.push(Action { gate: action.gate, filters: action.filters, act });
+                }
+            }
+        } else {
+            filled.push(action);
+        }
+    }
+    for action in &mut filled {
+        if let Act::Fill { sets, .. } = &mut action.act {
+            // Sorted, so that reading stops at the last element sent; of two places for one field the first one counts.
+            sets.sort_by_key(|(_, element)| *element);
+        }
+    }
+    filled
 }

@@ -24,7 +24,7 @@ pub fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
     let mapping =
         library.for_x12(&String::from_utf8_lossy(id), "004010").ok_or("there is no mapping for the first set")?;
 
-    let scan = best(|| memchr::memchr_iter(delimiters.segment, &bytes).count());
+    let scan = best(|| memchr::memchr_iter(delimiters.segment, &bytes).fold(0, usize::wrapping_add));
     let tokenise = best(|| ranges.iter().map(|range| tokens(&bytes, range, delimiters).1.len()).sum::<usize>());
     let ready: Vec<Tokens> = ranges.iter().map(|range| tokens(&bytes, range, delimiters).0).collect();
     let map = best(|| {
@@ -64,9 +64,16 @@ fn read(mapping: &Mapping, set: &SetView<'_>) -> usize {
 fn best(mut run: impl FnMut() -> usize) -> (f64, usize) {
     let mut best = (f64::MAX, 0);
     for _ in 0..ROUNDS {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), on_cpu());
         let result = black_box(run());
-        best = (best.0.min(start.elapsed().as_secs_f64()), result);
+        let seconds =
+            on_cpu().zip(before).map_or(start.elapsed().as_secs_f64(), |(after, before)| (after - before) as f64 / 1e9);
+        best = (best.0.min(seconds), result);
     }
     best
+}
+
+/// Nanoseconds that this thread has run, where the system tells: a busy machine does not change them.
+fn on_cpu() -> Option<u64> {
+    std::fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
 }
