@@ -3,6 +3,7 @@
 
 mod engines;
 mod load;
+mod mapping;
 mod power;
 mod stats;
 mod storage;
@@ -28,6 +29,11 @@ enum Command {
         /// The file.
         file: String,
     },
+    /// X12 to canonical JSON, beside a scan for one byte.
+    Mapping {
+        /// The file.
+        file: String,
+    },
     /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
     Load(load::Options),
     /// One engine in a process of its own; for `storage`.
@@ -43,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
         Command::Load(options) => load::run(options),
+        Command::Mapping { file } => mapping::run([file].into_iter()).map_err(anyhow::Error::msg),
         Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
         Command::PowerWrite(options) => power::write(&options),
