@@ -205,19 +205,19 @@ mod tests {
     #[test]
     fn the_exit_code_tells_errors_from_warnings() {
         let folder = folder();
-        let run = |path: &str, format: &str| {
+        let exit = |path: &str, format: &str| {
             let command = <Args as clap::Args>::augment_args(clap::Command::new("check"));
             command.clone().debug_assert();
             let path = folder.path().join(path).display().to_string();
             let matches = command.try_get_matches_from(["check", "--format", format, &path]).unwrap();
             let args = <Args as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
-            format!("{:?}", super::run(&args).unwrap())
+            format!("{:?}", run(&args).unwrap())
         };
         let code = |code: u8| format!("{:?}", ExitCode::from(code));
-        assert_eq!(run(".", "json"), code(1));
+        assert_eq!(exit(".", "json"), code(1));
         fs::write(folder.path().join("gangway.toml"), "[private]\nhttp = \"0.0.0.0:8081\"\n").unwrap();
-        assert_eq!(run("gangway.toml", "concise"), code(0), "a warning alone is fine");
-        assert_eq!(run("mappings", "sarif"), code(0));
+        assert_eq!(exit("gangway.toml", "concise"), code(0), "a warning alone is fine");
+        assert_eq!(exit("mappings", "sarif"), code(0));
     }
 
     #[test]
