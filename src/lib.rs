@@ -12,6 +12,7 @@ pub mod keys;
 pub mod ledger;
 pub mod net;
 pub mod observe;
+pub mod mapping;
 pub mod partner;
 pub mod play;
 pub mod spool;

@@ -4,6 +4,7 @@
 mod architecture;
 mod dockerfile;
 mod hostile;
+mod http;
 mod keeping;
 mod kill;
 mod neighbour;
@@ -11,3 +12,6 @@ mod power;
 mod spine;
 mod standards;
 mod util;
+//! All integration tests, in one binary.
+
+mod mapping_corpus;

@@ -345,9 +345,9 @@ gwtest!(an_event_that_fails_too_often_is_parked_and_its_order_waits, async |dir|
     let position = parked[0]["position"].to_string();
 
     // Released, it is offered again with its attempts counted anew; skipped, its order goes on without it.
-    dir.run_well(&["queue", "release", "erp", &position, "--reason", "vendor created"]);
+    dir.run_well(&["queue", "release", &position, "--consumer", "erp", "--reason", "vendor created"]);
     refuse().await;
-    dir.run_well(&["queue", "skip", "erp", &position, "--reason", "entered by hand"]);
+    dir.run_well(&["queue", "skip", &position, "--consumer", "erp", "--reason", "entered by hand"]);
     let next = drain(&erp, "erp", 1).await;
     assert_eq!(next[0].event.kind, "gangway.order_acknowledgement.received.v1");
 });

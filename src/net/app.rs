@@ -16,7 +16,7 @@ use axum::{
     extract::{MatchedPath, Path, Request},
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+        header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -102,6 +102,8 @@ impl App {
         let problem = response.extensions_mut().remove::<Problem>();
         if let Some(problem) = &problem {
             *response.body_mut() = Body::from(problem.body(Some(&context.id.to_string()), Some(uri.path())));
+            // The router has set that of the first body.
+            response.headers_mut().remove(CONTENT_LENGTH);
         }
         let route = response.extensions_mut().remove::<MatchedPath>();
         let headers = response.headers_mut();

@@ -59,7 +59,7 @@ pub(super) async fn payload(
 async fn delivered(rest: &Rest, delivery: u64) {
     let fact =
         Fact { at: Timestamp::now(), what: "delivered".into(), detail: "The supplier fetched it over the API.".into() };
-    if let Err(error) = rest.ledger.deliver(delivery, DeliveryState::Delivered, fact).await {
+    if let Err(error) = rest.ledger.deliver(delivery, DeliveryState::Delivered, None, fact).await {
         // It stays ready, and the supplier can fetch it again.
         tracing::warn!(delivery, %error, "A fetched message could not be marked as delivered.");
     }
