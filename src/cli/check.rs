@@ -11,6 +11,7 @@ use crate::{
         Diagnostic, Node, Settings, Source,
         render::{Format, render, tidy},
     },
+    mapping::Library,
     partner::{Directory, Files, Sources},
 };
 
@@ -137,10 +138,14 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(settings.inspect());
     let sources = Sources::of(&settings).without_last_good();
     let files = Files::read(&settings.partners);
-    let (_, found) = Directory::build(&files, &sources, &|_| true);
+    let (library, found) = Library::load(Some(&settings.mappings));
+    findings.extend(found);
+    let (_, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
     findings.extend(found);
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
-    let what = format!("{}, {}", count(files.partners.len(), "partner"), count(files.templates.len(), "template"));
+    let what =
+        [(files.partners.len(), "partner"), (files.templates.len(), "template"), (library.iter().count(), "mapping")];
+    let what = what.map(|(number, what)| count(number, what)).join(", ");
     Checked { what, findings }
 }
 
@@ -154,7 +159,7 @@ fn only(mut checked: Checked, file: &Path) -> Checked {
     checked
 }
 
-/// A file that stands alone: settings if it has their sections, else a partner.
+/// A file that stands alone: settings or a mapping if it has their sections, else a partner.
 fn alone(file: &Path) -> Checked {
     let what = file.display().to_string();
     let findings = match Source::read(file, &what) {
@@ -167,6 +172,9 @@ fn alone(file: &Path) -> Checked {
                 let (settings, mut findings) = Settings::parse(&source, &root);
                 findings.extend(settings.inspect());
                 findings
+            } else if node.at("mapping").is_some() {
+                // Held against the built-in mappings, which it may extend.
+                return only(Checked { what, findings: Library::load(Some(&root)).1 }, file);
             } else {
                 let files = Files::one(file, source);
                 let sources = Sources { partners: root, ..Sources::of(&Settings::default()).without_last_good() };
@@ -252,6 +260,6 @@ mod tests {
     #[test]
     fn the_repository_is_clean() {
         let checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
-        assert_eq!((checked.findings, checked.what.as_str()), (vec![], "3 partners, 4 templates"));
+        assert_eq!((checked.findings, checked.what.as_str()), (vec![], "3 partners, 4 templates, 4 mappings"));
     }
 }
