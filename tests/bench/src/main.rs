@@ -2,6 +2,7 @@
 //! file; README.md beside this crate says how to read what they print.
 
 mod engines;
+mod ledger;
 mod load;
 mod power;
 mod stats;
@@ -22,6 +23,8 @@ enum Command {
     Storage(storage::Options),
     /// The power is cut under load, in simulation; needs root.
     Power(power::Options),
+    /// Arrivals of the embedded ledger alone, beside a plain append of the same bytes.
+    Ledger(ledger::Options),
     /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
     Load(load::Options),
     /// One engine in a process of its own; for `storage`.
@@ -36,6 +39,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
+        Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
         Command::StorageRun(options) => storage::run_one(&options),
         Command::PowerWrite(options) => power::write(&options),

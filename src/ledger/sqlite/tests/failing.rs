@@ -1,20 +1,18 @@
-//! Full disks, failed disks, mistakes of our own, and a log that must not grow.
+//! Full disks, failed disks, and mistakes of our own.
 
 use std::{
     fs,
-    path::Path,
     process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
 };
 
 use super::behind;
 use crate::ledger::{
     Committed, Entry, Ledger, LedgerError, LogFilter, Payload, SharedLedger,
-    conformance::{bare, claim, commit, consumer, entry, new_id, start},
+    conformance::{bare, claim, commit, entry, new_id},
     sqlite::{
         Options, SqliteLedger,
         fault::Fault,
@@ -161,59 +159,4 @@ async fn a_mistake_of_ours_costs_one_entry() {
     }
     let halves: i64 = behind(folder.path()).query_row("SELECT count(*) FROM numbers", [], |row| row.get(0)).unwrap();
     assert_eq!(halves, 0);
-}
-
-/// Arrivals, leases and acknowledgements as fast as they go; the greatest size of the log, and how many arrived.
-async fn press(data: &Path, options: &Options, time: Duration) -> (u64, usize) {
-    let ledger: SharedLedger = Arc::new(SqliteLedger::open(data, options).unwrap());
-    ledger.declare(vec![consumer("erp")]).await.unwrap();
-    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let mut tasks = Vec::new();
-    for _ in 0..16 {
-        let (ledger, stop, count) = (ledger.clone(), Arc::clone(&stop), Arc::clone(&count));
-        tasks.push(tokio::spawn(async move {
-            while !stop.load(Ordering::Relaxed) {
-                let payload = Payload::Inline(vec![7u8; 2048].into());
-                let n = count.fetch_add(1, Ordering::Relaxed) as u64;
-                let claims = (0..3).map(|k| claim(crate::ledger::ClaimKind::Business, n * 3 + k, 1, 0)).collect();
-                let id = new_id();
-                ledger.commit(Entry { payload, claims, ..entry(id, &[&format!("k{n}")]) }).await.unwrap();
-            }
-        }));
-    }
-    let (reader, stopped) = (ledger.clone(), Arc::clone(&stop));
-    tasks.push(tokio::spawn(async move {
-        while !stopped.load(Ordering::Relaxed) {
-            let leased = reader.lease("erp", 100, 60, start()).await.unwrap();
-            let tokens = leased.iter().map(|one| one.lease).collect();
-            reader.ack("erp", tokens, start()).await.unwrap();
-        }
-    }));
-    let (began, mut greatest) = (Instant::now(), 0);
-    while began.elapsed() < time {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        greatest = greatest.max(fs::metadata(data.join("ledger.db-wal")).map_or(0, |meta| meta.len()));
-    }
-    stop.store(true, Ordering::Relaxed);
-    for task in tasks {
-        task.await.unwrap();
-    }
-    ledger.close().await.unwrap();
-    (greatest, count.load(Ordering::Relaxed))
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_starts_anew_under_load() {
-    let folder = tempfile::tempdir().unwrap();
-    let (greatest, arrivals) =
-        press(folder.path(), &Options { log_mb: 2, ..Options::default() }, Duration::from_secs(3)).await;
-    let written = fs::metadata(folder.path().join("ledger.db")).unwrap().len();
-    println!("{arrivals} arrivals, {written} bytes, the log at most {greatest}");
-    assert!(greatest < 16 << 20, "{greatest}");
-    if std::env::var_os("GANGWAY_FULL").is_some_and(|value| value != "0" && !value.is_empty()) {
-        let folder = tempfile::tempdir().unwrap();
-        let (greatest, arrivals) = press(folder.path(), &Options::default(), Duration::from_secs(60)).await;
-        println!("a minute: {arrivals} arrivals, the log at most {greatest}");
-        assert!(greatest < 512 << 20, "{greatest}");
-    }
 }

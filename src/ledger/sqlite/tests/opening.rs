@@ -125,7 +125,7 @@ async fn the_index_is_made_anew() {
     let spoil: [&dyn Fn(); 4] = [
         &|| fs::remove_file(&index).unwrap(),
         &|| fs::write(&index, vec![0x5a; 9000]).unwrap(),
-        &|| drop(fs::copy(other.path().join("index.db"), &index).unwrap()),
+        &|| assert!(fs::copy(other.path().join("index.db"), &index).is_ok()),
         &|| rusqlite::Connection::open(&index).unwrap().pragma_update(None, "user_version", 99).unwrap(),
     ];
     for (n, spoil) in spoil.iter().enumerate() {
