@@ -2,6 +2,7 @@
 //! file; README.md beside this crate says how to read what they print.
 
 mod engines;
+mod ledger;
 mod load;
 mod mapping;
 mod power;
@@ -34,6 +35,8 @@ enum Command {
         /// The file.
         file: String,
     },
+    /// Arrivals of the embedded ledger alone, beside a plain append of the same bytes.
+    Ledger(ledger::Options),
     /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
     Load(load::Options),
     /// One engine in a process of its own; for `storage`.
@@ -48,6 +51,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
+        Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
         Command::Mapping { file } => mapping::run([file].into_iter()).map_err(anyhow::Error::msg),
         Command::X12 { file } => Ok(x12::run(&file)?),
