@@ -1,5 +1,6 @@
 //! Gangway: the one door between a manufacturer's ERP and all of its suppliers.
 
+pub mod cli;
 pub mod config;
 pub mod console;
 pub mod document;
@@ -11,6 +12,7 @@ pub mod keys;
 pub mod ledger;
 pub mod net;
 pub mod observe;
+pub mod mapping;
 pub mod partner;
 pub mod play;
 pub mod spool;

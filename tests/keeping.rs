@@ -80,12 +80,12 @@ gwtest!(a_held_document_runs_again_once_its_mapping_is_mended, async |dir| {
     dir.run_well(&["reload"]);
     dir.run_well(&["replay", "--message", &id, "--dry-run"]);
     assert_eq!(state(&settled(&erp, &id).await), "held", "a dry run changes nothing");
-    dir.run_well(&["replay", "--message", &id]);
+    dir.run_well(&["replay", "--message", &id, "--reason", "mapping mended"]);
     let events = drain(&erp, "erp", 1).await;
     assert_eq!(events[0].event.messageid, id);
     assert_eq!(state(&settled(&erp, &id).await), "accepted");
     // Again changes nothing: the result is the same, so the event keeps its id and is not offered anew.
-    dir.run_well(&["replay", "--message", &id]);
+    dir.run_well(&["replay", "--message", &id, "--reason", "mapping mended"]);
     drain(&erp, "erp", 0).await;
     // What ran again holds its claim: the same document does not come twice.
     let again = accepted(supplier.post_x12("again", bytes).await.unwrap());

@@ -12,3 +12,6 @@ mod power;
 mod spine;
 mod standards;
 mod util;
+//! All integration tests, in one binary.
+
+mod mapping_corpus;

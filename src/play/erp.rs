@@ -62,13 +62,14 @@ pub struct Acknowledged {
     /// The lease.
     pub lease: String,
     /// `acked`, `already_acked` or `stale`.
-    pub result: String,
+    pub outcome: String,
 }
 
 /// A page of the log.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Page {
     /// The events.
+    #[serde(rename = "data")]
     pub events: Vec<Event>,
     /// Where the next page begins.
     pub next: u64,

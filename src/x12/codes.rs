@@ -43,8 +43,6 @@ crate::codes! {
     STRAY_SEGMENT = "X12-0115";
     /// A set stands outside of any group.
     SET_OUTSIDE_GROUP = "X12-0116";
-    /// The interchange ends with an error in its bytes that no more can be told of.
-    INTERCHANGE_CONTENT = "X12-0117";
     // The group.
     /// The group has no GE.
     GE_MISSING = "X12-0201";
@@ -96,8 +94,6 @@ crate::codes! {
     SEGMENT_NOT_IN_SET = "X12-0406";
     /// The segment stands out of sequence.
     SEGMENT_SEQUENCE = "X12-0407";
-    /// The segment has no elements.
-    SEGMENT_EMPTY = "X12-0408";
     // Elements: the last two digits are AK403's.
     /// A mandatory element is missing.
     ELEMENT_MISSING = "X12-0501";

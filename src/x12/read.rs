@@ -42,7 +42,7 @@ pub(super) enum Binary {
     /// The data are as long as said; the span is mended.
     Read(Span),
     /// The length is no number, or no terminator follows so many bytes; the segment was read like any other.
-    Mismatch,
+    Mismatch(Span),
     /// Longer than may be held: passed over.
     TooLong,
 }
@@ -79,6 +79,10 @@ pub(super) struct Reader<R> {
     /// Where the set in hand begins, if its bytes are kept.
     held: Option<u32>,
     spans: Vec<Span>,
+    /// Where the segment kept last ended, its terminator included.
+    kept: u32,
+    /// Whether the segment read last had no terminator.
+    unterminated: bool,
     /// Where an overlong segment began in the file.
     overlong: Option<u64>,
     /// Bytes of binary data still to pass over.
@@ -111,6 +115,8 @@ impl<R: Read> Reader<R> {
             tailed: false,
             held: None,
             spans: Vec::new(),
+            kept: 0,
+            unterminated: false,
             overlong: None,
             pass: 0,
         }
@@ -253,6 +259,7 @@ impl<R: Read> Reader<R> {
         self.index.filled += 1;
         self.next = self.index.filled as u32;
         self.cursor = self.filled as u32;
+        self.unterminated = true;
         Ok(Piece::Segment(Span { start, first, last: self.next }))
     }
 
@@ -358,7 +365,7 @@ impl<R: Read> Reader<R> {
             return Ok(false);
         }
         if let Some(held) = self.held
-            && (self.cursor - held) as usize > self.caps.set_bytes
+            && self.kept.saturating_sub(held) as usize > self.caps.set_bytes
         {
             self.release();
         }
@@ -427,6 +434,7 @@ impl<R: Read> Reader<R> {
         }
         if let Some(held) = &mut self.held {
             *held -= by;
+            self.kept = self.kept.saturating_sub(by);
         }
         for span in &mut self.spans {
             span.start -= by;
@@ -663,14 +671,16 @@ impl<R: Read> Reader<R> {
     /// Reads the data of the binary segment `span`, read last, by the length it gives.
     pub(super) fn binary(&mut self, span: Span) -> io::Result<Binary> {
         let text = self.buffer.get(span.start as usize..self.cursor as usize).unwrap_or_default();
-        let Some((data, length)) = binary_data(text, self.delimiters.element) else { return Ok(Binary::Mismatch) };
+        let Some((data, length)) = binary_data(text, self.delimiters.element) else {
+            return Ok(Binary::Mismatch(span));
+        };
         let from = span.start as usize + data;
         let lead = self.marks.as_ref().map_or(0, |marks| usize::from(marks.lead_len));
         // The end of the element before the data: the separator that the data follow.
         let ends = self.index.ends.get(span.first as usize..span.last as usize).unwrap_or_default();
         let Some(before) = ends.iter().position(|end| *end as usize + 1 == from).map(|at| span.first as usize + at)
         else {
-            return Ok(Binary::Mismatch);
+            return Ok(Binary::Mismatch(span));
         };
         if length > self.caps.set_bytes as u64 {
             self.overlong = Some(self.offset(span.start));
@@ -701,7 +711,7 @@ impl<R: Read> Reader<R> {
         let width = rest.and_then(|rest| self.terminator_at(rest));
         let Some(width) = width else {
             self.cursor = behind - moved as u32;
-            return Ok(Binary::Mismatch);
+            return Ok(Binary::Mismatch(span));
         };
         self.index.filled = before + 1;
         self.index.ends.truncate(self.index.filled);
@@ -736,6 +746,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn keep(&mut self, span: Span) {
         if self.held.is_some() {
             self.spans.push(span);
+            self.kept = self.cursor;
         }
     }
 
@@ -747,14 +758,14 @@ impl<R: Read> Reader<R> {
 
     /// The set that is kept, up to the segment read last; none if it grew too large.
     pub(super) fn view(&self) -> Option<SetView<'_>> {
-        let held = self.held.filter(|held| (self.cursor - held) as usize <= self.caps.set_bytes)?;
+        let held = self.held.filter(|held| self.kept.saturating_sub(*held) as usize <= self.caps.set_bytes)?;
         Some(SetView {
             buffer: self.buffer.get(..self.filled)?,
             spans: &self.spans,
             ends: self.index.ends.get(..self.index.filled)?,
             delimiters: self.delimiters,
             place: self.place(),
-            range: (held, self.cursor),
+            range: (held, self.kept),
         })
     }
 
@@ -787,6 +798,17 @@ impl<R: Read> Reader<R> {
     /// The offset in the file of `at` in the buffer.
     pub(super) fn offset(&self, at: u32) -> u64 {
         self.place().of(at)
+    }
+
+    /// Where the segment at `position` of the set that is kept began in the file, if it is still known.
+    pub(super) fn offset_of(&self, position: u32) -> Option<u64> {
+        self.held?;
+        Some(self.offset(self.spans.get(position.checked_sub(1)? as usize)?.start))
+    }
+
+    /// Whether the file ended before the terminator of the segment read last.
+    pub(super) fn is_unterminated(&self) -> bool {
+        self.unterminated
     }
 
     /// Where the segment read last ended in the file, its terminator included.
@@ -822,4 +844,4 @@ fn binary_data(segment: &[u8], separator: u8) -> Option<(usize, u64)> {
 
 #[cfg(test)]
 #[path = "read_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -6,6 +6,7 @@ mod load;
 mod power;
 mod stats;
 mod storage;
+mod x12;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +23,11 @@ enum Command {
     Storage(storage::Options),
     /// The power is cut under load, in simulation; needs root.
     Power(power::Options),
+    /// Reading and checking an X12 file, beside a scan for one byte.
+    X12 {
+        /// The file.
+        file: String,
+    },
     /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
     Load(load::Options),
     /// One engine in a process of its own; for `storage`.
@@ -37,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
         Command::Load(options) => load::run(options),
+        Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
         Command::PowerWrite(options) => power::write(&options),
     }
