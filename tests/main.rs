@@ -7,11 +7,9 @@ mod hostile;
 mod http;
 mod keeping;
 mod kill;
+mod mapping_corpus;
 mod neighbour;
 mod power;
 mod spine;
 mod standards;
 mod util;
-//! All integration tests, in one binary.
-
-mod mapping_corpus;
