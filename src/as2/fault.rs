@@ -50,6 +50,10 @@ pub enum Fault {
     /// that makes no sense. An attacker who could tell these apart could read what was sent to us.
     #[error("it cannot be decrypted")]
     Decryption,
+    /// Something inside a layer that was encrypted without a tag. Our people may know; the partner is told that it could
+    /// not be decrypted, for the same reason.
+    #[error("inside the encryption: {0}")]
+    Sealed(#[source] Box<Self>),
     /// It cannot be decompressed.
     #[error("it cannot be decompressed: {0}")]
     Decompression(&'static str),
@@ -120,6 +124,7 @@ impl Fault {
             Self::Weak(_) => codes::WEAK,
             Self::NotForUs(_) => codes::NOT_FOR_US,
             Self::Decryption => codes::DECRYPTION,
+            Self::Sealed(inside) => inside.code(),
             Self::Decompression(_) => codes::DECOMPRESSION,
             Self::Inflation(_) => codes::INFLATION,
             Self::NotSigned => codes::NOT_SIGNED,
@@ -147,7 +152,7 @@ impl Fault {
             Self::ReceiptFormat(_) => return Disposition::Failure(Modifier::UnsupportedFormat),
             Self::ReceiptDigest(_) => return Disposition::Failure(Modifier::UnsupportedMicAlgorithms),
             Self::Weak(_) | Self::NotSigned | Self::NotEncrypted => Modifier::InsufficientMessageSecurity,
-            Self::NotForUs(_) | Self::Decryption => Modifier::DecryptionFailed,
+            Self::NotForUs(_) | Self::Decryption | Self::Sealed(_) => Modifier::DecryptionFailed,
             Self::Decompression(_) | Self::Inflation(_) => Modifier::DecompressionFailed,
             Self::Signer(_) | Self::CertificatePeriod(_) => Modifier::AuthenticationFailed,
             Self::Integrity => Modifier::IntegrityCheckFailed,
