@@ -266,32 +266,6 @@ pub(super) mod stored {
         let size = bytes.len() as u64;
         Content::stored(Arc::new(Held(bytes)), size)
     }
-
-    /// A scratch whose results are stored content.
-    pub(in crate::as2) struct Stores;
-
-    struct StoreSink(Vec<u8>);
-
-    impl Write for StoreSink {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.write(bytes)
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Sink for StoreSink {
-        fn finish(self: Box<Self>) -> io::Result<Content> {
-            Ok(stored(self.0))
-        }
-    }
-
-    impl Scratch for Stores {
-        fn begin(&self, _: u64) -> io::Result<Box<dyn Sink>> {
-            Ok(Box::new(StoreSink(Vec::new())))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod hostile;
+mod large;
 mod openssl;
 mod parties;
 mod rfc4130;

@@ -192,7 +192,7 @@ pub(super) fn read_receipt(http: &HttpMessage, from: &Party) -> Mdn {
         any_period: false,
         now: Timestamp::now(),
     };
-    mdn::read(&fields, http.body.clone().into(), &[from.certificate.clone()], &rules, &InMemory).unwrap()
+    mdn::read(&fields, http.body.clone().into(), std::slice::from_ref(&from.certificate), &rules, &InMemory).unwrap()
 }
 
 pub(super) fn bytes(content: &Content) -> Vec<u8> {

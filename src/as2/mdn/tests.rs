@@ -14,7 +14,7 @@ use super::{
         mime::Fields,
         receive::Tools,
     },
-    *,
+    read as read_mdn, *,
 };
 
 fn now() -> Timestamp {
@@ -96,7 +96,7 @@ fn what_partners_write_is_read() {
     let read = |content_type: &str, body: &str| {
         let mut fields = Fields::default();
         fields.push("Content-Type", content_type.as_bytes());
-        super::read(&fields, body.as_bytes().to_vec().into(), &[], &rules(), &InMemory)
+        read_mdn(&fields, body.as_bytes().to_vec().into(), &[], &rules(), &InMemory)
     };
     let report = "Multipart/Report; Report-Type=Disposition-Notification; boundary=b";
     let mdn = read(
