@@ -114,8 +114,9 @@ fn every_form_is_the_same_from_files() {
             let in_memory = receive(&request, sent.http.body.clone().into(), relation, tools()).outcome.unwrap();
             assert_eq!(accepted.mic, in_memory.mic);
             assert_eq!(accepted.mic.as_ref(), sent.expectation.mics.first());
-            // One file per layer that is not a part of the layer around it.
+            // One file per layer that is not a part of the layer around it, and one for a signature in base64.
             let layers = u64::from(form.encrypt.is_some()) + u64::from(form.compress != Compress::Never);
+            let layers = layers + u64::from(form.sign.is_some() && !opaque);
             assert_eq!(folder.begun.load(Ordering::Relaxed), layers);
         }
     }
