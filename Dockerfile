@@ -14,6 +14,10 @@ RUN apt-get update \
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY src src
+# Templates, mappings and the commented settings are compiled in.
+COPY partners partners
+COPY mappings mappings
+COPY gangway.toml ./
 # The manifests of the workspace's other members are read even though only the product is built.
 COPY tests tests
 RUN cargo build --locked --profile dist --bin gangway
@@ -23,7 +27,7 @@ RUN groupadd --system --gid 10001 gangway \
  && useradd --system --uid 10001 --gid gangway --home-dir /gangway --shell /usr/sbin/nologin gangway \
  && install --directory --owner gangway --group gangway --mode 0750 /gangway /gangway/data
 COPY --from=build /build/target/dist/gangway /usr/local/bin/gangway
-COPY LICENSE NOTICE /usr/share/doc/gangway/
+COPY LICENSE NOTICE gangway.toml /usr/share/doc/gangway/
 USER gangway
 WORKDIR /gangway
 VOLUME /gangway/data

@@ -4,4 +4,15 @@
 mod architecture;
 mod as2;
 mod dockerfile;
+mod hostile;
+mod http;
+mod keeping;
+mod kill;
+mod neighbour;
+mod power;
+mod spine;
+mod standards;
 mod util;
+//! All integration tests, in one binary.
+
+mod mapping_corpus;

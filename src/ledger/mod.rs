@@ -4,8 +4,12 @@
 //! The promise every implementation keeps, and the conformance suite holds it to: what [`Ledger::commit`] answered is
 //! on stable storage, whole; what it did not answer left nothing; and no claim is ever given twice.
 
+pub mod codes;
+#[doc(hidden)]
+pub mod conformance;
 mod queue;
 mod record;
+pub mod sqlite;
 
 pub use queue::{
     AckOutcome, Consumer, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
@@ -22,7 +26,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::document::{EventId, MessageId};
+use crate::{
+    document::{EventId, MessageId},
+    error::Code,
+};
 
 /// The most documents that one transaction holds.
 pub const MAX_DOCUMENTS: usize = 256;
@@ -30,7 +37,7 @@ pub const MAX_DOCUMENTS: usize = 256;
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// Why the ledger could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// Nobody else may use this data folder while a process does.
     #[error("the data folder {0} is in use by another process")]
@@ -60,6 +67,20 @@ pub enum LedgerError {
     /// What was asked does not fit the state that things are in.
     #[error("{0}")]
     Conflict(String),
+}
+
+impl LedgerError {
+    /// The code that people quote, for what can go wrong without anybody's mistake.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::InUse(_) => Some(codes::IN_USE),
+            Self::Newer { .. } => Some(codes::NEWER),
+            Self::Corrupt(_) => Some(codes::CORRUPT),
+            Self::Full(_) => Some(codes::FULL),
+            Self::Unavailable(_) => Some(codes::UNAVAILABLE),
+            Self::NotFound(_) | Self::Conflict(_) => None,
+        }
+    }
 }
 
 /// A result of the ledger.
@@ -195,8 +216,19 @@ pub trait Ledger: Send + Sync + 'static {
     /// The deliveries of a message.
     async fn deliveries(&self, id: MessageId) -> Result<Vec<Delivery>>;
 
-    /// Records what became of a delivery.
-    async fn deliver(&self, delivery: u64, state: DeliveryState, fact: Fact) -> Result<()>;
+    /// What is to be delivered at `now`, the longest due first; nothing while deliveries are paused.
+    async fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<Delivery>>;
+
+    /// Records what became of an attempt to deliver. `Ready` says that it failed and is tried again, at `retry_at` where
+    /// that is given.
+    async fn deliver(&self, delivery: u64, state: DeliveryState, retry_at: Option<Timestamp>, fact: Fact)
+    -> Result<()>;
+
+    /// Why deliveries are paused, if they are: after a restore they are, until a person lets them go on.
+    async fn deliveries_paused(&self) -> Result<Option<String>>;
+
+    /// Lets deliveries go on; the audit log says who did it.
+    async fn resume_deliveries(&self, who: &str, reason: &str, now: Timestamp) -> Result<()>;
 
     // ---- keeping --------------------------------------------------------------------------------------------------
 

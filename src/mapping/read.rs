@@ -1,0 +1,501 @@
+//! From a transaction set to its canonical JSON: one pass over the segments fills slots, one pass over the slots writes.
+//!
+//! Nothing is dropped: an element that no rule took is kept as an extra with its place.
+#![deny(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::{cell::Cell, collections::HashMap};
+
+use super::{
+    place::Part,
+    plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
+    problem::Problem,
+    text::Charset,
+    write_json,
+};
+use crate::{
+    mapping::codes,
+    x12::token::{Segment, SetView},
+};
+
+/// No item, no level.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// How deep levels may hang below each other.
+const DEEPEST: u32 = 32;
+
+/// How many problems of a set are told.
+pub(crate) const PROBLEMS: usize = 100;
+
+/// Bytes of the set; none where start and end are the same.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+}
+
+impl Span {
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+}
+
+/// One item: where its slots and lists are, and which item comes after it in its list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item {
+    pub(crate) kind: u16,
+    pub(crate) slots: u32,
+    pub(crate) heads: u32,
+    pub(crate) next: u32,
+    /// The segment that opened it, from 0.
+    pub(crate) segment: u32,
+}
+
+/// The first and last item of a list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Head {
+    pub(crate) first: u32,
+    last: u32,
+}
+
+/// One HL: what hangs above it, how deep it is, and where its items are noted.
+#[derive(Debug, Clone, Copy)]
+struct Level {
+    above: u32,
+    depth: u32,
+    notes: u32,
+}
+
+/// What one set fills; kept by each thread from set to set.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) slots: Vec<Span>,
+    pub(crate) heads: Vec<Head>,
+    pub(crate) items: Vec<Item>,
+    /// The item of each kind that is open now.
+    current: Vec<u32>,
+    gates: Vec<bool>,
+    levels: Vec<Level>,
+    /// The items that levels opened, by level.
+    notes: Vec<(u16, u32)>,
+    /// Segment, from 0, and element.
+    pub(crate) extras: Vec<(u32, u16)>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+thread_local! {
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+}
+
+/// The JSON of a set, and the segments, from 0, and elements that no rule took.
+pub(crate) type Read = (Vec<u8>, Vec<(u32, u16)>);
+
+/// Reads a set through a plan: the JSON and the extras, or all that is wrong.
+pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<Read, Vec<Problem>> {
+    let mut scratch = SCRATCH.take().unwrap_or_default();
+    scratch.reset(plan);
+    let mut out = Vec::with_capacity(set.bytes().len() * 3 + 256);
+    Reader {
+        plan,
+        bytes: set.bytes(),
+        component: set.delimiters().component,
+        scratch: &mut scratch,
+        ids: HashMap::new(),
+        level: NONE,
+    }
+    .run(set);
+    write_json::write(plan, set, charset, &mut scratch, &mut out);
+    let problems = std::mem::take(&mut scratch.problems);
+    let mut extras = Vec::new();
+    if !scratch.extras.is_empty() {
+        extras.clone_from(&scratch.extras);
+        extras.sort_unstable();
+        extras.dedup();
+    }
+    SCRATCH.set(Some(scratch));
+    if problems.is_empty() { Ok((out, extras)) } else { Err(problems) }
+}
+
+impl Scratch {
+    fn reset(&mut self, plan: &Plan) {
+        self.slots.clear();
+        self.heads.clear();
+        self.items.clear();
+        self.current.clear();
+        self.current.resize(plan.kinds.len(), NONE);
+        self.gates.clear();
+        self.gates.resize(plan.gates, false);
+        if let Some(always) = self.gates.first_mut() {
+            *always = true;
+        }
+        self.levels.clear();
+        self.notes.clear();
+        self.extras.clear();
+        self.problems.clear();
+    }
+}
+
+struct Reader<'p, 'a> {
+    plan: &'p Plan,
+    bytes: &'a [u8],
+    /// Between components.
+    component: u8,
+    scratch: &'p mut Scratch,
+    /// HL01 to its level.
+    ids: HashMap<&'a [u8], u32>,
+    level: u32,
+}
+
+/// What was taken of the segment at hand.
+#[derive(Default)]
+struct Taken {
+    /// One bit per element, the first is element 1.
+    elements: u64,
+    /// One bit per pair.
+    pairs: u32,
+    /// Whether a place with a filter took something.
+    filtered: bool,
+    /// Components of elements that were not taken as a whole.
+    components: Vec<(u8, u8)>,
+}
+
+impl Taken {
+    fn element(&mut self, element: usize) {
+        self.elements |= 1u64.checked_shl(element.saturating_sub(1) as u32).unwrap_or_default();
+    }
+}
+
+impl<'a> Reader<'_, 'a> {
+    fn run(&mut self, set: &SetView<'a>) {
+        self.add_item(0, NONE, 0, 0);
+        let plan = self.plan;
+        let (mut state, tags) = (0, plan.tags.len());
+        for segment in set.segments() {
+            let tag = segment.tag();
+            if tag == b"ST" || tag == b"SE" {
+                continue;
+            }
+            let Some(entry) = plan.steps.get(state * tags + plan.tags.find(tag)).copied() else { continue };
+            state = usize::from(entry.state);
+            let mut taken = Taken::default();
+            let first = entry.first as usize;
+            for action in plan.actions.get(first..first + usize::from(entry.count)).unwrap_or_default() {
+                self.act(action, &segment, &mut taken);
+            }
+            self.keep_the_rest(&segment, &taken);
+        }
+    }
+
+    fn open(&self, gate: u16) -> bool {
+        self.scratch.gates.get(usize::from(gate)).copied().unwrap_or(false)
+    }
+
+    fn set_gate(&mut self, gate: u16, open: bool) {
+        if let Some(slot) = self.scratch.gates.get_mut(usize::from(gate)) {
+            *slot = open;
+        }
+    }
+
+    #[inline]
+    fn act(&mut self, action: &Action, segment: &Segment<'a>, taken: &mut Taken) {
+        let holds = self.open(action.gate)
+            && action.filters.iter().all(|(element, value)| segment.element(usize::from(*element)) == &**value);
+        if holds {
+            for (element, _) in &action.filters {
+                taken.element(usize::from(*element));
+            }
+        } else if !matches!(action.act, Act::Gate(_) | Act::Open(_)) {
+            return;
+        }
+        match &action.act {
+            Act::Set { kind, slot, element, component } => {
+                let number = usize::from(*element);
+                let value = match component {
+                    0 => segment.element(number),
+                    component => segment.component(number, usize::from(*component)),
+                };
+                if self.set(*kind, *slot, value) {
+                    match component {
+                        0 => taken.element(number),
+                        component => taken.components.push((*element, *component)),
+                    }
+                    taken.filtered |= !action.filters.is_empty() && !value.is_empty();
+                }
+            }
+            Act::Open(open) => {
+                let opened = holds && !(open.unless_taken && taken.filtered) && self.open_item(open, segment);
+                self.set_gate(open.gate, opened);
+            }
+            Act::OpenEach(each) => self.open_each(each, segment, taken),
+            Act::SetPair { kind, slot, pairs, qualifier } => {
+                for number in 0..pairs.count {
+                    let at = usize::from(pairs.first + number * pairs.stride);
+                    let value = segment.element(at + 1);
+                    let free = taken.pairs & (1 << number) == 0;
+                    if free && !value.is_empty() && segment.element(at) == &**qualifier {
+                        if self.set(*kind, *slot, value) {
+                            taken.element(at);
+                            taken.element(at + 1);
+                            taken.pairs |= 1 << number;
+                            taken.filtered = true;
+                        }
+                        break;
+                    }
+                }
+            }
+            Act::Gate(gate) => self.set_gate(*gate, holds),
+            Act::Level => {
+                self.add_level(segment);
+                taken.element(1);
+                taken.element(2);
+            }
+            Act::Claim(elements) => taken.elements |= elements,
+        }
+    }
+
+    /// Puts a value into a slot of the item that is open; not over another value.
+    #[inline]
+    fn set(&mut self, kind: u16, slot: u16, value: &'a [u8]) -> bool {
+        let scratch = &mut *self.scratch;
+        let Some(item) = scratch.current.get(usize::from(kind)).and_then(|item| scratch.items.get(*item as usize))
+        else {
+            return false;
+        };
+        let Some(slot) = scratch.slots.get_mut(item.slots as usize + usize::from(slot)) else { return false };
+        if !slot.is_empty() {
+            return false;
+        }
+        *slot = span(self.bytes, value);
+        true
+    }
+
+    fn open_each(&mut self, each: &OpenEach, segment: &Segment<'a>, taken: &mut Taken) {
+        let Some(parent) = self.scratch.current.get(usize::from(each.parent)).copied().filter(|item| *item != NONE)
+        else {
+            return;
+        };
+        let at_segment = segment.position().saturating_sub(1);
+        match each.from {
+            From::Pairs(pairs) => {
+                for number in 0..pairs.count {
+                    let at = usize::from(pairs.first + number * pairs.stride);
+                    if at >= segment.len() {
+                        break;
+                    }
+                    let value = segment.element(at + 1);
+                    if value.is_empty() || taken.pairs & (1 << number) != 0 {
+                        continue;
+                    }
+                    self.add_item(each.kind, parent, each.head, at_segment);
+                    taken.pairs |= 1 << number;
+                    for (slot, part, component) in &each.own {
+                        let element = match part {
+                            Part::Qualifier => at,
+                            Part::Value => at + 1,
+                            Part::Third if pairs.stride > 2 => at + 2,
+                            Part::Third => continue,
+                        };
+                        let value = match component {
+                            0 => segment.element(element),
+                            component => segment.component(element, usize::from(*component)),
+                        };
+                        if self.set(each.kind, *slot, value) {
+                            match component {
+                                0 => taken.element(element),
+                                component => taken.components.push((element as u8, *component)),
+                            }
+                        }
+                    }
+                    self.beside(each, segment, taken);
+                }
+            }
+            From::Element { element, component, repeats } => {
+                let number = usize::from(element);
+                if segment.element(number).is_empty() {
+                    return;
+                }
+                match (component, repeats) {
+                    (0, false) => self.open_value(each, parent, segment.element(number), segment, taken),
+                    (0, true) => {
+                        for value in segment.repetitions(number) {
+                            self.open_value(each, parent, value, segment, taken);
+                        }
+                    }
+                    (component, _) => {
+                        let value = segment.component(number, usize::from(component));
+                        self.open_value(each, parent, value, segment, taken);
+                        taken.components.push((element, component));
+                        return;
+                    }
+                }
+                taken.element(number);
+            }
+        }
+    }
+
+    fn open_value(&mut self, each: &OpenEach, parent: u32, value: &'a [u8], segment: &Segment<'a>, taken: &mut Taken) {
+        if value.is_empty() {
+            return;
+        }
+        self.add_item(each.kind, parent, each.head, segment.position().saturating_sub(1));
+        let separator = self.component;
+        for (slot, _, component) in &each.own {
+            let part = match component {
+                0 => Some(value),
+                component => value.split(|b| *b == separator).nth(usize::from(component - 1)),
+            };
+            self.set(each.kind, *slot, part.unwrap_or_default());
+        }
+        self.beside(each, segment, taken);
+    }
+
+    fn beside(&mut self, each: &OpenEach, segment: &Segment<'a>, taken: &mut Taken) {
+        for (slot, element, component) in &each.beside {
+            let number = usize::from(*element);
+            match component {
+                0 => {
+                    self.set(each.kind, *slot, segment.element(number));
+                    taken.element(number);
+                }
+                component => {
+                    self.set(each.kind, *slot, segment.component(number, usize::from(*component)));
+                    taken.components.push((*element, *component));
+                }
+            }
+        }
+    }
+
+    fn open_item(&mut self, open: &Open, segment: &Segment<'a>) -> bool {
+        let at_segment = segment.position().saturating_sub(1);
+        let current = self.scratch.current.get(usize::from(open.parent)).copied().unwrap_or(NONE);
+        let (parent, head) = match open.tree {
+            Tree::Current => (current, open.head),
+            Tree::Nest { head } => match self.above(open.kind) {
+                Some(item) => (item, head),
+                None => (current, open.head),
+            },
+            Tree::Above => {
+                let item = self.above(open.parent).unwrap_or(current);
+                if let Some(slot) = self.scratch.current.get_mut(usize::from(open.parent)) {
+                    *slot = item;
+                }
+                (item, open.head)
+            }
+        };
+        if parent == NONE {
+            return false;
+        }
+        let item = self.add_item(open.kind, parent, head, at_segment);
+        if segment.tag() == b"HL" {
+            self.scratch.notes.push((open.kind, item));
+        }
+        true
+    }
+
+    /// The item of a kind that the nearest level above the present one opened.
+    fn above(&self, kind: u16) -> Option<u32> {
+        let levels = &self.scratch.levels;
+        let mut level = levels.get(self.level as usize)?.above;
+        while let Some(found) = levels.get(level as usize) {
+            let end = levels.get(level as usize + 1).map_or(self.scratch.notes.len(), |next| next.notes as usize);
+            let notes = self.scratch.notes.get(found.notes as usize..end).unwrap_or_default();
+            if let Some((_, item)) = notes.iter().find(|(other, _)| *other == kind) {
+                return Some(*item);
+            }
+            level = found.above;
+        }
+        None
+    }
+
+    fn add_level(&mut self, segment: &Segment<'a>) {
+        let (id, above) = (segment.element(1).trim_ascii(), segment.element(2).trim_ascii());
+        let mut above = self.ids.get(above).copied().unwrap_or(NONE);
+        let mut depth = self.scratch.levels.get(above as usize).map_or(0, |level| level.depth + 1);
+        if depth >= DEEPEST {
+            if self.scratch.problems.len() < PROBLEMS {
+                let text = format!("levels hang more than {DEEPEST} deep below each other");
+                self.scratch.problems.push(Problem::at_segment(codes::TOO_DEEP, text, segment, 2));
+            }
+            (above, depth) = (NONE, 0);
+        }
+        self.level = self.scratch.levels.len() as u32;
+        self.scratch.levels.push(Level { above, depth, notes: self.scratch.notes.len() as u32 });
+        if !id.is_empty() {
+            self.ids.insert(id, self.level);
+        }
+    }
+
+    /// Adds an item to a list of its parent and makes it the one that is open.
+    fn add_item(&mut self, kind: u16, parent: u32, head: u16, segment: u32) -> u32 {
+        let scratch = &mut *self.scratch;
+        let number = scratch.items.len() as u32;
+        let (slots, heads) = (scratch.slots.len(), scratch.heads.len());
+        if let Some(kind) = self.plan.kinds.get(usize::from(kind)) {
+            scratch.slots.resize(slots + usize::from(kind.slots), Span::default());
+            scratch.heads.resize(heads + usize::from(kind.heads), Head { first: NONE, last: NONE });
+        }
+        scratch.items.push(Item { kind, slots: slots as u32, heads: heads as u32, next: NONE, segment });
+        if let Some(at) = scratch.items.get(parent as usize).map(|parent| parent.heads as usize + usize::from(head))
+            && let Some(head) = scratch.heads.get_mut(at)
+        {
+            match scratch.items.get_mut(head.last as usize) {
+                Some(last) => last.next = number,
+                None => head.first = number,
+            }
+            head.last = number;
+        }
+        if let Some(current) = scratch.current.get_mut(usize::from(kind)) {
+            *current = number;
+        }
+        number
+    }
+
+    /// Notes the elements that no rule took.
+    #[inline]
+    fn keep_the_rest(&mut self, segment: &Segment<'a>, taken: &Taken) {
+        let sent = 1u64.checked_shl(segment.len() as u32).map_or(u64::MAX, |bit| bit - 1);
+        let mut left = sent & !taken.elements;
+        if left == 0 && segment.len() <= 64 {
+            return;
+        }
+        let at = segment.position().saturating_sub(1);
+        while left != 0 {
+            let element = left.trailing_zeros() as usize + 1;
+            left &= left - 1;
+            if !segment.element(element).is_empty()
+                && !all_components(segment, element, &taken.components, self.component)
+            {
+                self.scratch.extras.push((at, element as u16));
+            }
+        }
+        for element in 65..=segment.len() {
+            if !segment.element(element).is_empty() {
+                self.scratch.extras.push((at, element.min(usize::from(u16::MAX)) as u16));
+            }
+        }
+    }
+}
+
+/// Whether every component of an element that has a value was taken.
+fn all_components(segment: &Segment<'_>, element: usize, taken: &[(u8, u8)], separator: u8) -> bool {
+    if !taken.iter().any(|(other, _)| usize::from(*other) == element) {
+        return false;
+    }
+    let mut repetitions = segment.repetitions(element);
+    let first = repetitions.next().unwrap_or_default();
+    let whole = first.split(|b| *b == separator).enumerate().all(|(number, value)| {
+        value.is_empty()
+            || taken
+                .iter()
+                .any(|(other, component)| usize::from(*other) == element && usize::from(*component) == number + 1)
+    });
+    whole && repetitions.next().is_none()
+}
+
+fn span(bytes: &[u8], value: &[u8]) -> Span {
+    if value.is_empty() {
+        return Span::default();
+    }
+    // Both are slices of the same set, so the distance of their beginnings is the offset.
+    let start = (value.as_ptr().addr()).wrapping_sub(bytes.as_ptr().addr()) as u32;
+    Span { start, end: start + value.len() as u32 }
+}
