@@ -1,5 +1,6 @@
 //! Gangway: the one door between a manufacturer's ERP and all of its suppliers.
 
+pub mod as2;
 pub mod cli;
 pub mod config;
 pub mod console;

@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "nobody imports from a test binary; `pub` says what the harness offers")]
 
 mod architecture;
+mod as2;
 mod dockerfile;
 mod hostile;
 mod http;
