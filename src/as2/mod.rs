@@ -1,6 +1,9 @@
 //! The AS2 core (RFC 4130 and its 2026 revision).
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");
+
 pub mod algorithm;
 pub mod ber;
 pub mod certificate;

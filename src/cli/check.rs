@@ -22,7 +22,7 @@ const SETTINGS: &str = "gangway.toml";
 ///
 /// Nothing is started or written. Exits with 1 where something does not work; warnings alone are fine.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// A folder with gangway.toml, partners and mappings, or one file.
     #[arg(default_value = ".")]
     path: PathBuf,
@@ -48,10 +48,10 @@ impl clap::ValueEnum for Format {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let checked = check(&args.path);
     let colour = args.format == Format::Text && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut text = render(args.format, &checked.findings, colour, super::explain::page);
+    let mut text = render(args.format, &checked.findings, colour, crate::gateway::page);
     if args.format == Format::Text && checked.findings.is_empty() {
         text = format!("Nothing to mend ({}).\n", checked.what);
     }
@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug)]
-pub struct Checked {
+pub(super) struct Checked {
     /// What was looked at, in words.
     pub what: String,
     /// What is wrong, as a person reads it: by file and line.
@@ -70,7 +70,7 @@ pub struct Checked {
 }
 
 /// Checks a folder or a file.
-pub fn check(path: &Path) -> Checked {
+pub(super) fn check(path: &Path) -> Checked {
     let path = path.strip_prefix(".").unwrap_or(path);
     let mut checked = match Target::of(path) {
         Target::Folder(settings) => whole(Settings::load(Some(&settings))),

@@ -5,38 +5,23 @@ use std::{io, process::ExitCode};
 use crate::{
     config::did_you_mean,
     error::{Page, pages},
+    gateway::{EXPLAIN, page},
 };
-
-/// The `explain.md` of every room that has codes.
-const ROOMS: &[&str] = &[
-    include_str!("../config/explain.md"),
-    include_str!("../doors/rest/explain.md"),
-    include_str!("../erp/explain.md"),
-    include_str!("../ledger/explain.md"),
-    include_str!("../mapping/explain.md"),
-    include_str!("../net/explain.md"),
-    include_str!("../partner/explain.md"),
-];
 
 /// Explain what a code means, and what to do about it.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The code as it was shown, like PRT-0005, or a word to look for; with none, all codes are listed.
     code: Option<String>,
 }
 
 /// The page of every code.
-pub fn all_pages() -> impl Iterator<Item = Page> {
-    ROOMS.iter().copied().flat_map(pages)
-}
-
-/// The page of one code.
-pub fn page(code: &str) -> Option<Page> {
-    all_pages().find(|page| page.code.eq_ignore_ascii_case(code))
+pub(super) fn all_pages() -> impl Iterator<Item = Page> {
+    EXPLAIN.iter().copied().flat_map(pages)
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (text, found) = match args.code.as_deref().map(str::trim) {
         None | Some("") => (list(|_| true), true),
         Some(code) => answer(code),
