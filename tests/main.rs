@@ -1,3 +1,15 @@
-//! All integration tests, in one binary.
+//! The integration tests: one binary, real sockets, the real program.
+#![allow(unreachable_pub, reason = "nobody imports from a test binary; `pub` says what the harness offers")]
 
+mod architecture;
+mod dockerfile;
+mod hostile;
+mod http;
+mod keeping;
+mod kill;
 mod mapping_corpus;
+mod neighbour;
+mod power;
+mod spine;
+mod standards;
+mod util;

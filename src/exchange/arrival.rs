@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
@@ -58,6 +59,16 @@ pub struct Verdict {
 pub trait Scribe: Send + Sync {
     /// The bytes that this door sends for `verdict`.
     fn receipt(&self, verdict: &Verdict) -> Receipt;
+}
+
+/// Takes arrivals. Doors know the exchange by this, so that each can be tried without the rest of the house.
+#[async_trait]
+pub trait Intake: Send + Sync {
+    /// Decides on `arrival`, and answers once that is on stable storage: with the receipt that `scribe` wrote for it, or
+    /// with the first arrival's receipt where this is a repetition.
+    ///
+    /// A door calls it from a task of its own, so that a sender who goes away does not end it half-way.
+    async fn receive(&self, arrival: Arrival, scribe: Arc<dyn Scribe>) -> Result<Receipt, Refused>;
 }
 
 /// Why an arrival was not taken. Nothing of it was stored, and nothing is claimed.

@@ -2,4 +2,4 @@
 
 mod arrival;
 
-pub use arrival::{Arrival, Refused, Scribe, Verdict};
+pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};

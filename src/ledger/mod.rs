@@ -4,8 +4,12 @@
 //! The promise every implementation keeps, and the conformance suite holds it to: what [`Ledger::commit`] answered is
 //! on stable storage, whole; what it did not answer left nothing; and no claim is ever given twice.
 
+pub mod codes;
+#[doc(hidden)]
+pub mod conformance;
 mod queue;
 mod record;
+pub mod sqlite;
 
 pub use queue::{
     AckOutcome, Consumer, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
@@ -22,7 +26,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::document::MessageId;
+use crate::{
+    document::{EventId, MessageId},
+    error::Code,
+};
 
 /// The most documents that one transaction holds.
 pub const MAX_DOCUMENTS: usize = 256;
@@ -30,7 +37,7 @@ pub const MAX_DOCUMENTS: usize = 256;
 pub const MAX_BYTES: usize = 4 << 20;
 
 /// Why the ledger could not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// Nobody else may use this data folder while a process does.
     #[error("the data folder {0} is in use by another process")]
@@ -62,6 +69,20 @@ pub enum LedgerError {
     Conflict(String),
 }
 
+impl LedgerError {
+    /// The code that people quote, for what can go wrong without anybody's mistake.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::InUse(_) => Some(codes::IN_USE),
+            Self::Newer { .. } => Some(codes::NEWER),
+            Self::Corrupt(_) => Some(codes::CORRUPT),
+            Self::Full(_) => Some(codes::FULL),
+            Self::Unavailable(_) => Some(codes::UNAVAILABLE),
+            Self::NotFound(_) | Self::Conflict(_) => None,
+        }
+    }
+}
+
 /// A result of the ledger.
 pub type Result<T> = std::result::Result<T, LedgerError>;
 
@@ -75,7 +96,8 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Stores an arrival whole, or nothing of it. When any of its claims is held by somebody else, answers
     /// [`Committed::Taken`] with all the holders and stores nothing; the caller decides anew and commits again.
-    /// A claim that this very message holds already (work done again after a restart) is not taken.
+    /// A claim that this very message holds already for the same position (work done again after a restart) is not
+    /// taken; one that it holds for another position is, and so is the second of two equal ones in one entry.
     /// An entry with `complete = false` keeps its events back until [`Ledger::finish`].
     async fn commit(&self, entry: Entry) -> Result<Committed>;
 
@@ -93,6 +115,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Replaces what a held message came to, or adds corrections to one that was processed before: the given documents
     /// take the place of those at the same positions, and their events (revision in their ids) are released.
     async fn revise(&self, revision: Revision) -> Result<Committed>;
+
+    /// Who holds these claims; those that nobody holds are left out.
+    async fn holders(&self, claims: Vec<Claim>) -> Result<Vec<Taken>>;
 
     // ---- looking things up ----------------------------------------------------------------------------------------
 
@@ -152,6 +177,9 @@ pub trait Ledger: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<AckOutcome>>;
 
+    /// One event of the log.
+    async fn event(&self, id: EventId) -> Result<Option<LogEvent>>;
+
     /// The log after `position`, for replay and audit. Leases nothing.
     async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>>;
 
@@ -175,8 +203,8 @@ pub trait Ledger: Send + Sync + 'static {
 
     // ---- the way out ----------------------------------------------------------------------------------------------
 
-    /// Acknowledgements that are owed and not yet issued, oldest first.
-    async fn owed(&self, limit: usize) -> Result<Vec<(u64, Owed)>>;
+    /// Acknowledgements that are owed and not yet issued, oldest first, each with its number; those after `after`.
+    async fn owed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>>;
 
     /// The number that the next interchange (or group) of a series will have.
     async fn next_number(&self, series: &NumberSeries) -> Result<u64>;
@@ -188,8 +216,19 @@ pub trait Ledger: Send + Sync + 'static {
     /// The deliveries of a message.
     async fn deliveries(&self, id: MessageId) -> Result<Vec<Delivery>>;
 
-    /// Records what became of a delivery.
-    async fn deliver(&self, delivery: u64, state: DeliveryState, fact: Fact) -> Result<()>;
+    /// What is to be delivered at `now`, the longest due first; nothing while deliveries are paused.
+    async fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<Delivery>>;
+
+    /// Records what became of an attempt to deliver. `Ready` says that it failed and is tried again, at `retry_at` where
+    /// that is given.
+    async fn deliver(&self, delivery: u64, state: DeliveryState, retry_at: Option<Timestamp>, fact: Fact)
+    -> Result<()>;
+
+    /// Why deliveries are paused, if they are: after a restore they are, until a person lets them go on.
+    async fn deliveries_paused(&self) -> Result<Option<String>>;
+
+    /// Lets deliveries go on; the audit log says who did it.
+    async fn resume_deliveries(&self, who: &str, reason: &str, now: Timestamp) -> Result<()>;
 
     // ---- keeping --------------------------------------------------------------------------------------------------
 

@@ -404,6 +404,8 @@ pub struct MessageFilter {
     pub state: Option<MessageState>,
     /// In or out.
     pub direction: Option<Direction>,
+    /// The message that it answers or repeats.
+    pub relates_to: Option<MessageId>,
     /// Not before.
     pub from: Option<Timestamp>,
     /// Before.

@@ -1,23 +1,65 @@
 //! Partners: who they are, how they come in, what is agreed. Files and templates become one immutable [`Directory`].
+//!
+//! A partner is who a document is from; a connection is how it came. One mistake costs one partner: whoever's file is
+//! broken is served as its files last were when they were good, visibly so, and everybody else goes on.
 
-use std::sync::Arc;
+pub mod codes;
+mod compose;
+mod conflict;
+mod directory;
+mod example;
+mod file;
+mod files;
+mod identity;
+mod last_good;
+mod load;
+mod overlay;
+mod terms;
+#[cfg(test)]
+mod tests;
 
-/// What a partner may do now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// Connects, and queues nothing.
-    Onboarding,
-    /// Feeds test consumers only.
-    Test,
-    /// Business.
-    Live,
-    /// Is told to come later.
-    Suspended,
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+pub use compose::{Effective, effective};
+pub use directory::{ApiAccess, Directory};
+pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
+pub use file::{As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section};
+pub use files::Files;
+pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
+pub use last_good::LastGood;
+pub use load::Sources;
+pub use overlay::{
+    ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
+};
+pub use terms::{
+    Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
+};
+
+use crate::{
+    config::{Rate, choice},
+    document::DocumentType,
+    keys,
+};
+
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");
+
+choice! {
+    /// What a partner may do now.
+    pub enum Status {
+        /// Connects, and queues nothing.
+        Onboarding = "onboarding",
+        /// Feeds test consumers only.
+        Test = "test",
+        /// Business.
+        Live = "live",
+        /// Is told to come later.
+        Suspended = "suspended",
+    }
 }
 
 /// One partner, effective: its file over its template over the defaults.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Partner {
     /// The file's name without its ending.
     pub id: String,
@@ -29,36 +71,103 @@ pub struct Partner {
     pub vendor_number: Option<String>,
     /// The largest message in bytes.
     pub message_size: u64,
+    /// Calls of the supplier API.
+    pub requests: Rate,
+    /// Documents on all channels.
+    pub documents: Rate,
+    /// What is agreed about X12.
+    pub x12: Option<X12Terms>,
+    /// The supplier API.
+    pub rest: Option<RestTerms>,
+    /// AS2.
+    pub as2: Option<As2Terms>,
+    /// SFTP.
+    pub sftp: Option<SftpTerms>,
+    /// Mappings of its own, by transaction set or document.
+    pub mappings: BTreeMap<String, String>,
+    /// The template it uses.
+    pub template: Option<String>,
+    /// SHA-256 of its file, its template and its certificates: changes whenever what is agreed may have.
+    pub digest: String,
+    /// Why it is served as its files last were when they were good; absent when they are good now.
+    pub stale: Option<String>,
 }
 
-/// All partners at one moment. Never changes; a reload makes another.
-#[derive(Debug, Default)]
-pub struct Directory {
-    partners: Vec<Arc<Partner>>,
+/// A partner's way into the supplier API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RestTerms {
+    /// The hashes of its keys.
+    pub api_keys: Vec<ApiKeyHash>,
 }
 
-/// A key that opened the supplier API.
-#[derive(Debug, Clone)]
-pub struct ApiAccess {
-    /// Whose key it is.
-    pub partner: Arc<Partner>,
-    /// Whether it is a test key (`gw_test_…`).
-    pub mode: crate::document::Mode,
+/// A partner's AS2.
+#[derive(Debug, Clone, PartialEq)]
+pub struct As2Terms {
+    /// Its AS2-From.
+    pub id: As2Id,
+    /// Where messages to it are sent.
+    pub url: Option<HttpUrl>,
+    /// Its certificates; any of them verifies.
+    pub certificates: Vec<Certificate>,
 }
 
-impl Directory {
-    /// The partner with this id.
-    pub fn partner(&self, id: &str) -> Option<&Arc<Partner>> {
-        self.partners.iter().find(|partner| partner.id == id)
+/// A certificate, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Certificate {
+    /// Its file, as the partner's file names it.
+    pub path: PathBuf,
+    /// The certificate, DER.
+    pub der: Vec<u8>,
+}
+
+/// A partner's SFTP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SftpTerms {
+    /// The names it logs in with.
+    pub users: Vec<SftpUser>,
+    /// Its public keys.
+    pub keys: Vec<SshKey>,
+    /// The hashes of its passwords.
+    pub passwords: Vec<PasswordHash>,
+}
+
+impl Partner {
+    /// The mapping it has of its own for a transaction set, like `855`, or else for the document that it is.
+    pub fn mapping(&self, set: &str, document: DocumentType) -> Option<&str> {
+        self.mappings.get(set).or_else(|| self.mappings.get(document.as_str())).map(String::as_str)
     }
 
-    /// Every partner, by id.
-    pub fn partners(&self) -> impl Iterator<Item = &Arc<Partner>> {
-        self.partners.iter()
-    }
-
-    /// Whose API key this is.
-    pub fn by_api_key(&self, _key: &str) -> Option<ApiAccess> {
-        None
+    /// Whether it can come in by itself, without another's connection.
+    pub fn has_connection(&self) -> bool {
+        self.rest.as_ref().is_some_and(|rest| !rest.api_keys.is_empty()) || self.as2.is_some() || self.sftp.is_some()
     }
 }
+
+/// The JSON Schema of partners' files.
+pub fn partner_schema() -> String {
+    crate::config::schema::of::<PartnerFile>("A partner of Gangway", &["x12.ours"])
+}
+
+/// The JSON Schema of templates: nothing is required, and what belongs to one partner is not known.
+pub fn template_schema() -> String {
+    crate::config::schema::partial_of::<PartnerFile>("A template for partners of Gangway", file::OWN)
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+/// What a change of any part changes.
+fn digest<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> String {
+    let mut all = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for part in parts {
+        all.update(&(part.len() as u64).to_be_bytes());
+        all.update(part);
+    }
+    keys::hex(all.finish().as_ref())
+}
+
+/// Shared by what a directory hands out.
+type Shared = Arc<Partner>;

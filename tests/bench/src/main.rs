@@ -1,18 +1,57 @@
-//! Benchmarks, each in MB/s or per second beside a yardstick of the same run.
+//! What Gangway's claims of speed and durability rest on, in a form that anyone can run again. Each subcommand is one
+//! file; README.md beside this crate says how to read what they print.
 
+mod engines;
+mod load;
 mod mapping;
+mod power;
+mod stats;
+mod storage;
+mod x12;
 
-fn main() -> std::process::ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let result = match arguments.next().as_deref() {
-        Some("mapping") => mapping::run(arguments),
-        _ => Err("usage: gangway-bench mapping FILE".to_owned()),
-    };
-    match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("{message}");
-            std::process::ExitCode::FAILURE
-        }
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "gangway-bench", about = "Measurements behind Gangway's claims")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Durable appends: a raw file, SQLite, fjall and sled, in turns.
+    Storage(storage::Options),
+    /// The power is cut under load, in simulation; needs root.
+    Power(power::Options),
+    /// Reading and checking an X12 file, beside a scan for one byte.
+    X12 {
+        /// The file.
+        file: String,
+    },
+    /// X12 to canonical documents, beside a scan for one byte.
+    Mapping {
+        /// The file.
+        file: String,
+    },
+    /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
+    Load(load::Options),
+    /// One engine in a process of its own; for `storage`.
+    #[command(hide = true)]
+    StorageRun(storage::RunOptions),
+    /// Writes until it is stopped; for `power`.
+    #[command(hide = true)]
+    PowerWrite(power::WriteOptions),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Storage(options) => storage::run(&options),
+        Command::Power(options) => power::run(&options),
+        Command::Load(options) => load::run(options),
+        Command::Mapping { file } => mapping::run(&file),
+        Command::X12 { file } => Ok(x12::run(&file)?),
+        Command::StorageRun(options) => storage::run_one(&options),
+        Command::PowerWrite(options) => power::write(&options),
     }
 }

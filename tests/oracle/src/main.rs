@@ -1,1 +1,11 @@
-fn main() {}
+//! Comparisons with other people's libraries, which the product's build never sees.
+//!
+//! `cargo run -p gangway-oracle` prints what differs; `cargo test -p gangway-oracle` fails on what should not.
+
+mod codes;
+
+fn main() {
+    for list in codes::compare() {
+        println!("{list}");
+    }
+}

@@ -1,0 +1,94 @@
+//! `gangway explain CODE`: what a code means, and what to do about it.
+
+use std::{io, process::ExitCode};
+
+use crate::{
+    config::{self, did_you_mean},
+    doors,
+    error::{Page, pages},
+    net, partner,
+};
+
+/// The `explain.md` of every room that has codes.
+const ROOMS: &[&str] = &[config::EXPLAIN, partner::EXPLAIN, net::EXPLAIN, doors::rest::EXPLAIN];
+
+/// Explain what a code means, and what to do about it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The code as it was shown, like PRT-0005, or a word to look for; with none, all codes are listed.
+    code: Option<String>,
+}
+
+/// The page of every code.
+pub fn all_pages() -> impl Iterator<Item = Page> {
+    ROOMS.iter().copied().flat_map(pages)
+}
+
+/// The page of one code.
+pub fn page(code: &str) -> Option<Page> {
+    all_pages().find(|page| page.code.eq_ignore_ascii_case(code))
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    let (text, found) = match args.code.as_deref().map(str::trim) {
+        None | Some("") => (list(|_| true), true),
+        Some(code) => answer(code),
+    };
+    if found {
+        super::print(&text, &mut io::stdout())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    super::print(&text, &mut io::stderr())?;
+    Ok(ExitCode::from(super::USAGE))
+}
+
+fn answer(wanted: &str) -> (String, bool) {
+    // As people copy it: in any case, and with the brackets around it.
+    let code = wanted.trim_matches(['[', ']']);
+    if let Some(page) = page(code) {
+        return (format!("{} {}\n\n{}\n", page.code, page.title, page.body), true);
+    }
+    let word = wanted.to_lowercase();
+    let listed = list(|page| page.title.to_lowercase().contains(&word));
+    if !listed.is_empty() {
+        return (listed, true);
+    }
+    let codes: Vec<_> = all_pages().map(|page| page.code).collect();
+    let hint = match did_you_mean(code, codes) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "`gangway explain` lists all codes".to_owned(),
+    };
+    (format!("There is no code {wanted}: {hint}\n"), false)
+}
+
+fn list(which: impl Fn(&Page) -> bool) -> String {
+    let mut listed: Vec<_> =
+        all_pages().filter(which).map(|page| format!("{:<9} {}\n", page.code, page.title)).collect();
+    listed.sort();
+    listed.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_found_as_people_write_them() {
+        let (page, found) = answer("prt-0005");
+        assert!(found && page.starts_with("PRT-0005 Two partners claim one EDI identity\n\n"), "{page}");
+        assert_eq!(answer("[PRT-0005]"), (page, true));
+        assert!(answer("vendor number").0.starts_with("PRT-0006"));
+        assert_eq!(answer("PRT-005"), ("There is no code PRT-005: did you mean PRT-0005?\n".into(), false));
+        assert_eq!(answer("zebra"), ("There is no code zebra: `gangway explain` lists all codes\n".into(), false));
+    }
+
+    #[test]
+    fn every_code_is_listed_once() {
+        let listed = list(|_| true);
+        let mut codes: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
+        let count = codes.len();
+        codes.dedup();
+        assert!(count == codes.len() && codes.contains(&"CFG-0001") && codes.contains(&"PRT-0001"));
+    }
+}

@@ -1,0 +1,400 @@
+//! `gangway.toml`: what one gateway is. Without the file, everything has a default that is safe on one's own machine.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Address, ConsumerName, Diagnostic, Duration, Entries, FromNode, SecretRef, Shape, Size, Source, Spanned, Start,
+    choice, codes, section,
+};
+use crate::document::{DocumentType, Mode};
+
+/// The file's usual name.
+const FILE: &str = "gangway.toml";
+
+/// The shortest time that a document is remembered: its duplicate may come that late.
+const DEDUPE_WINDOW: Duration = Duration::days(400);
+
+/// The tables of the file, and what each knows.
+pub(super) const SHAPE: Shape = &[
+    ("", SettingsFile::KEYS),
+    ("public", Public::KEYS),
+    ("sftp", Sftp::KEYS),
+    ("private", Private::KEYS),
+    ("erp", Erp::KEYS),
+    ("limits", SettingsLimits::KEYS),
+    ("retention", Retention::KEYS),
+    ("log", LogSettings::KEYS),
+    ("control_numbers", ControlNumbers::KEYS),
+];
+
+section! {
+    /// The settings of one gateway.
+    pub struct SettingsFile {
+        /// The folder of everything that is recorded. A relative path starts at this file's folder, here and below.
+        pub data: PathBuf = "data",
+        /// The folder of partner files, with their templates in `templates/` below it.
+        pub partners: PathBuf = "partners",
+        /// The folder of mapping files that replace or add to the built-in ones.
+        pub mappings: PathBuf = "mappings",
+        /// What suppliers reach: the supplier API and AS2.
+        pub public: Public,
+        /// The SFTP drop boxes.
+        pub sftp: Sftp,
+        /// What only the ERP and operators may reach.
+        pub private: Private,
+        /// The ERP's own access.
+        pub erp: Erp,
+        /// Who reads the queue, by the name used in URLs. With none, there are `erp` (live) and `erp-test` (test).
+        pub consumers: Entries<ConsumerFile, ConsumerName>,
+        /// What one gateway takes on at once.
+        pub limits: SettingsLimits,
+        /// How long documents are kept.
+        pub retention: Retention,
+        /// What is logged, and how.
+        pub log: LogSettings,
+        /// The numbers of interchanges that go out.
+        pub control_numbers: ControlNumbers,
+    }
+}
+
+section! {
+    /// What suppliers reach.
+    pub struct Public {
+        /// Where the supplier API and AS2 are served over plain HTTP, or "off".
+        pub http: Spanned<Address> = Address::loopback(8080),
+        /// Where they are served over TLS, or "off".
+        pub https: Spanned<Address> = Address::loopback(8443),
+        /// The TLS certificate chain, PEM. With none, one that nobody else trusts is made on first start.
+        pub certificate: Option<Spanned<PathBuf>>,
+        /// The certificate's private key, PEM.
+        pub key: Option<Spanned<PathBuf>>,
+    }
+}
+
+section! {
+    /// The SFTP drop boxes.
+    pub struct Sftp {
+        /// Where SFTP is served, or "off".
+        pub address: Spanned<Address> = Address::loopback(2222),
+    }
+}
+
+section! {
+    /// What only the ERP and operators may reach. Keep it off the internet.
+    pub struct Private {
+        /// Where the ERP's API, the console, metrics and health are served.
+        pub http: Spanned<Address> = Address::loopback(8081),
+    }
+}
+
+section! {
+    /// The ERP's own access.
+    pub struct Erp {
+        /// The bearer token. With none, one is made into `erp.token` in the data folder on first start.
+        pub token: Option<Spanned<SecretRef>>,
+    }
+}
+
+section! {
+    /// One reader of the queue.
+    pub struct ConsumerFile {
+        /// The document types it wants; none means all.
+        pub types: Vec<DocumentType>,
+        /// Whether it gets business or rehearsal; never both.
+        pub mode: Mode = Mode::Live,
+        /// Where it begins when it is new: "earliest", "latest" or a time like "2026-01-31T00:00:00Z".
+        pub start: Start = Start::Earliest,
+        /// How often an event is handed out before it is parked and its key waits for a person.
+        pub max_attempts: Spanned<u32> = 10_u32,
+        /// The types whose events are given up instead of parked, so that their key goes on.
+        pub dead_and_continue: Vec<DocumentType>,
+    }
+}
+
+section! {
+    /// What one gateway takes on at once. What is over it is told to come later, and nothing is lost.
+    pub struct SettingsLimits {
+        /// The largest body of any channel; a partner's own limit is below it.
+        pub body: Spanned<Size> = Size::mib(1024),
+        /// How many bodies are received at the same time.
+        pub uploads: Spanned<u32> = 64_u32,
+        /// How many arrivals may wait for a worker.
+        pub waiting: Spanned<u32> = 1024_u32,
+        /// Threads that read, check and map; 0 means one per core.
+        pub workers: u32 = 0_u32,
+        /// Bodies up to this size are held in memory, larger ones on disk.
+        pub inline: Size = Size::kib(64),
+    }
+}
+
+section! {
+    /// How long documents are kept. What is older is archived, then deleted.
+    pub struct Retention {
+        /// How long, unless the type says otherwise. At least 400 days: until then its duplicate may still come.
+        pub keep: Spanned<Duration> = Duration::days(3650),
+        /// Where what is deleted is archived before, below the data folder unless the path is absolute.
+        pub archive: PathBuf = "archive",
+        /// How long by document type, like `invoice = "3650 days"`.
+        pub types: Entries<Spanned<Duration>, DocumentType>,
+    }
+}
+
+section! {
+    /// What is logged, and how.
+    pub struct LogSettings {
+        /// "json", "pretty", or "auto": pretty for a terminal, JSON for everything else.
+        pub format: LogFormat = LogFormat::Auto,
+        /// How much: "error", "warn", "info", "debug", "trace", or by room, like "info,gangway::x12=debug".
+        pub level: String = "info",
+    }
+}
+
+section! {
+    /// The numbers of interchanges that go out.
+    pub struct ControlNumbers {
+        /// How far they jump after a restore, so that none that was used since the backup is used again.
+        pub restore_stride: u32 = 1000_u32,
+    }
+}
+
+choice! {
+    /// How log lines are written.
+    pub enum LogFormat {
+        /// Pretty for a terminal, JSON for everything else.
+        Auto = "auto",
+        /// One JSON object per line.
+        Json = "json",
+        /// For people.
+        Pretty = "pretty",
+    }
+}
+
+/// One reader of the queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Consumer {
+    /// Its name in URLs.
+    pub name: String,
+    /// The document types it wants; empty means all.
+    pub types: Vec<DocumentType>,
+    /// Live or test.
+    pub mode: Mode,
+    /// Where it begins when it is new.
+    pub start: Start,
+    /// How often an event is handed out before it is parked.
+    pub max_attempts: u32,
+    /// The types whose events are given up instead of parked.
+    pub dead_and_continue: Vec<DocumentType>,
+}
+
+/// The settings of one gateway, checked, their folders resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The folder where relative paths start.
+    pub root: PathBuf,
+    /// The folder of everything that is recorded.
+    pub data: PathBuf,
+    /// The folder of partner files.
+    pub partners: PathBuf,
+    /// The folder of mapping files.
+    pub mappings: PathBuf,
+    /// What suppliers reach.
+    pub public: Public,
+    /// The SFTP drop boxes.
+    pub sftp: Sftp,
+    /// What only the ERP and operators may reach.
+    pub private: Private,
+    /// The ERP's own access.
+    pub erp: Erp,
+    /// Who reads the queue; never empty.
+    pub consumers: Vec<Consumer>,
+    /// What one gateway takes on at once.
+    pub limits: SettingsLimits,
+    /// How long documents are kept.
+    pub retention: Retention,
+    /// What is logged.
+    pub log: LogSettings,
+    /// The numbers of interchanges that go out.
+    pub control_numbers: ControlNumbers,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::at(Path::new(""))
+    }
+}
+
+impl Settings {
+    /// Reads the settings from `path`; with none, from `gangway.toml` where one stands, if it is there. What is wrong
+    /// is told, and has its default in the settings: who starts a gateway looks at the diagnostics first.
+    pub fn load(path: Option<&Path>) -> (Self, Vec<Diagnostic>) {
+        let path = match path {
+            Some(path) => path,
+            None if Path::new(FILE).exists() => Path::new(FILE),
+            None => return (Self::default(), Vec::new()),
+        };
+        let root = path.parent().unwrap_or_else(|| Path::new(""));
+        match Source::read(path, &path.display().to_string()) {
+            Ok(source) => Self::parse(&source, root),
+            Err(unreadable) => (Self::at(root), vec![*unreadable]),
+        }
+    }
+
+    /// The defaults, with relative paths starting at `root`.
+    pub fn at(root: &Path) -> Self {
+        Self::from_file(defaults::<SettingsFile>(), root)
+    }
+
+    /// Reads the settings from a text; relative paths start at `root`.
+    pub fn parse(source: &std::sync::Arc<Source>, root: &Path) -> (Self, Vec<Diagnostic>) {
+        let (file, mut findings) = super::read_file::<SettingsFile>(source, SHAPE);
+        for consumer in file.iter().flat_map(|file| &file.consumers) {
+            let attempts = &consumer.value.max_attempts;
+            if **attempts == 0 {
+                let told = Diagnostic::error(codes::OUT_OF_RANGE, "with 0, every event would be parked unseen");
+                findings.push(told.at(&attempts.origin, "at least 1"));
+            }
+        }
+        let settings = Self::from_file(file.unwrap_or_else(defaults), root);
+        settings.check(&mut findings);
+        (settings, findings)
+    }
+
+    /// What the settings refer to and is not there: certificates (an error), and secrets (a warning, since a check
+    /// often runs where the secrets are not).
+    pub fn inspect(&self) -> Vec<Diagnostic> {
+        let mut findings = Vec::new();
+        if let Some(token) = &self.erp.token
+            && let Err(error) = token.resolve(&self.root)
+        {
+            let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&token.origin, "");
+            findings.push(told.hint("a gateway with these settings cannot start here"));
+        }
+        for path in [&self.public.certificate, &self.public.key].into_iter().flatten() {
+            if let Err(error) = std::fs::File::open(self.resolve(path)) {
+                let message = format!("{} cannot be read: {error}", self.resolve(path).display());
+                findings.push(Diagnostic::error(codes::UNREADABLE, message).at(&path.origin, ""));
+            }
+        }
+        findings
+    }
+
+    /// A path of the settings, from where they stand.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// How long documents of a type are kept.
+    pub fn retention(&self, kind: DocumentType) -> Duration {
+        let own = self.retention.types.iter().find(|entry| entry.key == kind);
+        own.map_or(*self.retention.keep, |entry| *entry.value)
+    }
+
+    /// The folder of the archive.
+    pub fn archive(&self) -> PathBuf {
+        self.data.join(&self.retention.archive)
+    }
+
+    fn from_file(file: SettingsFile, root: &Path) -> Self {
+        let consumer = |name: &str, file: ConsumerFile| Consumer {
+            name: name.to_owned(),
+            types: file.types,
+            mode: file.mode,
+            start: file.start,
+            max_attempts: *file.max_attempts,
+            dead_and_continue: file.dead_and_continue,
+        };
+        let mut consumers: Vec<_> =
+            file.consumers.0.into_iter().map(|entry| consumer(entry.key.as_str(), entry.value)).collect();
+        if consumers.is_empty() {
+            consumers = [("erp", Mode::Live), ("erp-test", Mode::Test)]
+                .map(|(name, mode)| consumer(name, ConsumerFile { mode, ..defaults::<ConsumerFile>() }))
+                .into();
+        }
+        Self {
+            root: root.to_owned(),
+            data: root.join(file.data),
+            partners: root.join(file.partners),
+            mappings: root.join(file.mappings),
+            public: file.public,
+            sftp: file.sftp,
+            private: file.private,
+            erp: file.erp,
+            consumers,
+            limits: file.limits,
+            retention: file.retention,
+            log: file.log,
+            control_numbers: file.control_numbers,
+        }
+    }
+
+    fn check(&self, findings: &mut Vec<Diagnostic>) {
+        self.check_listeners(findings);
+        self.check_retention(findings);
+        for limit in [&self.limits.uploads, &self.limits.waiting] {
+            if **limit == 0 {
+                let told = Diagnostic::error(codes::OUT_OF_RANGE, "with 0, nothing would ever be taken");
+                findings.push(told.at(&limit.origin, "at least 1"));
+            }
+        }
+        if self.limits.body.get() == 0 {
+            let told = Diagnostic::error(codes::OUT_OF_RANGE, "with 0, nothing would ever be taken");
+            findings.push(told.at(&self.limits.body.origin, "more than 0"));
+        }
+    }
+
+    fn check_listeners(&self, findings: &mut Vec<Diagnostic>) {
+        let listeners = [
+            ("public.http", &self.public.http),
+            ("public.https", &self.public.https),
+            ("sftp.address", &self.sftp.address),
+            ("private.http", &self.private.http),
+        ];
+        for (index, (name, one)) in listeners.iter().enumerate() {
+            for (other_name, other) in listeners.iter().take(index).filter(|(_, other)| other.clashes(one)) {
+                let message = format!("`{name}` and `{other_name}` both want {}", ***one);
+                let (first, second) = if one.origin.source().is_some() { (one, other) } else { (other, one) };
+                let told = Diagnostic::error(codes::SAME_ADDRESS, message);
+                let told = told.at(&first.origin, "").at(&second.origin, "here too");
+                findings.push(told.hint("give each its own port, or turn one \"off\""));
+            }
+        }
+        match *self.private.http {
+            Address::Off => findings.push(
+                Diagnostic::error(codes::CONTRADICTION, "without the private listener the ERP reaches nothing")
+                    .at(&self.private.http.origin, "")
+                    .hint("give it an address, like \"127.0.0.1:8081\""),
+            ),
+            Address::At(at) if !at.ip().is_loopback() => findings.push(
+                Diagnostic::warning(codes::PRIVATE_EXPOSED, "the private listener can be reached from other machines")
+                    .at(&self.private.http.origin, "")
+                    .hint("fine inside a container or behind a firewall; it must never be reachable for suppliers"),
+            ),
+            Address::At(_) => {}
+        }
+        let public = &self.public;
+        if let Some((present, missing)) = match (&public.certificate, &public.key) {
+            (Some(certificate), None) => Some((certificate, "key")),
+            (None, Some(key)) => Some((key, "certificate")),
+            _ => None,
+        } {
+            let told =
+                Diagnostic::error(codes::HALF_A_CERTIFICATE, format!("`public.{missing}` is missing beside this"));
+            findings.push(told.at(&present.origin, "").hint("a certificate and its key are given together"));
+        }
+    }
+
+    fn check_retention(&self, findings: &mut Vec<Diagnostic>) {
+        for keep in self.retention.types.iter().map(|entry| &entry.value).chain([&self.retention.keep]) {
+            if **keep < DEDUPE_WINDOW {
+                let message = format!("{} is shorter than the {DEDUPE_WINDOW} in which a duplicate may come", **keep);
+                let told = Diagnostic::error(codes::RETENTION_TOO_SHORT, message).at(&keep.origin, "");
+                findings.push(told.hint(format!("write \"{DEDUPE_WINDOW}\" or more")));
+            }
+        }
+    }
+}
+
+/// A table with nothing written in it.
+fn defaults<T: FromNode>() -> T {
+    T::absent().expect("every setting has a default")
+}

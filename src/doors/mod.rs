@@ -1,0 +1,3 @@
+//! The ways in: each ends one protocol, and holds its own way to say that an arrival was taken.
+
+pub mod rest;

@@ -1,0 +1,22 @@
+//! The codes of the supplier API.
+
+crate::codes! {
+    /// No API key, or none that is known.
+    KEY = "API-0101";
+    /// The partner is suspended.
+    SUSPENDED = "API-0102";
+    /// No `Idempotency-Key`.
+    NO_IDEMPOTENCY_KEY = "API-0103";
+    /// An `Idempotency-Key` that is none.
+    BAD_IDEMPOTENCY_KEY = "API-0104";
+    /// An `Idempotency-Key` that came before with another body.
+    KEY_REUSED = "API-0105";
+    /// A message without a byte.
+    EMPTY = "API-0106";
+    /// Too much is waiting.
+    BUSY = "API-0107";
+    /// The record cannot take anything now.
+    UNAVAILABLE = "API-0108";
+    /// No such message, or somebody else's.
+    NO_MESSAGE = "API-0109";
+}

@@ -1,0 +1,81 @@
+//! The one gate of the supplier API: whose key it is, whether they may, and whether they may now.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderValue,
+        header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::{Rest, events::KeyRefused, problems};
+use crate::{
+    net::{Context, Problem},
+    partner::{ApiAccess, Status},
+};
+
+/// Lets a request in with an [`ApiAccess`] among its extensions, or answers it.
+pub(super) async fn gate(State(rest): State<Arc<Rest>>, mut request: Request, next: Next) -> Response {
+    match admit(&rest, &request) {
+        Ok(access) => {
+            request.extensions_mut().insert(access);
+            next.run(request).await
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn admit(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
+    let access = authenticate(rest, request)?;
+    if access.partner.status == Status::Suspended {
+        return Err(problems::SUSPENDED.because("The exchange with this partner is suspended for now."));
+    }
+    within_limits(&access, request)?;
+    Ok(access)
+}
+
+fn authenticate(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
+    let presented = bearer(request.headers());
+    if let Some(access) = presented.and_then(|key| rest.directory.load().by_api_key(key)) {
+        return Ok(access);
+    }
+    let peer = request.extensions().get::<Context>().and_then(|context| context.peer);
+    KeyRefused { peer, presented: presented.is_some() }.emit(&rest.telemetry);
+    let (detail, challenge) = match presented {
+        None => ("Send the key in the header Authorization: Bearer gw_live_….", r#"Bearer realm="gangway""#),
+        Some(_) => ("This key is not known.", r#"Bearer realm="gangway", error="invalid_token""#),
+    };
+    Err(problems::KEY.because(detail).with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
+}
+
+/// Where a partner's requests are counted and slowed. The limits of its file are not kept by this gate yet, so there
+/// is room for everybody.
+fn within_limits(_access: &ApiAccess, _request: &Request) -> Result<(), Problem> {
+    Ok(())
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= 512).then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_is_read_and_nothing_else() {
+        let of = |value: &'static str| HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
+        assert_eq!(bearer(&of("bearer  gw_live_1 ")), Some("gw_live_1"));
+        for wrong in ["Basic dXNlcjpwYXNz", "Bearer", "Bearer ", "gw_live_1"] {
+            assert_eq!(bearer(&of(wrong)), None, "{wrong}");
+        }
+        assert_eq!(bearer(&HeaderMap::new()), None);
+    }
+}

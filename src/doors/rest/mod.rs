@@ -1,0 +1,73 @@
+//! The supplier API, `/v1/…` on the public listener: raw messages in, what became of them, and what is there to fetch.
+//!
+//! Every request is let in by one gate ([`gate`]): whose key, may they, may they now. A message is answered 202 only
+//! when it is durable, with bytes that are stored beside it, so that a repetition gets the same.
+
+pub mod codes;
+mod events;
+mod gate;
+mod messages;
+mod payload;
+mod problems;
+mod stored;
+mod submit;
+mod view;
+
+pub use stored::StoredResponse;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::{Router, middleware, routing::get};
+
+use crate::{exchange::Intake, ledger::SharedLedger, observe::Metrics, partner::Directory, spool::Spool};
+
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");
+
+/// What the supplier API works with.
+pub struct Rest {
+    directory: Arc<ArcSwap<Directory>>,
+    intake: Arc<dyn Intake>,
+    ledger: SharedLedger,
+    spool: Arc<Spool>,
+    metrics: Arc<Metrics>,
+    telemetry: events::Telemetry,
+}
+
+impl Rest {
+    /// Over these; its own metrics are registered with the rest.
+    pub fn new(
+        directory: Arc<ArcSwap<Directory>>,
+        intake: Arc<dyn Intake>,
+        ledger: SharedLedger,
+        spool: Arc<Spool>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let telemetry = events::Telemetry::new(&metrics);
+        Self { directory, intake, ledger, spool, metrics, telemetry }
+    }
+
+    /// Its routes. Nothing of the ERP's side is among them.
+    pub fn router(self) -> Router {
+        let rest = Arc::new(self);
+        Router::new()
+            .route("/v1/messages", get(messages::list).post(submit::submit))
+            .route("/v1/messages/{id}", get(messages::one))
+            .route("/v1/messages/{id}/payload", get(payload::payload))
+            .route_layer(middleware::from_fn_with_state(Arc::clone(&rest), gate::gate))
+            .with_state(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_has_a_page_and_every_page_a_code() {
+        let pages: BTreeSet<_> = crate::error::pages(super::EXPLAIN).map(|page| page.code).collect();
+        let codes: BTreeSet<_> = super::codes::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(pages, codes);
+    }
+}

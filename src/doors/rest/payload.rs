@@ -1,0 +1,66 @@
+//! `GET /v1/messages/{id}/payload`: the bytes as they were received, or as they are to be fetched. A supplier who
+//! fetches an outgoing message to its end has it.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Path, State},
+    response::Response,
+};
+use jiff::Timestamp;
+
+use super::{Rest, messages::own, problems};
+use crate::{
+    ledger::{Channel, DeliveryState, Direction, Fact, Payload},
+    net::{FetchedToTheEnd, FileBody, Problem, download},
+    partner::ApiAccess,
+};
+
+pub(super) async fn payload(
+    State(rest): State<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let message = own(&rest, &access, &id).await?;
+    let payload = rest.ledger.payload(message.id).await.map_err(problems::from_ledger)?;
+    let mut body = match payload {
+        Some(Payload::Inline(bytes)) => Body::from(bytes),
+        Some(Payload::File(path)) => Body::new(FileBody::open(path).await.map_err(|error| {
+            tracing::error!(message = %message.id, %error, "A payload's file cannot be read.");
+            problems::UNAVAILABLE.because("Come again later.").retry_after(problems::UNAVAILABLE_SECONDS)
+        })?),
+        None => return Err(problems::NO_MESSAGE.because("The bytes of this message are no longer kept.")),
+    };
+    if message.direction == Direction::Out {
+        let deliveries = rest.ledger.deliveries(message.id).await.map_err(problems::from_ledger)?;
+        let waiting = deliveries.into_iter().find(|delivery| {
+            delivery.channel == Channel::Rest
+                && delivery.state == DeliveryState::Ready
+                && delivery.partner == access.partner.id
+        });
+        if let Some(delivery) = waiting {
+            let rest = Arc::clone(&rest);
+            body = Body::new(FetchedToTheEnd::new(body, move || {
+                tokio::spawn(async move { delivered(&rest, delivery.id).await });
+            }));
+        }
+    }
+    let media_type = message.content_type.as_deref();
+    let ending = match media_type {
+        Some(text) if text.to_ascii_lowercase().contains("xml") => "xml",
+        Some(text) if text.to_ascii_lowercase().contains("x12") => "x12",
+        _ => "bin",
+    };
+    Ok(download(body, media_type, &format!("{}.{ending}", message.id)))
+}
+
+async fn delivered(rest: &Rest, delivery: u64) {
+    let fact =
+        Fact { at: Timestamp::now(), what: "delivered".into(), detail: "The supplier fetched it over the API.".into() };
+    if let Err(error) = rest.ledger.deliver(delivery, DeliveryState::Delivered, None, fact).await {
+        // It stays ready, and the supplier can fetch it again.
+        tracing::warn!(delivery, %error, "A fetched message could not be marked as delivered.");
+    }
+}

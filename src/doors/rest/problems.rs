@@ -1,0 +1,85 @@
+//! The supplier API's kinds of problem, and what the rooms below become as one.
+
+use axum::http::StatusCode;
+
+use super::codes;
+use crate::{
+    ledger::LedgerError,
+    net::{
+        Kind, Problem,
+        problem::{INTERNAL, INTERRUPTED, TOO_LARGE, TOO_SLOW},
+    },
+    spool::SpoolError,
+};
+
+pub(super) const KEY: Kind = Kind::new(StatusCode::UNAUTHORIZED, codes::KEY, "The API key is missing or unknown");
+pub(super) const SUSPENDED: Kind = Kind::new(StatusCode::FORBIDDEN, codes::SUSPENDED, "This partner is suspended");
+pub(super) const NO_IDEMPOTENCY_KEY: Kind =
+    Kind::new(StatusCode::BAD_REQUEST, codes::NO_IDEMPOTENCY_KEY, "The Idempotency-Key is missing");
+pub(super) const BAD_IDEMPOTENCY_KEY: Kind =
+    Kind::new(StatusCode::BAD_REQUEST, codes::BAD_IDEMPOTENCY_KEY, "The Idempotency-Key is not usable");
+pub(super) const KEY_REUSED: Kind =
+    Kind::new(StatusCode::UNPROCESSABLE_ENTITY, codes::KEY_REUSED, "The Idempotency-Key came before with another body");
+pub(super) const EMPTY: Kind = Kind::new(StatusCode::BAD_REQUEST, codes::EMPTY, "The message is empty");
+pub(super) const BUSY: Kind = Kind::new(StatusCode::SERVICE_UNAVAILABLE, codes::BUSY, "Too much is waiting");
+pub(super) const UNAVAILABLE: Kind =
+    Kind::new(StatusCode::SERVICE_UNAVAILABLE, codes::UNAVAILABLE, "The record cannot take anything now");
+pub(super) const NO_MESSAGE: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_MESSAGE, "There is no such message");
+
+/// Come again so many seconds after too much was waiting, or the store was out.
+pub(super) const BUSY_SECONDS: u32 = 5;
+pub(super) const UNAVAILABLE_SECONDS: u32 = 30;
+
+/// What the record's errors are to a supplier: reasons are for the log.
+pub(super) fn from_ledger(error: LedgerError) -> Problem {
+    match error {
+        LedgerError::NotFound(_) => NO_MESSAGE.because("There is no message with this id."),
+        LedgerError::Full(_) | LedgerError::Unavailable(_) => {
+            tracing::warn!(%error, "The record could not be asked.");
+            UNAVAILABLE.because("Come again later.").retry_after(UNAVAILABLE_SECONDS)
+        }
+        LedgerError::InUse(_) | LedgerError::Newer { .. } | LedgerError::Corrupt(_) | LedgerError::Conflict(_) => {
+            tracing::error!(%error, "The record answered with an error.");
+            INTERNAL.because("The record could not be asked.")
+        }
+    }
+}
+
+/// What the spool's errors are to a supplier.
+pub(super) fn from_spool(error: SpoolError) -> Problem {
+    match error {
+        SpoolError::TooLarge { limit } => too_large(limit),
+        SpoolError::Interrupted(cause) if crate::net::is_too_slow(&*cause) => {
+            TOO_SLOW.because("The gateway gave up waiting for the rest of the body.")
+        }
+        SpoolError::Interrupted(_) => INTERRUPTED.because("The connection ended before the body did."),
+        SpoolError::Disk(error) => {
+            tracing::error!(%error, "A body could not be written to the spool.");
+            UNAVAILABLE.because("Come again later.").retry_after(UNAVAILABLE_SECONDS)
+        }
+    }
+}
+
+pub(super) fn too_large(limit: u64) -> Problem {
+    TOO_LARGE.because(format!("A message of this partner may have {limit} bytes."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn titles_are_those_of_the_pages() {
+        let kinds =
+            [KEY, SUSPENDED, NO_IDEMPOTENCY_KEY, BAD_IDEMPOTENCY_KEY, KEY_REUSED, EMPTY, BUSY, UNAVAILABLE, NO_MESSAGE];
+        let pages: Vec<_> = crate::error::pages(super::super::EXPLAIN).map(|page| (page.code, page.title)).collect();
+        assert_eq!(kinds.map(|kind| (kind.code.as_str(), kind.title)).to_vec(), pages);
+    }
+
+    #[test]
+    fn reasons_of_the_store_stay_inside() {
+        let problem = from_ledger(LedgerError::Unavailable("/srv/data/ledger.db: disk I/O error".into()));
+        assert_eq!(problem.kind(), UNAVAILABLE);
+        assert!(!problem.to_string().contains("ledger.db"));
+    }
+}

@@ -1,0 +1,340 @@
+//! `POST /v1/messages`: a message's raw bytes, answered 202 when they are durable.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+use axum::{
+    Extension,
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, LOCATION},
+    },
+    response::Response,
+};
+use bytes::Bytes;
+use hyper::body::Body as _;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Rest, StoredResponse, problems, view::Reason};
+use crate::{
+    document::{MessageId, Mode},
+    exchange::{Arrival, Refused, Scribe, Verdict},
+    ledger::{Channel, MessageState, Receipt},
+    net::{
+        Context, Place, Problem, media_type,
+        problem::{ENCODING, INTERNAL, MEDIA_TYPE},
+    },
+    observe::Arrived,
+    partner::ApiAccess,
+};
+
+/// The media types that are taken as they are.
+const TAKEN: [&str; 5] =
+    ["application/edi-x12", "application/xml", "text/xml", "text/plain", "application/octet-stream"];
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+pub(super) async fn submit(
+    State(rest): State<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    Extension(context): Extension<Context>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (head, body) = request.into_parts();
+    let content_type = content_type(&head.headers)?;
+    plain_encoding(&head.headers)?;
+    let key = idempotency_key(&head.headers)?;
+    let cap = access.partner.message_size;
+    // What says that it is too large is not read at all.
+    if body.size_hint().lower() > cap {
+        return Err(problems::too_large(cap));
+    }
+    let body = rest.spool.receive(body, cap).await.map_err(problems::from_spool)?;
+    if body.len == 0 {
+        return Err(problems::EMPTY.because("The request has no body."));
+    }
+
+    let received = Instant::now();
+    let bytes = body.len;
+    let correlation = context.id.correlation();
+    let partner = Arc::clone(&access.partner);
+    let arrival = Arrival {
+        connection: access.partner,
+        channel: Channel::Rest,
+        mode: access.mode,
+        transport_id: key,
+        filename: None,
+        content_type: Some(content_type),
+        body,
+        at: Timestamp::now(),
+        correlation: correlation.clone(),
+    };
+    let clerk = Arc::new(Clerk::default());
+    // What has come whole is decided on, whether or not its sender still waits.
+    let decided = tokio::spawn({
+        let (intake, clerk) = (Arc::clone(&rest.intake), Arc::clone(&clerk));
+        async move { intake.receive(arrival, clerk).await }
+    });
+    let decided = decided.await.map_err(|_| INTERNAL.because("The message could not be processed."))?;
+    let own = decided.as_ref().ok().and_then(|receipt| clerk.own(receipt));
+    let answered = match (&decided, &own) {
+        (Ok(_), Some((_, state))) => word(*state),
+        (Ok(_), None) => "repeated",
+        (Err(_), _) => "refused",
+    };
+    Arrived {
+        channel: "rest",
+        state: answered,
+        connection: &partner.id,
+        message: own.map(|(message, _)| message),
+        bytes,
+        elapsed: received.elapsed(),
+        correlation: &correlation,
+    }
+    .emit(&rest.metrics);
+
+    let receipt = decided.map_err(refusal)?;
+    let Some(stored) = StoredResponse::decode(&receipt.0) else {
+        tracing::error!(correlation, "A stored answer cannot be read.");
+        return Err(INTERNAL.because("The stored answer to this message cannot be read."));
+    };
+    let mut response = stored.into_response();
+    if answered == "repeated" {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
+}
+
+/// Writes this door's receipts, and knows its own again.
+#[derive(Default)]
+struct Clerk {
+    last: Mutex<Option<(Bytes, MessageId, MessageState)>>,
+}
+
+impl Clerk {
+    /// What `receipt` tells of, where it is the one that was written last; else it is an earlier arrival's.
+    fn own(&self, receipt: &Receipt) -> Option<(MessageId, MessageState)> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().filter(|(bytes, ..)| *bytes == receipt.0).map(|(_, message, state)| (*message, *state))
+    }
+}
+
+impl Scribe for Clerk {
+    fn receipt(&self, verdict: &Verdict) -> Receipt {
+        let bytes = receipt(verdict).encode();
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((bytes.clone(), verdict.message, verdict.state));
+        Receipt(bytes)
+    }
+}
+
+/// Once stored, the door says yes, whatever the content turned out to be: that is said in the state, and by a 997.
+fn receipt(verdict: &Verdict) -> StoredResponse {
+    #[derive(Serialize)]
+    struct Json<'a> {
+        id: String,
+        state: MessageState,
+        mode: Mode,
+        documents: u64,
+        at: Timestamp,
+        correlation_id: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Reason>,
+    }
+    let json = Json {
+        id: verdict.message.to_string(),
+        state: verdict.state,
+        mode: verdict.mode,
+        documents: verdict.documents,
+        at: verdict.at,
+        correlation_id: &verdict.correlation,
+        problem: Reason::of_verdict(verdict),
+    };
+    let location = HeaderValue::try_from(format!("/v1/messages/{}", verdict.message));
+    StoredResponse {
+        status: StatusCode::ACCEPTED,
+        headers: vec![
+            (LOCATION, location.unwrap_or(HeaderValue::from_static("/v1/messages"))),
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        ],
+        // Plain texts and numbers: this cannot fail.
+        body: serde_json::to_vec(&json).unwrap_or_default().into(),
+    }
+}
+
+fn refusal(refused: Refused) -> Problem {
+    match refused {
+        Refused::KeyReused { first } => problems::KEY_REUSED
+            .because("A message with this key is stored, and its bytes are others.")
+            .about(format!("/v1/messages/{first}")),
+        Refused::Busy(reason) => {
+            tracing::info!(reason, "An arrival was put off.");
+            problems::BUSY.because("Nothing was stored; come again.").retry_after(problems::BUSY_SECONDS)
+        }
+        Refused::Unavailable(reason) => {
+            tracing::warn!(reason, "An arrival could not be stored.");
+            problems::UNAVAILABLE.because("Nothing was stored; come again.").retry_after(problems::UNAVAILABLE_SECONDS)
+        }
+    }
+}
+
+/// The whole `Content-Type`, where it is one of those taken.
+fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
+    let found = media_type(headers);
+    if let Some(found) = &found
+        && TAKEN.contains(&found.as_str())
+    {
+        let whole = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        return Ok(whole.unwrap_or(found).to_owned());
+    }
+    let taken = TAKEN.join(", ");
+    Err(MEDIA_TYPE.because(match found.as_deref() {
+        None => format!("Say in Content-Type what the body is: {taken}."),
+        Some(json) if json == "application/json" || json.ends_with("+json") => {
+            format!("This address takes a message's raw bytes, not JSON: {taken}.")
+        }
+        Some(other) => format!("Content-Type is {other}; this address takes {taken}."),
+    }))
+}
+
+fn plain_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if headers.get_all(CONTENT_ENCODING).iter().all(plain) {
+        return Ok(());
+    }
+    // RFC 9110, section 15.5.16: say which would be taken.
+    let identity = HeaderValue::from_static("identity");
+    Err(ENCODING.because("Send the body as it is, without Content-Encoding.").with(ACCEPT_ENCODING, identity))
+}
+
+/// The key, 1 to 255 printable ASCII characters. The draft standard writes it in quotes, most callers do not: both are
+/// the same key.
+fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+    let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
+    let Some(value) = values.next() else {
+        return Err(problems::NO_IDEMPOTENCY_KEY
+            .because("Send a key of your own for each message in the header Idempotency-Key."));
+    };
+    let wrong = |detail: &str| {
+        let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail);
+        Err(problems::BAD_IDEMPOTENCY_KEY.because(detail.to_owned()).at(vec![place]))
+    };
+    if values.next().is_some() {
+        return wrong("The header is there more than once.");
+    }
+    // `to_str` takes visible ASCII, spaces and tabs only.
+    let Ok(text) = value.to_str() else { return wrong("The key has characters that are not printable ASCII.") };
+    let text = text.trim();
+    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    match key.len() {
+        _ if key.contains('\t') => wrong("The key has characters that are not printable ASCII."),
+        0 => wrong("The key is empty."),
+        1..=255 => Ok(key.to_owned()),
+        longer => wrong(&format!("The key has {longer} characters; it may have 255.")),
+    }
+}
+
+fn word(state: MessageState) -> &'static str {
+    match state {
+        MessageState::Processing => "processing",
+        MessageState::Accepted => "accepted",
+        MessageState::Partial => "partial",
+        MessageState::Rejected => "rejected",
+        MessageState::Held => "held",
+        MessageState::Duplicate => "duplicate",
+        MessageState::Ready => "ready",
+        MessageState::Delivered => "delivered",
+        MessageState::Dead => "dead",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn keys_are_read_with_and_without_quotes() {
+        let read = |pairs: &[(&'static str, &'static str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in pairs {
+                map.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            idempotency_key(&map).map_err(|problem| problem.kind().code.as_str())
+        };
+        assert_eq!(read(&[("idempotency-key", "a b-1")]), Ok("a b-1".into()));
+        assert_eq!(read(&[("idempotency-key", "\"a\"")]), Ok("a".into()));
+        assert_eq!(read(&[]), Err("API-0103"));
+        for wrong in ["", "\"\"", "a\tb", "\u{e9}"] {
+            assert_eq!(read(&[("idempotency-key", wrong)]), Err("API-0104"), "{wrong:?}");
+        }
+        assert_eq!(read(&[("idempotency-key", "a"), ("idempotency-key", "a")]), Err("API-0104"));
+        let long = |n: usize| HeaderMap::from_iter([(IDEMPOTENCY_KEY, HeaderValue::try_from("k".repeat(n)).unwrap())]);
+        assert!(idempotency_key(&long(255)).is_ok() && idempotency_key(&long(256)).is_err());
+    }
+
+    #[test]
+    fn media_types_are_taken_or_refused_with_a_word_on_what_to_send() {
+        let of = |value| content_type(&headers(&[("content-type", value)]));
+        assert_eq!(of("Application/EDI-X12; charset=us-ascii").unwrap(), "Application/EDI-X12; charset=us-ascii");
+        for taken in TAKEN {
+            assert_eq!(of(taken).unwrap(), taken);
+        }
+        assert!(of("application/json").unwrap_err().to_string().contains("not JSON"));
+        assert!(of("application/x-www-form-urlencoded").unwrap_err().to_string().contains("application/edi-x12"));
+        assert_eq!(content_type(&HeaderMap::new()).unwrap_err().kind(), MEDIA_TYPE);
+        assert_eq!(plain_encoding(&headers(&[("content-encoding", "gzip")])).unwrap_err().kind(), ENCODING);
+        assert!(plain_encoding(&headers(&[("content-encoding", "Identity")])).is_ok());
+    }
+
+    #[test]
+    fn a_receipt_says_what_was_decided_and_keeps_our_own_matters_inside() {
+        let verdict = Verdict {
+            message: MessageId::new(1_700_000_000_000, 7),
+            at: "2026-11-21T10:00:00Z".parse().unwrap(),
+            state: MessageState::Rejected,
+            mode: Mode::Live,
+            documents: 1,
+            problem: Some((Code("X12-0104"), "The ISA has 15 elements.".into())),
+            correlation: "cor_1".into(),
+        };
+        let clerk = Clerk::default();
+        let written = clerk.receipt(&verdict);
+        assert_eq!(clerk.own(&written), Some((verdict.message, MessageState::Rejected)));
+        insta::assert_snapshot!(String::from_utf8_lossy(&written.0), @r#"
+        gangway-answer/1 202
+        location: /v1/messages/msg_01HF7YAT000000000000000007
+        content-type: application/json
+
+        {"id":"msg_01HF7YAT000000000000000007","state":"rejected","mode":"live","documents":1,"at":"2026-11-21T10:00:00Z","correlation_id":"cor_1","problem":{"code":"X12-0104","detail":"The ISA has 15 elements."}}
+        "#);
+        let held =
+            Verdict { state: MessageState::Held, problem: Some((Code("MAP-0001"), "x.toml:7".into())), ..verdict };
+        let held = clerk.receipt(&held);
+        assert!(!String::from_utf8_lossy(&held.0).contains("x.toml"));
+        assert_eq!(clerk.own(&written), None, "another arrival's");
+        assert!(clerk.own(&held).is_some());
+    }
+
+    #[test]
+    fn refusals_say_when_to_come_again() {
+        for (refused, status) in [
+            (Refused::KeyReused { first: MessageId::new(1, 1) }, 422),
+            (Refused::Busy("x".into()), 503),
+            (Refused::Unavailable("x".into()), 503),
+        ] {
+            let problem = refusal(refused);
+            let response = axum::response::IntoResponse::into_response(problem);
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers().contains_key("retry-after"), status == 503);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! How the queue stands, the log as it is, and what a person decides about parked events.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{
+    audit,
+    consumers::{self, known, wants},
+    fault::Outcome,
+    queue::{self, GIVEN_BACK, Handed, LEASED, PARKED, WAITING},
+    rows,
+    schema::POSITION_BITS,
+    writer::{Done, Tx},
+};
+use crate::{
+    document::EventId,
+    ledger::{AuditRecord, KeyState, LeasedEvent, LedgerError, LogEvent, LogFilter, Parked, QueueStats},
+};
+
+/// How much of the log, past what a consumer was handed, is searched for what waits behind a parked event.
+const LOOK_AHEAD: usize = 10_000;
+
+/// The data of events that were handed out.
+pub(super) fn fetch(conn: &Connection, handed: &[Handed]) -> Outcome<Vec<LeasedEvent>> {
+    let mut find = conn.prepare_cached(&format!("SELECT {} FROM events WHERE seq = ?1", rows::EVENT))?;
+    let mut leased = Vec::with_capacity(handed.len());
+    for one in handed {
+        let mut found = find.query([one.seq])?;
+        let row = found.next()?.ok_or_else(|| super::fault::damaged(format!("event {} is gone", one.seq)))?;
+        let event = rows::read_event(row, rows::signed(one.token.position))?;
+        leased.push(LeasedEvent { lease: one.token, attempt: one.attempt, event });
+    }
+    Ok(leased)
+}
+
+/// The log after `position`.
+pub(super) fn log(conn: &Connection, position: u64, filter: &LogFilter, limit: usize) -> Outcome<Vec<LogEvent>> {
+    let mut found = Vec::new();
+    if limit == 0 {
+        return Ok(found);
+    }
+    let mut find = conn.prepare_cached(&format!("SELECT {} FROM events WHERE seq = ?1", rows::EVENT))?;
+    let mut partner = conn.prepare_cached("SELECT 1 FROM events WHERE seq = ?1 AND partner = ?2")?;
+    consumers::walk(conn, rows::signed(position), |event| {
+        let fits = filter.kind.as_deref().is_none_or(|kind| kind == event.kind)
+            && match &filter.partner {
+                Some(wanted) => partner.exists(params![event.seq, wanted])?,
+                None => true,
+            };
+        if fits {
+            let mut row = find.query([event.seq])?;
+            if let Some(row) = row.next()? {
+                found.push(rows::read_event(row, event.position)?);
+            }
+        }
+        Ok(found.len() < limit)
+    })?;
+    Ok(found)
+}
+
+/// One event, if it is on the log.
+pub(super) fn event(conn: &Connection, id: EventId) -> Outcome<Option<LogEvent>> {
+    if id.position >> POSITION_BITS != 0 {
+        return Ok(None);
+    }
+    let snapshot = conn.unchecked_transaction()?;
+    // From the document's latest event back to the revision that is asked for.
+    let mut latest = snapshot
+        .prepare_cached("SELECT seq FROM documents WHERE doc = (SELECT num << 24 FROM messages WHERE id = ?1) + ?2")?;
+    let mut seq: Option<i64> =
+        latest.query_row(params![id.message.to_bytes(), id.position], |row| row.get(0)).optional()?.flatten();
+    let mut find =
+        snapshot.prepare_cached("SELECT message, position, revision, previous FROM events WHERE seq = ?1")?;
+    while let Some(at) = seq {
+        let mut found = find.query([at])?;
+        let Some(row) = found.next()? else { return Ok(None) };
+        if (EventId { message: rows::message_id(row, 0)?, position: row.get(1)?, revision: row.get(2)? }) == id {
+            break;
+        }
+        seq = row.get(3)?;
+    }
+    let Some(seq) = seq else { return Ok(None) };
+    let position: Option<i64> = snapshot
+        .prepare_cached(
+            "SELECT base + ?1 - seq FROM releases WHERE seq <= ?1 AND seq + count > ?1 ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([seq], |row| row.get(0))
+        .optional()?;
+    let Some(position) = position else { return Ok(None) };
+    let mut whole = snapshot.prepare_cached(&format!("SELECT {} FROM events WHERE seq = ?1", rows::EVENT))?;
+    let mut found = whole.query([seq])?;
+    found.next()?.map(|row| rows::read_event(row, position)).transpose()
+}
+
+/// How things stand for a consumer.
+pub(super) fn stats(conn: &Connection, name: &str, now: i64) -> Outcome<QueueStats> {
+    let consumer = known(conn, name)?;
+    let count = |sql: &str| -> Outcome<i64> {
+        Ok(conn.prepare_cached(sql)?.query_row(params![consumer.id, now], |row| row.get(0))?)
+    };
+    let pending = count("SELECT count(*) FROM pending WHERE consumer = ?1 AND ?2 NOT NULL")?;
+    let leased = count("SELECT count(*) FROM pending WHERE consumer = ?1 AND turn > ?2 AND status = 1")?;
+    let parked = count("SELECT count(*) FROM pending WHERE consumer = ?1 AND status = 3 AND ?2 NOT NULL")?;
+    let unseen = (consumers::tally(conn, &consumer.declared)? - consumer.seen).max(0);
+    let mut oldest: Option<i64> = conn
+        .prepare_cached("SELECT position FROM pending WHERE consumer = ?1 ORDER BY position LIMIT 1")?
+        .query_row([consumer.id], |row| row.get(0))
+        .optional()?;
+    if oldest.is_none() && unseen > 0 {
+        consumers::walk(conn, consumer.cursor, |event| {
+            if wants(&consumer.declared, event.mode, rows::type_of(event.kind)) {
+                oldest = Some(event.position);
+            }
+            Ok(oldest.is_none())
+        })?;
+    }
+    let oldest = match oldest {
+        Some(position) => conn
+            .prepare_cached("SELECT at FROM releases WHERE base <= ?1 ORDER BY base DESC LIMIT 1")?
+            .query_row([position], |row| row.get::<_, i64>(0))
+            .optional()?
+            .map(rows::time)
+            .transpose()?,
+        None => None,
+    };
+    Ok(QueueStats {
+        consumer: consumer.declared.name,
+        depth: rows::unsigned(pending + unseen),
+        leased: rows::unsigned(leased),
+        parked: rows::unsigned(parked),
+        oldest,
+        head: rows::unsigned(consumers::head(conn)?),
+    })
+}
+
+/// The id and type of an event.
+fn identity(conn: &Connection, seq: i64) -> Outcome<(EventId, String)> {
+    let mut find = conn.prepare_cached("SELECT message, position, revision, kind FROM events WHERE seq = ?1")?;
+    let mut found = find.query([seq])?;
+    let row = found.next()?.ok_or_else(|| super::fault::damaged(format!("event {seq} is gone")))?;
+    let id = EventId { message: rows::message_id(row, 0)?, position: row.get(1)?, revision: row.get(2)? };
+    Ok((id, row.get(3)?))
+}
+
+/// What a consumer holds, and what it would be handed next.
+pub(super) fn peek(conn: &Connection, name: &str, limit: usize, now: i64) -> Outcome<Vec<KeyState>> {
+    let consumer = known(conn, name)?;
+    let mut states = Vec::new();
+    let mut met: HashSet<String> = HashSet::new();
+    let mut all = conn.prepare_cached(
+        "SELECT position, seq, key, status, turn, attempts FROM pending WHERE consumer = ?1 ORDER BY position LIMIT ?2",
+    )?;
+    let mut rows = all.query(params![consumer.id, limit as i64])?;
+    while let Some(row) = rows.next()? {
+        let (position, seq, key): (i64, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let (status, turn): (i64, Option<i64>) = (row.get(3)?, row.get(4)?);
+        let first = met.insert(key.clone());
+        let later = turn.is_some_and(|turn| turn > now);
+        let state = match status {
+            PARKED => "parked",
+            LEASED if later => "leased",
+            GIVEN_BACK if later => "delayed",
+            WAITING | LEASED | GIVEN_BACK if first => "ready",
+            _ => "waiting",
+        };
+        let (id, kind) = identity(conn, seq)?;
+        let attempts = row.get(5)?;
+        states.push(KeyState { position: rows::unsigned(position), id, kind, key, state: state.to_owned(), attempts });
+    }
+    if states.len() < limit {
+        let mut any = conn.prepare_cached("SELECT 1 FROM pending WHERE consumer = ?1 AND key = ?2 LIMIT 1")?;
+        consumers::walk(conn, consumer.cursor, |event| {
+            if wants(&consumer.declared, event.mode, rows::type_of(event.kind)) {
+                let waits = !met.insert(event.key.to_owned()) || any.exists(params![consumer.id, event.key])?;
+                let (id, kind) = identity(conn, event.seq)?;
+                states.push(KeyState {
+                    position: rows::unsigned(event.position),
+                    id,
+                    kind,
+                    key: event.key.to_owned(),
+                    state: if waits { "waiting" } else { "ready" }.to_owned(),
+                    attempts: 0,
+                });
+            }
+            Ok(states.len() < limit)
+        })?;
+    }
+    Ok(states)
+}
+
+/// The parked events of a consumer.
+pub(super) fn parked(conn: &Connection, name: &str) -> Outcome<Vec<Parked>> {
+    let consumer = known(conn, name)?;
+    let mut all = conn.prepare_cached(
+        "SELECT p.position, p.seq, p.key, p.attempts, p.reason, p.since,
+                (SELECT count(*) FROM pending w WHERE w.consumer = ?1 AND w.key = p.key AND w.position > p.position)
+         FROM pending p WHERE p.consumer = ?1 AND p.status = 3 ORDER BY p.position",
+    )?;
+    let mut rows = all.query([consumer.id])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, kind) = identity(conn, row.get(1)?)?;
+        found.push(Parked {
+            position: rows::unsigned(row.get(0)?),
+            id,
+            kind,
+            key: row.get(2)?,
+            attempts: row.get(3)?,
+            reason: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+            since: rows::time(row.get::<_, Option<i64>>(5)?.unwrap_or_default())?,
+            waiting: rows::unsigned(row.get(6)?),
+        });
+    }
+    if !found.is_empty() {
+        let mut ahead: HashMap<String, u64> = found.iter().map(|parked| (parked.key.clone(), 0)).collect();
+        let mut looked = 0;
+        consumers::walk(conn, consumer.cursor, |event| {
+            looked += 1;
+            if let Some(count) = ahead.get_mut(event.key)
+                && wants(&consumer.declared, event.mode, rows::type_of(event.kind))
+            {
+                *count += 1;
+            }
+            Ok(looked < LOOK_AHEAD)
+        })?;
+        for parked in &mut found {
+            parked.waiting += ahead.get(&parked.key).copied().unwrap_or(0);
+        }
+    }
+    Ok(found)
+}
+
+/// A parked event's key, or why it is none.
+fn parked_key(tx: &Tx, consumer: &consumers::Known, position: i64) -> Outcome<String> {
+    let mut find = tx.conn.prepare_cached("SELECT key, status FROM pending WHERE consumer = ?1 AND position = ?2")?;
+    let found: Option<(String, i64)> =
+        find.query_row([consumer.id, position], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let name = &consumer.declared.name;
+    match found {
+        Some((key, PARKED)) => Ok(key),
+        Some(_) => Err(LedgerError::Conflict(format!("event {position} is not parked for {name}")).into()),
+        None => Err(LedgerError::NotFound(format!("event {position} is not pending for {name}")).into()),
+    }
+}
+
+/// Offers a parked event again.
+pub(super) fn release(tx: &mut Tx, name: &str, position: i64, record: &AuditRecord) -> Outcome<Done<()>> {
+    let consumer = known(&tx.conn, name)?;
+    parked_key(tx, &consumer, position)?;
+    tx.conn
+        .prepare_cached(
+            "UPDATE pending SET status = 0, turn = 0, attempts = 0, since = NULL WHERE consumer = ?1 AND position = ?2",
+        )?
+        .execute([consumer.id, position])?;
+    audit::add(tx, record)?;
+    tx.touched_queue();
+    Ok(Done::Keep(()))
+}
+
+/// Passes over a parked event for good.
+pub(super) fn skip(tx: &mut Tx, name: &str, position: i64, record: &AuditRecord) -> Outcome<Done<()>> {
+    let consumer = known(&tx.conn, name)?;
+    let key = parked_key(tx, &consumer, position)?;
+    queue::remove(tx, consumer.id, position, &key, 0)?;
+    audit::add(tx, record)?;
+    tx.touched_queue();
+    Ok(Done::Keep(()))
+}

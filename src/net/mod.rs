@@ -1,0 +1,42 @@
+//! What every HTTP door has in common: listeners that survive hostile peers, TLS, problem+json, request ids.
+//!
+//! [`App`] wraps a router and gives each answer its request id and each mistake its RFC 9457 body; [`serve`] carries
+//! one over TCP or TLS, HTTP/1.1 or HTTP/2, until its [`Stop`] says to finish what is in flight. Nothing here knows a
+//! partner, a message or a record.
+
+mod app;
+pub mod codes;
+mod content;
+mod input;
+mod linger;
+pub mod problem;
+mod request;
+mod server;
+mod stop;
+mod tls;
+mod watch;
+
+pub use app::{App, Served, pages};
+pub use content::{FetchedToTheEnd, FileBody, download, json, page};
+pub use input::{Fields, Query, cursor, media_type};
+pub use problem::{Kind, Place, Problem};
+pub use request::{Context, RequestId, TraceParent, correlation_id};
+pub use server::{Drained, Limits, Serving, bind, serve};
+pub use stop::Stop;
+pub use tls::{Tls, TlsError};
+pub use watch::{TooSlow, is_too_slow};
+
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_has_a_page_and_every_page_a_code() {
+        let pages: BTreeSet<_> = crate::error::pages(super::EXPLAIN).map(|page| page.code).collect();
+        let codes: BTreeSet<_> = super::codes::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(pages, codes);
+    }
+}

@@ -1,0 +1,151 @@
+//! TLS for listeners: rustls over aws-lc-rs, from PEM files or from a certificate of our own for a first start.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use rustls::{ServerConfig, crypto::aws_lc_rs};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
+use tokio_rustls::TlsAcceptor;
+
+/// What a listener needs for TLS. Copies share one state, so that new certificates take effect while it runs.
+#[derive(Clone)]
+pub struct Tls(Arc<ArcSwap<ServerConfig>>);
+
+/// Why a certificate or key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or holds nothing of the kind.
+    #[error("{path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// They do not go together, or are of no kind that we take.
+    #[error("the certificate and the key do not go together: {0}")]
+    Pair(#[from] rustls::Error),
+    /// Our own certificate could not be made.
+    #[error("no certificate could be made: {0}")]
+    Make(#[from] rcgen::Error),
+    /// Our own certificate could not be written.
+    #[error("the certificate could not be written: {0}")]
+    Write(#[from] io::Error),
+}
+
+impl Tls {
+    /// From PEM files: the chain, our own certificate first, and its private key.
+    pub fn from_pem(chain: &Path, key: &Path) -> Result<Self, TlsError> {
+        Ok(Self(Arc::new(ArcSwap::new(config(chain, key)?))))
+    }
+
+    /// From `cert.pem` and `key.pem` in `folder`. Where neither is there, they are made: a certificate that we sign
+    /// ourselves, for `names` (host names and addresses), and a key that only its owner may read. The second value
+    /// tells whether that happened.
+    pub fn own(folder: &Path, names: &[String]) -> Result<(Self, bool), TlsError> {
+        let (chain, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+        let missing = !chain.exists() && !key.exists();
+        if missing {
+            make(folder, &chain, &key, names)?;
+        }
+        Ok((Self::from_pem(&chain, &key)?, missing))
+    }
+
+    /// Reads the files again, for connections from now on.
+    pub fn reload(&self, chain: &Path, key: &Path) -> Result<(), TlsError> {
+        self.0.store(config(chain, key)?);
+        Ok(())
+    }
+
+    pub(super) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(self.0.load_full())
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+fn config(chain_path: &Path, key_path: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |error: pem::Error| TlsError::File { path, reason: error.to_string() }
+    };
+    let chain = CertificateDer::pem_file_iter(chain_path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(at(chain_path))?;
+    if chain.is_empty() {
+        return Err(TlsError::File { path: chain_path.to_owned(), reason: "holds no certificate".into() });
+    }
+    let key = PrivateKeyDer::from_pem_file(key_path).map_err(at(key_path))?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+fn make(folder: &Path, chain: &Path, key: &Path, names: &[String]) -> Result<(), TlsError> {
+    let pair = KeyPair::generate()?;
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, "Gangway, made at its first start");
+    let certificate = params.self_signed(&pair)?;
+    fs::create_dir_all(folder)?;
+    // The key first: a crash between the two leaves a key alone, which is told and not used.
+    write(folder, key, &pair.serialize_pem())?;
+    write(folder, chain, &certificate.pem())
+}
+
+/// Writes a file that only its owner may read, whole or not at all.
+fn write(folder: &Path, path: &Path, text: &str) -> Result<(), TlsError> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_start_makes_a_certificate_that_the_next_one_keeps() {
+        let folder = tempfile::tempdir().unwrap();
+        let tls = folder.path().join("tls");
+        assert!(Tls::own(&tls, &["localhost".into(), "127.0.0.1".into()]).unwrap().1);
+        let made = fs::read(tls.join("cert.pem")).unwrap();
+        assert!(!Tls::own(&tls, &["other".into()]).unwrap().1);
+        assert_eq!(fs::read(tls.join("cert.pem")).unwrap(), made);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(fs::metadata(tls.join("key.pem")).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn files_that_do_not_serve_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        Tls::own(&one, &["localhost".into()]).unwrap();
+        Tls::own(&two, &["localhost".into()]).unwrap();
+        let pair = Tls::from_pem(&one.join("cert.pem"), &two.join("key.pem")).unwrap_err();
+        assert!(matches!(pair, TlsError::Pair(_)), "{pair}");
+        let wrong = Tls::from_pem(&one.join("key.pem"), &one.join("key.pem")).unwrap_err().to_string();
+        assert!(wrong.contains("key.pem") && wrong.contains("certificate"), "{wrong}");
+        fs::remove_file(two.join("cert.pem")).unwrap();
+        let alone = Tls::own(&two, &["localhost".into()]).unwrap_err().to_string();
+        assert!(alone.contains("cert.pem"), "{alone}");
+    }
+}

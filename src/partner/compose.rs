@@ -1,0 +1,282 @@
+//! One partner from its file, its template and what they refer to. Nothing here knows the other partners.
+
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
+
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+
+use super::{
+    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpTerms, X12Section, X12Terms, codes, digest, file,
+    overlay,
+};
+use crate::config::{
+    AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
+    drop_echoes,
+};
+
+/// A template, parsed once for all who use it.
+#[derive(Debug)]
+pub(super) struct Template {
+    pub(super) name: String,
+    pub(super) source: Arc<Source>,
+    pub(super) node: Node,
+    /// What is wrong with it; told once, however many use it.
+    pub(super) findings: Vec<Diagnostic>,
+}
+
+impl Template {
+    pub(super) fn parse(name: &str, source: &Arc<Source>) -> Self {
+        let (node, mut findings) = Node::parse(source);
+        let mut reader = Reader::new(source, file::SHAPE).partial();
+        let _ = PartnerFile::from_node(&node, &mut reader);
+        let mut more = reader.into_findings();
+        for path in file::OWN {
+            if let Some(entry) = entry_at(&node, path) {
+                let told = Diagnostic::error(codes::NOT_IN_TEMPLATES, format!("`{path}` belongs to one partner"));
+                more.push(told.at(&entry.key_origin, "").hint("remove it here, and set it in each partner's file"));
+            }
+        }
+        drop_echoes(source, &findings, &mut more);
+        findings.extend(more);
+        Self { name: name.to_owned(), source: Arc::clone(source), node, findings }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.findings.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// A partner and what came of reading its files.
+#[derive(Debug)]
+pub(super) struct Composed {
+    pub(super) id: String,
+    pub(super) source: Arc<Source>,
+    pub(super) template: Option<Arc<Template>>,
+    /// What its file refers to, as read: path and bytes.
+    pub(super) attachments: Vec<(String, Vec<u8>)>,
+    /// Whom it comes via, and the mappings it names, also where something else is wrong.
+    pub(super) via: Option<Spanned<String>>,
+    pub(super) mappings: Vec<Spanned<String>>,
+    /// Absent where something is wrong.
+    pub(super) good: Option<Good>,
+    pub(super) findings: Vec<Diagnostic>,
+}
+
+/// A partner whose files are good by themselves.
+#[derive(Debug)]
+pub(super) struct Good {
+    pub(super) partner: Partner,
+    /// Its file as read, for checks that look at several.
+    pub(super) file: PartnerFile,
+}
+
+/// Reads what a partner's file refers to, by the path in the file.
+pub(super) type Fetch<'f> = &'f dyn Fn(&Path) -> io::Result<Vec<u8>>;
+
+/// Reads one partner.
+pub(super) fn compose(
+    id: &str,
+    source: &Arc<Source>,
+    templates: &BTreeMap<String, Arc<Template>>,
+    fetch: Fetch<'_>,
+) -> Composed {
+    let (node, mut findings) = Node::parse(source);
+    let named = node.at("template");
+    let template = named.and_then(Node::as_text).and_then(|name| templates.get(name)).cloned();
+    let lost = named.is_some_and(|named| named.as_text().is_some()) && template.is_none();
+    let mut reader = Reader::new(source, file::SHAPE);
+    if lost || !findings.is_empty() {
+        reader = reader.partial();
+    }
+    if let (true, Some(named)) = (lost, named) {
+        reader.report(unknown_template(named, templates));
+    }
+    let merged = match &template {
+        Some(template) => node.over(&template.node),
+        None => node,
+    };
+    let read = PartnerFile::from_node(&merged, &mut reader);
+    let mut more = reader.into_findings();
+    let mut attachments = Vec::new();
+    let mut certificates = Vec::new();
+    if let Some(read) = &read {
+        check(read, &merged, &mut more);
+        certificates = fetch_certificates(read, fetch, &mut attachments, &mut more);
+    }
+    drop_echoes(source, &findings, &mut more);
+    findings.extend(more);
+    let broken = findings.iter().any(Diagnostic::is_error) || template.as_ref().is_some_and(|t| t.is_broken());
+    let text = |node: &Node| Some(Spanned { value: node.as_text()?.to_owned(), origin: node.origin.clone() });
+    let mappings = merged.at("mappings").and_then(Node::as_table);
+    let mut composed = Composed {
+        id: id.to_owned(),
+        source: Arc::clone(source),
+        template,
+        attachments,
+        via: merged.at("x12.via").and_then(text),
+        mappings: mappings.into_iter().flat_map(|table| table.entries()).filter_map(|e| text(&e.node)).collect(),
+        good: None,
+        findings,
+    };
+    if let (Some(file), false) = (read, broken) {
+        let partner = partner(&composed, &file, certificates);
+        composed.good = Some(Good { partner, file });
+    }
+    composed
+}
+
+/// One value of an effective partner, and where it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Effective {
+    /// Its dotted path.
+    pub path: String,
+    /// As it was written.
+    pub text: String,
+    /// The file and line.
+    pub origin: Origin,
+}
+
+/// Every value of a partner that is written somewhere, in its file or its template, as far as they can be read.
+pub fn effective(files: &super::Files, id: &str) -> Option<Vec<Effective>> {
+    let (node, _) = Node::parse(files.partners.get(id)?);
+    let template = node.at("template").and_then(Node::as_text).and_then(|name| files.templates.get(name));
+    let merged = match template {
+        Some(source) => node.over(&Node::parse(source).0),
+        None => node,
+    };
+    let leaf = |(path, node): (String, &Node)| Effective {
+        path,
+        text: node.origin.text().to_owned(),
+        origin: node.origin.clone(),
+    };
+    Some(merged.leaves().into_iter().map(leaf).collect())
+}
+
+fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificate>) -> Partner {
+    let template_text = composed.template.as_ref().map_or("", |template| &*template.source.text);
+    let texts = [composed.source.text.as_bytes(), template_text.as_bytes()];
+    let attached = composed.attachments.iter().map(|(_, bytes)| bytes.as_slice());
+    Partner {
+        id: composed.id.clone(),
+        name: file.name.value.clone(),
+        status: *file.status,
+        vendor_number: file.vendor_number.as_ref().map(|number| number.value.clone()),
+        message_size: file.limits.message_size.get(),
+        requests: file.limits.requests,
+        documents: file.limits.documents,
+        x12: file.x12.as_ref().map(terms),
+        rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys) }),
+        as2: file.as2.as_ref().map(|as2| As2Terms {
+            id: as2.id.value.clone(),
+            url: as2.url.as_ref().map(|url| url.value.clone()),
+            certificates,
+        }),
+        sftp: file.sftp.as_ref().map(|sftp| SftpTerms {
+            users: values(&sftp.users.0),
+            keys: values(&sftp.keys),
+            passwords: values(&sftp.passwords),
+        }),
+        mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
+        template: composed.template.as_ref().map(|template| template.name.clone()),
+        digest: digest(texts.into_iter().chain(attached)),
+        stale: None,
+    }
+}
+
+fn terms(section: &X12Section) -> X12Terms {
+    let AtLeastOne(ids) = &section.ids;
+    X12Terms {
+        ids: values(ids),
+        ours: section.ours.value.clone(),
+        usage: section.usage,
+        version: section.version.value.clone(),
+        version_fixed: section.version_fixed,
+        via: section.via.as_ref().map(|via| via.value.clone()),
+        charset: section.charset,
+        repetition: section.repetition,
+        strict: section.strict,
+        characters: section.characters,
+        acknowledgement: section.acknowledgement,
+        detail: section.detail,
+        ta1: section.ta1,
+        duplicate_interchange: section.duplicate_interchange,
+        consecutive: section.consecutive,
+        rules: section.rules.iter().map(|rule| (rule.key.to_string(), rule.value)).collect(),
+        overlay: overlay::overlay(&section.overlay),
+    }
+}
+
+fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
+    items.iter().map(|item| item.value.clone()).collect()
+}
+
+fn entry_at<'n>(node: &'n Node, path: &str) -> Option<&'n Entry> {
+    let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let table = if table.is_empty() { node } else { node.at(table)? };
+    table.as_table()?.get(key)
+}
+
+fn unknown_template(named: &Node, templates: &BTreeMap<String, Arc<Template>>) -> Diagnostic {
+    let name = named.as_text().unwrap_or_default();
+    let told = Diagnostic::error(codes::UNKNOWN_TEMPLATE, format!("there is no template \"{name}\""));
+    let told = told.at(&named.origin, "");
+    let names = || templates.keys().map(String::as_str);
+    match did_you_mean(name.trim_end_matches(".toml"), names()) {
+        Some(near) => told.hint(format!("did you mean \"{near}\"?")),
+        None => told.hint(format!("there are {}", names().collect::<Vec<_>>().join(", "))),
+    }
+}
+
+/// What the shape of the file cannot say.
+fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
+    if let Some(sftp) = &file.sftp
+        && sftp.keys.is_empty()
+        && sftp.passwords.is_empty()
+    {
+        let user = &sftp.users.0.first().map(|user| user.origin.clone()).unwrap_or_default();
+        let told = Diagnostic::error(config::MISSING_KEY, "this user has neither `sftp.keys` nor `sftp.passwords`");
+        findings.push(told.at(user, "").hint("add its public key: keys = [\"ssh-ed25519 AAAAC3Nz… their name\"]"));
+    }
+    if let Some(x12) = &file.x12 {
+        let differences = overlay::overlay(&x12.overlay);
+        findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));
+    }
+}
+
+fn fetch_certificates(
+    file: &PartnerFile,
+    fetch: Fetch<'_>,
+    attachments: &mut Vec<(String, Vec<u8>)>,
+    findings: &mut Vec<Diagnostic>,
+) -> Vec<Certificate> {
+    let mut certificates = Vec::new();
+    for path in file.as2.iter().flat_map(|as2| &as2.certificates.0) {
+        let mut told = |message: String, hint: &str| {
+            findings.push(Diagnostic::error(codes::BAD_CERTIFICATE, message).at(&path.origin, "").hint(hint));
+        };
+        let shown = path.display();
+        let bytes = match fetch(path) {
+            Ok(bytes) => bytes,
+            Err(e) => {
+                told(
+                    format!("the certificate {shown} cannot be read: {e}"),
+                    "paths start at the folder of partner files",
+                );
+                continue;
+            }
+        };
+        match CertificateDer::pem_slice_iter(&bytes).next() {
+            Some(Ok(der)) => {
+                certificates.push(Certificate { path: path.value.clone(), der: der.to_vec() });
+                attachments.push((shown.to_string(), bytes));
+            }
+            Some(Err(e)) => {
+                told(format!("the certificate {shown} is damaged: {e}"), "ask the partner to send it again");
+            }
+            None => told(
+                format!("{shown} holds no certificate"),
+                "PEM begins with -----BEGIN CERTIFICATE-----; openssl x509 -inform der turns a .cer or .der file into it",
+            ),
+        }
+    }
+    certificates
+}

@@ -1,0 +1,121 @@
+//! All partners at one moment, found by each of the names they have.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{ApiKeyHash, Partner, Shared, digest};
+use crate::document::Mode;
+
+/// All partners at one moment. Never changes; a reload makes another.
+#[derive(Debug, Default)]
+pub struct Directory {
+    partners: Vec<Shared>,
+    api_keys: HashMap<ApiKeyHash, usize>,
+    /// By `qualifier/id`: the group ids that tell several apart, and whoever has the identity for all groups.
+    envelopes: HashMap<String, Vec<(Option<String>, usize)>>,
+    as2: HashMap<String, usize>,
+    sftp: HashMap<String, usize>,
+    vendors: HashMap<String, usize>,
+    digest: String,
+}
+
+/// A key that opened the supplier API.
+#[derive(Debug, Clone)]
+pub struct ApiAccess {
+    /// Whose key it is.
+    pub partner: Shared,
+    /// Whether it is a test key (`gw_test_…`).
+    pub mode: Mode,
+}
+
+impl Directory {
+    /// These partners, whose identities are distinct.
+    pub fn of(partners: impl IntoIterator<Item = Partner>) -> Self {
+        let mut partners: Vec<_> = partners.into_iter().map(Arc::new).collect();
+        partners.sort_by(|a, b| a.id.cmp(&b.id));
+        let mut new = Self::default();
+        for (index, partner) in partners.iter().enumerate() {
+            new.api_keys.extend(partner.rest.iter().flat_map(|rest| &rest.api_keys).map(|key| (*key, index)));
+            for id in partner.x12.iter().flat_map(|x12| &x12.ids) {
+                let party = format!("{}/{}", id.qualifier, id.id);
+                new.envelopes.entry(party).or_default().push((id.group.clone(), index));
+            }
+            new.as2.extend(partner.as2.iter().map(|as2| (as2.id.to_string(), index)));
+            let users = partner.sftp.iter().flat_map(|sftp| &sftp.users);
+            new.sftp.extend(users.map(|user| (user.to_string(), index)));
+            new.vendors.extend(partner.vendor_number.iter().map(|number| (number.clone(), index)));
+        }
+        let stale = |partner: &Partner| if partner.stale.is_some() { &b"stale"[..] } else { b"" };
+        new.digest = digest(partners.iter().flat_map(|p| [p.id.as_bytes(), p.digest.as_bytes(), stale(p)]));
+        new.partners = partners;
+        new
+    }
+
+    /// The partner with this id.
+    pub fn partner(&self, id: &str) -> Option<&Shared> {
+        let place = self.partners.binary_search_by(|partner| partner.id.as_str().cmp(id)).ok()?;
+        self.partners.get(place)
+    }
+
+    /// Every partner, by id.
+    pub fn partners(&self) -> impl Iterator<Item = &Shared> {
+        self.partners.iter()
+    }
+
+    /// Whose API key this is.
+    pub fn by_api_key(&self, key: &str) -> Option<ApiAccess> {
+        let partner = self.at(self.api_keys.get(&ApiKeyHash::of(key)))?;
+        let mode = if key.starts_with("gw_test_") { Mode::Test } else { Mode::Live };
+        Some(ApiAccess { partner: Arc::clone(partner), mode })
+    }
+
+    /// Who an envelope is from: its ISA05 and ISA06, and the GS02 of its group. Without a group (a lone TA1), an
+    /// identity that several share by their groups is nobody's.
+    pub fn by_envelope(&self, sender: (&str, &str), group: Option<&str>) -> Option<&Shared> {
+        let holders = self.envelopes.get(&format!("{}/{}", sender.0.trim(), sender.1.trim()))?;
+        let having = |wanted: Option<&str>| holders.iter().find(|(own, _)| own.as_deref() == wanted);
+        let group = group.map(str::trim);
+        let only = || match (group, holders.as_slice()) {
+            (None, [one]) => Some(one),
+            (None, [one, rest @ ..]) if rest.iter().all(|other| other.1 == one.1) => Some(one),
+            _ => None,
+        };
+        let found = group.and_then(|group| having(Some(group))).or_else(|| having(None)).or_else(only)?;
+        self.at(Some(&found.1))
+    }
+
+    /// Whose AS2 id this is.
+    pub fn by_as2_id(&self, id: &str) -> Option<&Shared> {
+        self.at(self.as2.get(id))
+    }
+
+    /// Whose SFTP user this is.
+    pub fn by_sftp_user(&self, user: &str) -> Option<&Shared> {
+        self.at(self.sftp.get(user))
+    }
+
+    /// Who has this number in the ERP.
+    pub fn by_vendor_number(&self, number: &str) -> Option<&Shared> {
+        self.at(self.vendors.get(number))
+    }
+
+    /// Whether what came on the connection of `connection` may be from `partner`: from itself, or from one that says
+    /// that it comes via it.
+    pub fn speaks_for(&self, connection: &Partner, partner: &Partner) -> bool {
+        let via = partner.x12.as_ref().and_then(|x12| x12.via.as_deref());
+        connection.id == partner.id || via == Some(connection.id.as_str())
+    }
+
+    /// The partners that are served as their files last were when they were good.
+    pub fn stale(&self) -> impl Iterator<Item = &Shared> {
+        self.partners.iter().filter(|partner| partner.stale.is_some())
+    }
+
+    /// Changes whenever what is agreed with anybody may have.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn at(&self, index: Option<&usize>) -> Option<&Shared> {
+        self.partners.get(*index?)
+    }
+}

@@ -1,0 +1,203 @@
+//! The shape of a partner's file. What reads it, its JSON Schema and its messages all follow from these declarations.
+
+use std::{fmt, path::PathBuf};
+
+use super::{
+    ApiKeyHash, As2Id, Characters, Charset, Detail, DuplicateInterchange, EnvelopeId, Functional, HttpUrl,
+    OverlaySection, PasswordHash, Repetition, RuleSeverity, SftpUser, SshKey, Status, Ta1, Usage, Version, codes,
+};
+use crate::{
+    config::{AtLeastOne, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
+    document::DocumentType,
+    x12,
+};
+
+/// The tables of a partner's file, and what each knows.
+pub(super) const SHAPE: Shape = &[
+    ("", PartnerFile::KEYS),
+    ("x12", X12Section::KEYS),
+    ("rest", RestSection::KEYS),
+    ("as2", As2Section::KEYS),
+    ("sftp", SftpSection::KEYS),
+    ("limits", LimitsSection::KEYS),
+];
+
+/// What only one partner can have, so that no template sets it.
+pub(super) const OWN: &[&str] = &[
+    "name",
+    "template",
+    "status",
+    "vendor_number",
+    "x12.ids",
+    "rest.api_keys",
+    "as2.id",
+    "as2.url",
+    "as2.certificates",
+    "sftp.users",
+    "sftp.keys",
+    "sftp.passwords",
+];
+
+section! {
+    /// One partner: who it is, how it connects, and what is agreed. The file's name is the partner's id.
+    pub struct PartnerFile {
+        /// The name people use.
+        pub name: Spanned<String>,
+        /// The template whose settings hold where this file has none: a file of `templates/`, or a built-in one.
+        pub template: Option<Spanned<String>>,
+        /// "onboarding" connects and queues nothing, "test" feeds test consumers only, "live" is business, and
+        /// "suspended" is told to come later.
+        pub status: Spanned<Status> = Status::Onboarding,
+        /// The ERP's number of this partner.
+        pub vendor_number: Option<Spanned<String>>,
+        /// X12: who is who in the envelopes, and what is agreed.
+        pub x12: Option<X12Section>,
+        /// The supplier API.
+        pub rest: Option<RestSection>,
+        /// AS2.
+        pub as2: Option<As2Section>,
+        /// SFTP.
+        pub sftp: Option<SftpSection>,
+        /// How much the partner may send.
+        pub limits: LimitsSection,
+        /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.
+        pub mappings: Entries<Spanned<String>, Mapped>,
+    }
+}
+
+section! {
+    /// X12: who is who in the envelopes, and what is agreed.
+    pub struct X12Section {
+        /// Who they are: qualifier/id as in ISA05 and ISA06, with `GS:…` where the group's id matters.
+        pub ids: AtLeastOne<Spanned<EnvelopeId>>,
+        /// Who we are to them.
+        pub ours: Spanned<EnvelopeId>,
+        /// ISA15 of what we send: "P" or "T". What comes with T feeds test consumers only, whatever stands here.
+        pub usage: Usage = Usage::Production,
+        /// The version of what we send them, and of what they send where neither ST03 nor GS08 says.
+        pub version: Spanned<Version> = "004010".parse::<Version>().expect("a version"),
+        /// Whether that version holds for what they send, whatever ST03 and GS08 say.
+        pub version_fixed: bool = false,
+        /// The partner whose connection carries this one: a VAN or a bureau.
+        pub via: Option<Spanned<String>>,
+        /// How bytes become text. No byte is ever dropped.
+        pub charset: Charset = Charset::Latin1,
+        /// Whether ISA11 separates repetitions: as the standard says, or never, or always.
+        pub repetition: Repetition = Repetition::Auto,
+        /// Whether an ISA must have exactly 106 bytes.
+        pub strict: bool = false,
+        /// Which characters of X12 they may use.
+        pub characters: Characters = Characters::Any,
+        /// Which functional acknowledgement they get.
+        pub acknowledgement: Functional = Functional::F997,
+        /// Whether it tells about every transaction set, or about failures only.
+        pub detail: Detail = Detail::Set,
+        /// When they get a TA1.
+        pub ta1: Ta1 = Ta1::Errors,
+        /// What an interchange number means that was used before for other bytes.
+        pub duplicate_interchange: DuplicateInterchange = DuplicateInterchange::Hold,
+        /// Whether their interchange numbers have no gaps, so that a gap is worth an alert.
+        pub consecutive: bool = false,
+        /// Rules that count differently for them, by code or name, like `X12-0104 = "warning"`.
+        pub rules: Entries<RuleSeverity, RuleName>,
+        /// Where their transaction sets differ from the standard.
+        pub overlay: OverlaySection,
+    }
+}
+
+section! {
+    /// The supplier API.
+    pub struct RestSection {
+        /// The hashes of its API keys; several while one replaces another. Live keys begin with gw_live_, test keys,
+        /// whose documents feed test consumers only, with gw_test_.
+        pub api_keys: Vec<Spanned<ApiKeyHash>>,
+    }
+}
+
+section! {
+    /// AS2.
+    pub struct As2Section {
+        /// Its AS2-From, exactly as it is sent.
+        pub id: Spanned<As2Id>,
+        /// Where messages to it are sent. A partner that only sends needs none.
+        pub url: Option<Spanned<HttpUrl>>,
+        /// Its certificates as PEM files, from the folder of this file; several while one replaces another, and any
+        /// of them verifies.
+        pub certificates: AtLeastOne<Spanned<PathBuf>>,
+    }
+}
+
+section! {
+    /// SFTP.
+    pub struct SftpSection {
+        /// The names it logs in with.
+        pub users: AtLeastOne<Spanned<SftpUser>>,
+        /// Its public keys.
+        pub keys: Vec<Spanned<SshKey>>,
+        /// The hashes of its passwords, where it cannot use keys.
+        pub passwords: Vec<Spanned<PasswordHash>>,
+    }
+}
+
+section! {
+    /// How much the partner may send.
+    pub struct LimitsSection {
+        /// Calls of the supplier API.
+        pub requests: Rate = Rate::per_minute(600),
+        /// Documents on all channels. What is over it waits on EDI channels, and is told to come later on REST.
+        pub documents: Rate = Rate::per_day(20_000),
+        /// The largest message.
+        pub message_size: Spanned<Size> = Size::mib(20),
+    }
+}
+
+/// What a mapping of a partner's own is for: a transaction set, like `855`, or a document, like `invoice`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mapped(String);
+
+/// A rule of X12, by its code or its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleName(String);
+
+impl Key for Mapped {
+    fn from_key(key: &str) -> Result<Self, Wrong> {
+        let is_set = key.len() == 3 && key.bytes().all(|b| b.is_ascii_digit());
+        if is_set || key.parse::<DocumentType>().is_ok() {
+            return Ok(Self(key.to_owned()));
+        }
+        let wrong = Wrong::new(format!("`{key}` is no document")).code(codes::UNKNOWN_DOCUMENT);
+        Err(match did_you_mean(key, DocumentType::ALL.map(DocumentType::as_str)) {
+            Some(near) => wrong.hint(format!("did you mean `{near}`?")),
+            None => wrong.hint("a transaction set like 855, or a document like invoice"),
+        })
+    }
+}
+
+impl Key for RuleName {
+    fn from_key(key: &str) -> Result<Self, Wrong> {
+        let codes = || x12::codes::ALL.iter().map(|code| code.as_str());
+        if codes().any(|code| code == key) {
+            return Ok(Self(key.to_owned()));
+        }
+        let wrong = Wrong::new(format!("there is no rule `{key}`")).code(codes::UNKNOWN_RULE);
+        Err(wrong.hint("the code that findings show, like X12-0104; `gangway explain` lists all"))
+    }
+}
+
+macro_rules! plain_texts {
+    ($($type:ident),*) => {$(
+        impl $type {
+            /// As text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+plain_texts!(Mapped, RuleName);

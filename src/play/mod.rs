@@ -1,0 +1,14 @@
+//! The partner's side of every channel, and the ERP's side of the queue: for `demo` and the tests.
+//!
+//! It plays outsiders, so it knows nothing of the gateway's insides: it speaks HTTP to the listeners and writes X12 of
+//! its own making. What it sends is synthetic; no partner's document was its model.
+
+pub mod bulk;
+mod erp;
+mod http;
+mod supplier;
+pub mod x12;
+
+pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
+pub use http::{Answer, Client, PlayError, Upload};
+pub use supplier::Supplier;

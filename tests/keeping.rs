@@ -1,0 +1,106 @@
+//! What operators rely on: a backup taken while suppliers post, a restore that holds together, and a held document that
+//! runs again from its stored bytes once what was wrong is mended.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use gangway::play::x12::{Interchange, Order, order_acknowledgement};
+
+use crate::util::{Dir, Gateway, accepted, campaign::Ledger, cast::*, drain, gwtest, settled, state, status, wait_for};
+
+gwtest!(a_backup_under_load_restores_to_something_whole, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let ledger = Arc::new(Ledger::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let file = dir.join("gangway.backup");
+    let mut promised_before = Vec::new();
+    let load = ledger.load(&gateway, 4, &stop);
+    let backup = async {
+        wait_for("acknowledgements", async || (ledger.promised() >= 50).then_some(())).await;
+        promised_before = ledger.promises();
+        let output = tokio::task::block_in_place(|| dir.run(&["backup", file.to_str().unwrap()]));
+        stop.store(true, Ordering::Relaxed);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    tokio::join!(load, backup);
+    // A second one does not overwrite the first.
+    assert!(!dir.run(&["backup", file.to_str().unwrap()]).status.success());
+    gateway.stop().await;
+
+    // Nor does a restore overwrite data that is there.
+    let refused = dir.run(&["restore", file.to_str().unwrap()]);
+    assert!(!refused.status.success());
+    let elsewhere = Dir::new("restored");
+    assemble(&elsewhere);
+    elsewhere.run_well(&["restore", file.to_str().unwrap()]);
+    let gateway = Gateway::start(&elsewhere).await;
+    let erp = gateway.erp();
+    assert!(promised_before.len() >= 50);
+    for (id, body) in &promised_before {
+        assert_eq!(state(&settled(&erp, id).await), "accepted");
+        assert!(status(erp.payload(id).await.unwrap(), 200).body == *body, "{id} has other bytes");
+    }
+    // What suppliers send again is known, what is new is taken.
+    ledger.repeat_everything(&gateway).await;
+    ledger.verify_log(&erp).await;
+    gateway.stop().await;
+});
+
+gwtest!(a_held_document_runs_again_once_its_mapping_is_mended, async |dir| {
+    assemble(&dir);
+    let (name, builtin) = mapping_of("855");
+    // A mapping of the operator's own that does not know the unit "CA": valid X12, and nothing we can map.
+    let broken: String = builtin
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("\"CA\""))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_ne!(broken, builtin, "the built-in mapping has no line for the unit CA");
+    dir.create(format!("mappings/{name}"), broken);
+    let gateway = Gateway::start(&dir).await;
+    let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
+    let mut order = Order::sample("PO-1", 1);
+    order.lines[0].unit = "CA".into();
+    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(order_acknowledgement(&order, "S-1")).to_bytes();
+    let id = accepted(supplier.post_x12("k", bytes.clone()).await.unwrap());
+    let held = settled(&erp, &id).await;
+    assert_eq!(state(&held), "held", "{held}");
+    assert!(held.to_string().contains("MAP-"), "no code tells why: {held}");
+    // It costs nobody else anything, and its own acknowledgement stays a yes.
+    accepted(supplier.post_x12("other", answer_to(ACME, 2, "PO-2")).await.unwrap());
+    drain(&erp, "erp", 1).await;
+    let acknowledgement = crate::util::acknowledgement_of(&erp, "acme", "1").await;
+    assert!(acknowledgement.contains("AK5*A~") && acknowledgement.contains("AK9*A*1*1*1~"), "{acknowledgement}");
+
+    // Mended, swapped in, looked at first, then done.
+    std::fs::remove_file(dir.join(format!("mappings/{name}"))).unwrap();
+    dir.run_well(&["reload"]);
+    dir.run_well(&["replay", "--message", &id, "--dry-run"]);
+    assert_eq!(state(&settled(&erp, &id).await), "held", "a dry run changes nothing");
+    dir.run_well(&["replay", "--message", &id, "--reason", "mapping mended"]);
+    let events = drain(&erp, "erp", 1).await;
+    assert_eq!(events[0].event.messageid, id);
+    assert_eq!(state(&settled(&erp, &id).await), "accepted");
+    // Again changes nothing: the result is the same, so the event keeps its id and is not offered anew.
+    dir.run_well(&["replay", "--message", &id, "--reason", "mapping mended"]);
+    drain(&erp, "erp", 0).await;
+    // What ran again holds its claim: the same document does not come twice.
+    let again = accepted(supplier.post_x12("again", bytes).await.unwrap());
+    assert_eq!(state(&settled(&erp, &again).await), "duplicate");
+    gateway.stop().await;
+});
+
+/// The built-in mapping file of a set: its path below `mappings/` and its text.
+fn mapping_of(set: &str) -> (String, String) {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let found = std::fs::read_dir(root.join("x12")).expect("mappings/x12").map(|entry| entry.unwrap().path());
+    let path = found
+        .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+        .find(|path| path.file_stem().unwrap().to_string_lossy().contains(set))
+        .expect("a mapping of the set");
+    let text = std::fs::read_to_string(&path).unwrap();
+    (path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned(), text)
+}
