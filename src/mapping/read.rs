@@ -524,7 +524,12 @@ fn bit(cell: u16) -> u64 {
 
 #[inline]
 fn span(bytes: &[u8], value: &[u8]) -> Cell {
-    // Both are slices of the same set, so the distance of their beginnings is the offset.
-    let start = (value.as_ptr().addr()).wrapping_sub(bytes.as_ptr().addr()) as u32;
+    let start = distance(bytes, value);
     Cell { start, end: start + value.len() as u32 }
+}
+
+/// How far a slice of the set begins behind the set.
+#[inline]
+pub(crate) fn distance(bytes: &[u8], part: &[u8]) -> u32 {
+    part.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr()) as u32
 }

@@ -6,7 +6,7 @@ use super::{
     file::Only,
     plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, What},
     problem::Problem,
-    read::{Cell, Item, PROBLEMS, Scratch},
+    read::{Cell, Item, PROBLEMS, Scratch, distance},
     table::{self, Missing},
     text::Charset,
 };
@@ -303,16 +303,21 @@ fn holds(layout: &Layout, outer: u8, mut inner: u8) -> bool {
 
 /// The segment, from 0, and element in which a byte of the set lies.
 fn find(set: &SetView<'_>, start: u32) -> Option<(u32, u16)> {
-    let at = set.offset() + u64::from(start);
+    let bytes = set.bytes();
     let (mut low, mut high) = (0, set.len());
     while low + 1 < high {
         let middle = low.midpoint(high);
         match set.segment(middle) {
-            Some(segment) if segment.offset() <= at => low = middle,
+            Some(segment) if distance(bytes, segment.bytes()) <= start => low = middle,
             _ => high = middle,
         }
     }
     let segment = set.segment(low)?;
-    let element = (1..=segment.len()).rev().find(|number| segment.element_offset(*number) <= at)?;
+    let holds = |number: &usize| {
+        let value = segment.element(*number);
+        let first = distance(bytes, value);
+        (first..first.saturating_add(value.len() as u32)).contains(&start)
+    };
+    let element = (1..=segment.len()).find(holds)?;
     Some((low as u32, element as u16))
 }

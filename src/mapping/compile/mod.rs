@@ -365,7 +365,6 @@ impl<'a> Compiler<'a> {
                     self.value_rule(rule, layout, name, &list.spot, shape);
                 }
                 put(self, rule, 0);
-                slot = 1;
             }
             (None, Shape::Object(object)) => {
                 for Field { path, spot, rule } in &list.scope.fields {

@@ -31,6 +31,7 @@ enum Command {
         file: String,
     },
     /// X12 to canonical JSON, beside a scan for one byte.
+    /// X12 to canonical documents, beside a scan for one byte.
     Mapping {
         /// The file.
         file: String,
@@ -54,6 +55,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
         Command::Mapping { file } => mapping::run([file].into_iter()).map_err(anyhow::Error::msg),
+        Command::Mapping { file } => mapping::run(&file),
         Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
         Command::PowerWrite(options) => power::write(&options),
