@@ -8,11 +8,12 @@ mod hostile;
 mod http;
 mod keeping;
 mod kill;
+mod mapping_corpus;
+mod log_size;
 mod neighbour;
 mod power;
+mod power_cut;
 mod spine;
 mod standards;
 mod util;
-//! All integration tests, in one binary.
-
-mod mapping_corpus;
+mod x12_corpus;

@@ -79,3 +79,16 @@ fn every_order_answer_shipment_and_invoice_becomes_a_document() {
     }
     println!("{read:?}, {extras} extras, refused {refused:#?}");
 }
+
+/// The fixtures that lie beside the mappings. `GANGWAY_BLESS=1` writes what comes out as expected: read it before you commit.
+#[test]
+fn fixtures_become_what_lies_beside_them() {
+    let library = Library::builtin().expect("what is compiled in has no mistake");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let accept = std::env::var_os("GANGWAY_BLESS").is_some();
+    let outcomes = fixtures::run(&library, &folder, None, accept).unwrap();
+    assert!(outcomes.len() >= 8);
+    for outcome in outcomes {
+        assert!(outcome.failures.is_empty(), "{}:\n{}", outcome.file.display(), outcome.failures.join("\n"));
+    }
+}

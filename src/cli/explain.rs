@@ -3,14 +3,20 @@
 use std::{io, process::ExitCode};
 
 use crate::{
-    config::{self, did_you_mean},
-    doors,
+    config::did_you_mean,
     error::{Page, pages},
-    net, partner,
 };
 
 /// The `explain.md` of every room that has codes.
-const ROOMS: &[&str] = &[config::EXPLAIN, partner::EXPLAIN, net::EXPLAIN, doors::rest::EXPLAIN];
+const ROOMS: &[&str] = &[
+    include_str!("../config/explain.md"),
+    include_str!("../doors/rest/explain.md"),
+    include_str!("../erp/explain.md"),
+    include_str!("../ledger/explain.md"),
+    include_str!("../mapping/explain.md"),
+    include_str!("../net/explain.md"),
+    include_str!("../partner/explain.md"),
+];
 
 /// Explain what a code means, and what to do about it.
 #[derive(Debug, clap::Args)]
@@ -71,6 +77,8 @@ fn list(which: impl Fn(&Page) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -81,6 +89,16 @@ mod tests {
         assert!(answer("vendor number").0.starts_with("PRT-0006"));
         assert_eq!(answer("PRT-005"), ("There is no code PRT-005: did you mean PRT-0005?\n".into(), false));
         assert_eq!(answer("zebra"), ("There is no code zebra: `gangway explain` lists all codes\n".into(), false));
+    }
+
+    #[test]
+    fn every_room_is_here() {
+        fn count(folder: &Path) -> usize {
+            let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let here = |path: &Path| usize::from(path.file_name().is_some_and(|name| name == "explain.md"));
+            entries.map(|path| if path.is_dir() { count(&path) } else { here(&path) }).sum()
+        }
+        assert_eq!(count(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), ROOMS.len());
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod read;
 mod schema;
 mod shape;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod write_json;
 

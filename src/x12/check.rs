@@ -3,8 +3,9 @@
 //! Memory is that of the largest set handed out, and bounded by the caps. One bad set never costs its siblings anything: whatever
 //! breaks off is closed where the next envelope segment shows that it must have ended, and the rest goes on.
 
+use super::acknowledgements::InterchangeAcknowledged;
 use super::codes;
-use super::envelope::{GroupHeader, InterchangeHeader};
+use super::envelope::{GroupHeader, InterchangeHeader, text};
 use super::envelope_check::{self, Seen, count, same_number};
 use super::finding::{Collector, Finding};
 use super::isa;
@@ -97,7 +98,7 @@ struct Interchange {
     /// Findings and verdicts of sets that may still be kept.
     findings_left: usize,
     verdicts: usize,
-    carries_ta1: bool,
+    ta1_received: Vec<InterchangeAcknowledged>,
 }
 
 /// The group in hand.
@@ -201,7 +202,7 @@ impl<'p, R: Read> Checker<'p, R> {
 
     /// How many bytes of the source are behind.
     pub fn position(&self) -> u64 {
-        self.reader.consumed()
+        self.reader.position()
     }
 
     fn advance(&mut self) -> io::Result<Option<Event>> {
@@ -297,7 +298,7 @@ impl<'p, R: Read> Checker<'p, R> {
                     self.look(span);
                     let raw = self::raw(&self.reader, span, false);
                     let (says, control) = (raw.element(1), raw.element(2));
-                    let (counted, text) = (u64::from(self.check.count), raw.text());
+                    let counted = u64::from(self.check.count);
                     let (severities, found, position) =
                         (&self.policy.severities, &mut self.check.found, self.check.count);
                     if count(says) != Some(counted) {
@@ -306,7 +307,7 @@ impl<'p, R: Read> Checker<'p, R> {
                             Finding::new(codes::SE_COUNT, here, text).of("SE", position).at_element(1).with(says)
                         });
                     }
-                    if control.trim_ascii() != self.set.control.as_bytes() && !text.is_empty() {
+                    if control.trim_ascii() != self.set.control.as_bytes() && text(control).trim() != self.set.control {
                         found.add(severities, codes::SE_CONTROL, || {
                             let text =
                                 format!("SE02 is `{}`, but ST02 is `{}`", control.escape_ascii(), self.set.control);
@@ -361,7 +362,10 @@ impl<'p, R: Read> Checker<'p, R> {
             (b"GS" | b"IEA", true) => Ok(self.close_all(Piece::Segment(span), Some(here))),
             (b"TA1", false) => {
                 interchange.segments += 1;
-                interchange.carries_ta1 = true;
+                if interchange.ta1_received.len() < 1000 {
+                    let read = InterchangeAcknowledged::read(|number| text(raw.element(number)).trim().to_owned());
+                    interchange.ta1_received.push(read);
+                }
                 Ok(None)
             }
             // Deferred delivery and interchange security travel between ISA and GS.
@@ -475,7 +479,7 @@ impl<'p, R: Read> Checker<'p, R> {
             errors: 0,
             findings_left: self.policy.caps.findings_in_all,
             verdicts: 0,
-            carries_ta1: false,
+            ta1_received: Vec::new(),
         });
         Ok(Some(Event::Interchange))
     }
@@ -544,14 +548,14 @@ impl<'p, R: Read> Checker<'p, R> {
         match trailer {
             None => add(codes::IEA_MISSING, end, "the interchange has no IEA".to_owned()),
             Some((says, control, here, unterminated)) => {
-                if !same_number(&control, interchange.header.control_number.as_bytes()) {
+                if !same_number(&control, interchange.header.element(13)) {
                     let number = &interchange.header.control_number;
                     let text = format!("IEA02 is `{}`, but ISA13 is `{number}`", control.escape_ascii());
                     add(codes::IEA_CONTROL, here, text);
                 }
                 // An interchange of nothing but TA1 segments counts none, but some senders say 1.
                 if count(&says) != Some(interchange.group_count)
-                    && !(interchange.carries_ta1 && interchange.group_count == 0)
+                    && (interchange.group_count > 0 || interchange.ta1_received.is_empty())
                 {
                     let text =
                         format!("IEA01 says {} groups, but {} came", says.escape_ascii(), interchange.group_count);
@@ -576,7 +580,7 @@ impl<'p, R: Read> Checker<'p, R> {
             segments: interchange.segments,
             errors: interchange.errors + found.errors,
             end,
-            carries_ta1: interchange.carries_ta1,
+            ta1_received: interchange.ta1_received,
         })))
     }
 

@@ -545,7 +545,7 @@ impl<R: Read> Reader<R> {
                     }
                     Look::More => {}
                     Look::No(reason) => {
-                        why = why.or(Some(reason).filter(|reason| !reason.is_empty()));
+                        why = why.or_else(|| Some(reason).filter(|reason| !reason.is_empty()));
                         skip = 3;
                     }
                 }
@@ -813,6 +813,12 @@ impl<R: Read> Reader<R> {
 
     /// Where the segment read last ended in the file, its terminator included.
     pub(super) fn consumed(&self) -> u64 {
+        // A line end that was taken out behind it may not have been read yet, so it does not count.
+        self.cursor.checked_sub(1).map_or(self.base, |last| self.offset(last) + 1)
+    }
+
+    /// How far the source was read and looked at.
+    pub(super) fn position(&self) -> u64 {
         self.offset(self.cursor)
     }
 }

@@ -77,7 +77,7 @@ impl<'a> Raw<'a> {
     /// Where element `number` begins; where the segment ends, if it has no such element.
     fn element_offset(&self, number: usize) -> u64 {
         let before = number.checked_sub(1).filter(|_| number < self.ends.len()).and_then(|n| self.ends.get(n));
-        self.place.of(before.map(|end| end + 1).or(self.ends.last().copied()).unwrap_or(self.start))
+        self.place.of(before.map(|end| end + 1).or_else(|| self.ends.last().copied()).unwrap_or(self.start))
     }
 
     /// From the tag to before the terminator.

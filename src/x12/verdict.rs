@@ -1,5 +1,6 @@
 //! What was found about a set, a group and an interchange: the facts that an acknowledgement is rendered from, at once or later.
 
+use super::acknowledgements::InterchangeAcknowledged;
 use super::envelope::{GroupHeader, InterchangeHeader};
 use super::finding::Finding;
 use serde::{Deserialize, Serialize};
@@ -132,8 +133,9 @@ pub struct InterchangeVerdict {
     pub errors: u64,
     /// Where it ends in the file, in bytes.
     pub end: u64,
-    /// Whether it carries a TA1 for an interchange of ours.
-    pub carries_ta1: bool,
+    /// The TA1 segments in it: what its sender says of interchanges of ours. A thousand of them are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ta1_received: Vec<InterchangeAcknowledged>,
 }
 
 impl InterchangeVerdict {

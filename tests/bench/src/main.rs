@@ -3,7 +3,9 @@
 
 mod as2;
 mod engines;
+mod ledger;
 mod load;
+mod mapping;
 mod power;
 mod stats;
 mod storage;
@@ -31,6 +33,13 @@ enum Command {
         /// The file.
         file: String,
     },
+    /// X12 to canonical JSON, beside a scan for one byte.
+    Mapping {
+        /// The file.
+        file: String,
+    },
+    /// Arrivals of the embedded ledger alone, beside a plain append of the same bytes.
+    Ledger(ledger::Options),
     /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
     Load(load::Options),
     /// One engine in a process of its own; for `storage`.
@@ -46,7 +55,9 @@ fn main() -> anyhow::Result<()> {
         Command::As2(options) => as2::run(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
+        Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
+        Command::Mapping { file } => mapping::run([file].into_iter()).map_err(anyhow::Error::msg),
         Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
         Command::PowerWrite(options) => power::write(&options),
