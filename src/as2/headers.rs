@@ -166,8 +166,22 @@ fn name(fields: &Fields, header: &str) -> Result<String, Fault> {
     if values.next().is_some() {
         return Err(Fault::Identity(format!("{header} comes twice")));
     }
-    let name = unquote(&String::from_utf8_lossy(value));
-    if is_name(&name) { Ok(name) } else { Err(Fault::Identity(format!("{header} is not an AS2 name"))) }
+    let text = String::from_utf8_lossy(value);
+    let name = unquote(&text);
+    // Nothing may follow the closing quote: a name that two readers could read in two ways is none.
+    let is_whole = !text.starts_with('"') || is_quoted_whole(&text);
+    if is_whole && is_name(&name) { Ok(name) } else { Err(Fault::Identity(format!("{header} is not an AS2 name"))) }
+}
+
+/// Whether the only bare quote after the first is the last character.
+fn is_quoted_whole(text: &str) -> bool {
+    let mut escaped = false;
+    let closing = text.char_indices().skip(1).find(|(_, char)| {
+        let closes = *char == '"' && !escaped;
+        escaped = *char == '\\' && !escaped;
+        closes
+    });
+    closing.is_some_and(|(at, _)| at + 1 == text.len())
 }
 
 fn version(text: &str) -> (u8, u8) {
@@ -232,6 +246,9 @@ mod tests {
                 &[("AS2-From", "a"), ("AS2-To", "b"), ("AS2-To", "c")],
                 &[("AS2-From", ""), ("AS2-To", "b")],
                 &[("AS2-From", "\"\""), ("AS2-To", "b")],
+                &[("AS2-From", "\"a\" b"), ("AS2-To", "b")],
+                &[("AS2-From", "\"a"), ("AS2-To", "b")],
+                &[("AS2-From", "\"a\\\""), ("AS2-To", "b")],
                 &[("AS2-From", "ä"), ("AS2-To", "b")],
                 &[("AS2-From", "a\u{1}"), ("AS2-To", "b")],
             ] {

@@ -104,18 +104,36 @@ impl SignedData {
         let mut signers = Elements::only(&self.signers, tag::SET)?.children()?;
         let mut fault = None;
         let mut count = 0;
+        let mut digests = Digests { content, known: Vec::new() };
         while let Some(signer) = signers.next()? {
             count += 1;
             if count > MOST_SIGNERS {
                 break;
             }
-            match Signer::read(&signer).and_then(|signer| signer.verify(self, content, certificates, rules)) {
+            match Signer::read(&signer).and_then(|signer| signer.verify(self, &mut digests, certificates, rules)) {
                 Ok(verified) => return Ok(verified),
                 // The first signer's fault is told: more than one is rare.
                 Err(wrong) => fault = fault.or(Some(wrong)),
             }
         }
         Err(fault.unwrap_or_else(|| Fault::Cms("nobody signed it".into())))
+    }
+}
+
+/// The digests of a content, each made once however many signers there are.
+struct Digests<'a> {
+    content: &'a Content,
+    known: Vec<(Digest, aws_lc_rs::digest::Digest)>,
+}
+
+impl Digests<'_> {
+    fn of(&mut self, digest: Digest) -> Result<aws_lc_rs::digest::Digest, Fault> {
+        if let Some((_, value)) = self.known.iter().find(|(known, _)| *known == digest) {
+            return Ok(*value);
+        }
+        let value = self.content.digest(digest).map_err(Fault::Storage)?;
+        self.known.push((digest, value));
+        Ok(value)
     }
 }
 
@@ -151,7 +169,7 @@ impl<'a> Signer<'a> {
     fn verify(
         &self,
         signed: &SignedData,
-        content: &Content,
+        digests: &mut Digests<'_>,
         certificates: &[Certificate],
         rules: &SignatureRules,
     ) -> Result<Verified, Fault> {
@@ -164,8 +182,7 @@ impl<'a> Signer<'a> {
         if weakest < rules.weakest {
             return Err(Fault::Weak(format!("a signature with {weakest:?}")));
         }
-        let value = content.digest(self.digest).map_err(Fault::Storage)?;
-        let (holder, content_holds) = match &self.attributes {
+        let holder = match &self.attributes {
             Some(sent) => {
                 let attributes = Attributes::read(sent)?;
                 // The signature covers the attributes as DER with the tag of a SET. Most send them so; what was sent
@@ -181,25 +198,26 @@ impl<'a> Signer<'a> {
                 if holder.is_some() && attributes.content_type.is_some_and(|kind| kind != signed.content_type) {
                     return Err(Fault::Cms("the signer signed another kind of content".into()));
                 }
-                (holder, attributes.message_digest == value.as_ref())
+                // The content is read only when somebody we know vouches for its digest.
+                if holder.is_some() && attributes.message_digest != digests.of(self.digest)?.as_ref() {
+                    return Err(Fault::Integrity);
+                }
+                holder
             }
             None => {
                 // A content that could be signed attributes itself would let a signature be moved from one to the other.
-                if content.start(1).map_err(Fault::Storage)?.first() == Some(&tag::SET) {
+                if digests.content.start(1).map_err(Fault::Storage)?.first() == Some(&tag::SET) {
                     return Err(Fault::Cms("a signature without attributes over what looks like attributes".into()));
                 }
                 let holder =
-                    if used == self.digest { self.holder(certificates, rules, Signed::Digest(&value))? } else { None };
+                    if used == self.digest { self.holder(certificates, rules, Signed::Digest(&digests.of(self.digest)?))? } else { None };
                 if holder.is_none() && certificates.iter().any(|certificate| self.id.means(certificate)) {
                     return Err(Fault::Integrity);
                 }
-                (holder, true)
+                holder
             }
         };
         let certificate = holder.ok_or_else(|| Fault::Signer(self.id.describe()))?;
-        if !content_holds {
-            return Err(Fault::Integrity);
-        }
         if !rules.any_period && !certificate.is_valid_at(rules.now) {
             return Err(Fault::CertificatePeriod(format!(
                 "{}, from {} to {}",
@@ -208,7 +226,8 @@ impl<'a> Signer<'a> {
                 certificate.not_after()
             )));
         }
-        Ok(Verified { certificate: certificate.clone(), digest: self.digest, scheme, value: value.as_ref().to_vec() })
+        let value = digests.of(self.digest)?.as_ref().to_vec();
+        Ok(Verified { certificate: certificate.clone(), digest: self.digest, scheme, value })
     }
 
     /// The certificate that verifies the signature. The one that the signer names comes first; then the others, since a

@@ -10,6 +10,8 @@ use super::super::{
     mime::{Entity, Fields, Parameterized, unquote},
 };
 
+/// How large a receipt may be; what is larger is a message.
+const RECEIPT_LIMIT: u64 = 4 << 20;
 /// How large the part with the fields may be.
 const FIELDS_LIMIT: usize = 64 << 10;
 /// How much text for people is kept.
@@ -49,6 +51,9 @@ pub enum MdnSignature {
 
 /// Whether an HTTP message is a receipt and not a message, by its outermost structure.
 pub fn is_receipt(fields: &Fields, body: &Content) -> bool {
+    if body.size() > RECEIPT_LIMIT {
+        return false;
+    }
     let entity = Entity::from_http(fields.clone(), body.clone());
     match entity.media.value.as_str() {
         "multipart/signed" => {
@@ -67,6 +72,9 @@ pub fn read(
     rules: &SignatureRules,
     scratch: &dyn Scratch,
 ) -> Result<Mdn, Fault> {
+    if body.size() > RECEIPT_LIMIT {
+        return Err(Fault::Mdn("it is too large"));
+    }
     let outer = Entity::from_http(fields.clone(), body);
     let (report, signature) = match outer.media.value.as_str() {
         "multipart/signed" => {

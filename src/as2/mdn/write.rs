@@ -78,6 +78,7 @@ pub fn write(
         ("AS2-Version", "1.2".to_owned()),
         ("AS2-From", our_name),
         ("AS2-To", their_name),
+        ("EDIINT-Features", "multiple-attachments".to_owned()),
         ("Message-ID", terms.message_id.to_owned()),
         ("Date", date(tools.now)),
         ("Subject", "Message disposition notification".to_owned()),

@@ -1,6 +1,7 @@
 //! What Gangway's claims of speed and durability rest on, in a form that anyone can run again. Each subcommand is one
 //! file; README.md beside this crate says how to read what they print.
 
+mod as2;
 mod engines;
 mod ledger;
 mod load;
@@ -25,6 +26,8 @@ enum Command {
     Storage(storage::Options),
     /// The power is cut under load, in simulation; needs root.
     Power(power::Options),
+    /// The AS2 core: messages received and answered, beside two RSA operations.
+    As2(as2::Options),
     /// Reading and checking an X12 file, beside a scan for one byte.
     X12 {
         /// The file.
@@ -50,6 +53,7 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::As2(options) => as2::run(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
         Command::Ledger(options) => ledger::run(&options),
