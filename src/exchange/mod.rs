@@ -8,7 +8,7 @@
 mod acknowledge;
 mod arrival;
 mod claims;
-mod codes;
+pub mod codes;
 mod compose;
 mod detect;
 mod event;
