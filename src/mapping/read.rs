@@ -82,7 +82,7 @@ pub(crate) type Read = (Vec<u8>, Vec<(u32, u16)>);
 pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<Read, Vec<Problem>> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
-    let mut out = Vec::with_capacity(set.bytes().len() * 3 + 256);
+    let mut out = Vec::with_capacity(set.bytes().len() * 4 + 256);
     Reader {
         plan,
         bytes: set.bytes(),
