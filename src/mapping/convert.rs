@@ -88,7 +88,8 @@ pub(crate) const NAMED: &[Named] = &[Named {
     write: |code| match (code.len(), code.bytes().all(|b| b.is_ascii_digit())) {
         (18, true) => Some(format!("00{code}")),
         (20, _) => None,
-        _ => Some(code.to_owned()),
+        // Blanks alone read as nothing.
+        _ => code.bytes().any(|byte| byte != b' ').then(|| code.to_owned()),
     },
 }];
 
