@@ -93,6 +93,11 @@ pub fn acknowledge(
     candidates(verdict, how).find_map(|delimiters| write(verdict, how, &groups, ta1, delimiters, numbers, now).ok())
 }
 
+/// Whether `verdict` earns any answer.
+pub fn earns_acknowledgement(verdict: &InterchangeVerdict, how: &AckPolicy) -> bool {
+    owes_ta1(verdict, how) || !owed_groups(verdict, how).is_empty()
+}
+
 /// How many groups [`acknowledge`] writes, and so how many GS06 it uses.
 pub fn acknowledgement_groups(verdict: &InterchangeVerdict, how: &AckPolicy) -> u64 {
     owed_groups(verdict, how).len() as u64

@@ -23,7 +23,7 @@ use std::io::{self, Read};
 /// Interchanges, groups and sets of a byte source, checked.
 pub struct Checker<'p, R> {
     reader: Reader<R>,
-    policy_of: Box<dyn FnMut(&InterchangeHeader) -> Policy + 'p>,
+    policy_of: Box<dyn FnMut(&InterchangeHeader) -> Policy + Send + 'p>,
     policy: Policy,
     depth: Depth,
     pending: Option<Piece>,
@@ -140,7 +140,7 @@ enum Event {
 
 impl<'p, R: Read> Checker<'p, R> {
     /// A checker of `source`. `policy` is asked once per interchange.
-    pub fn new(source: R, policy: impl FnMut(&InterchangeHeader) -> Policy + 'p) -> Self {
+    pub fn new(source: R, policy: impl FnMut(&InterchangeHeader) -> Policy + Send + 'p) -> Self {
         Self {
             reader: Reader::new(source),
             policy_of: Box::new(policy),

@@ -28,13 +28,15 @@ mod write;
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");
 
-pub use acknowledge::{AckNumbers, AckPolicy, AckSets, Functional, Ta1When, acknowledge, acknowledgement_groups};
+pub use acknowledge::{
+    AckNumbers, AckPolicy, AckSets, Functional, Ta1When, acknowledge, acknowledgement_groups, earns_acknowledgement,
+};
 pub use acknowledgements::{
     AckUnreadable, ElementAcknowledged, GroupAcknowledged, InterchangeAcknowledged, SegmentAcknowledged,
     SetAcknowledged,
 };
 pub use check::{CheckedSet, Checker, Step};
-pub use envelope::{GroupHeader, InterchangeHeader, PartyId};
+pub use envelope::{GroupHeader, InterchangeHeader, PartyId, text};
 pub use finding::Finding;
 pub use policy::{Caps, CharacterSet, Policy, Repetition};
 pub use rules::{AckCode, RULES, Rule, Severities, Severity, rule_of};

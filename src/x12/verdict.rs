@@ -139,6 +139,17 @@ pub struct InterchangeVerdict {
 }
 
 impl InterchangeVerdict {
+    /// Turns the verdict into that on an interchange whose number came before: rejected, TA1 025.
+    pub fn refuse_duplicate(&mut self) {
+        self.status = Status::Rejected;
+        self.ta1 = Some(Ta1 { status: Status::Rejected, note: 25 });
+    }
+
+    /// Whether the interchange or anything in it is rejected.
+    pub fn rejects_anything(&self) -> bool {
+        self.status == Status::Rejected || self.groups.iter().any(|group| group.accepted < group.received)
+    }
+
     /// Every finding that is kept: of the interchange, its groups and their sets.
     pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
         let groups = self.groups.iter();
