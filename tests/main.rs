@@ -17,3 +17,5 @@ mod spine;
 mod standards;
 mod util;
 mod x12_corpus;
+mod x12_hostile;
+mod x12_mutations;

@@ -2,6 +2,9 @@
 //!
 //! The verdict may be years old: control numbers and the present time are handed in, so the same facts give the same bytes.
 
+#[cfg(test)]
+mod tests;
+
 use super::element::{is_date, is_time};
 use super::envelope::PartyId;
 use super::finding::Finding;
@@ -379,7 +382,3 @@ fn group_version(gs08: &str) -> String {
             || gs08.get(..6).is_some_and(|v| v.bytes().all(|byte| byte.is_ascii_digit())));
     if version { gs08.to_owned() } else { "004010".to_owned() }
 }
-
-#[cfg(test)]
-#[path = "acknowledge_tests.rs"]
-mod tests;

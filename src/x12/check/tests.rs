@@ -2,6 +2,7 @@
 
 use super::super::isa::tests::ISA;
 use super::*;
+use crate::x12::Severity;
 use proptest::prelude::*;
 
 /// An interchange of one group of 005010 purchase orders.

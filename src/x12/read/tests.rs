@@ -2,6 +2,7 @@
 
 use super::super::isa::tests::ISA;
 use super::*;
+use crate::x12::isa;
 use proptest::prelude::*;
 
 /// A source that gives at most `size` bytes at once.
