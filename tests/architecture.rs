@@ -272,7 +272,6 @@ fn imports_against_the_rows(path: &Path, own: Vec<String>, tokens: &[Placed]) ->
         let place = format!("{}:{line}", path.display());
         match room(&target) {
             None => {
-
                 if target.first().is_some_and(|first| !MACROS.contains(&first.as_str())) {
                     wrong.push(format!("{place}: crate::{} is no room of the design", target.join("::")));
                 }
