@@ -61,7 +61,7 @@ gwtest!(what_was_acknowledged_survives_a_power_cut, async |dir| {
 });
 
 /// Whether every thread of the process is stopped, so that nothing is on its way to the disk any more.
-fn stands_still(pid: u32) -> bool {
+pub fn stands_still(pid: u32) -> bool {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return true };
     threads.flatten().all(|thread| {
         let stat = std::fs::read_to_string(Path::new(&thread.path()).join("stat")).unwrap_or_default();

@@ -11,6 +11,7 @@ use crate::{
         Diagnostic, Node, Settings, Source,
         render::{Format, render, tidy},
     },
+    mapping::Library,
     partner::{Directory, Files, Sources},
 };
 
@@ -21,7 +22,7 @@ const SETTINGS: &str = "gangway.toml";
 ///
 /// Nothing is started or written. Exits with 1 where something does not work; warnings alone are fine.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// A folder with gangway.toml, partners and mappings, or one file.
     #[arg(default_value = ".")]
     path: PathBuf,
@@ -47,10 +48,10 @@ impl clap::ValueEnum for Format {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let checked = check(&args.path);
     let colour = args.format == Format::Text && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut text = render(args.format, &checked.findings, colour, super::explain::page);
+    let mut text = render(args.format, &checked.findings, colour, crate::gateway::page);
     if args.format == Format::Text && checked.findings.is_empty() {
         text = format!("Nothing to mend ({}).\n", checked.what);
     }
@@ -61,7 +62,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug)]
-pub struct Checked {
+pub(super) struct Checked {
     /// What was looked at, in words.
     pub what: String,
     /// What is wrong, as a person reads it: by file and line.
@@ -69,7 +70,7 @@ pub struct Checked {
 }
 
 /// Checks a folder or a file.
-pub fn check(path: &Path) -> Checked {
+pub(super) fn check(path: &Path) -> Checked {
     let path = path.strip_prefix(".").unwrap_or(path);
     let mut checked = match Target::of(path) {
         Target::Folder(settings) => whole(Settings::load(Some(&settings))),
@@ -137,10 +138,14 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(settings.inspect());
     let sources = Sources::of(&settings).without_last_good();
     let files = Files::read(&settings.partners);
-    let (_, found) = Directory::build(&files, &sources, &|_| true);
+    let (library, found) = Library::load(Some(&settings.mappings));
+    findings.extend(found);
+    let (_, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
     findings.extend(found);
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
-    let what = format!("{}, {}", count(files.partners.len(), "partner"), count(files.templates.len(), "template"));
+    let what =
+        [(files.partners.len(), "partner"), (files.templates.len(), "template"), (library.iter().count(), "mapping")];
+    let what = what.map(|(number, what)| count(number, what)).join(", ");
     Checked { what, findings }
 }
 
@@ -154,7 +159,7 @@ fn only(mut checked: Checked, file: &Path) -> Checked {
     checked
 }
 
-/// A file that stands alone: settings if it has their sections, else a partner.
+/// A file that stands alone: settings or a mapping if it has their sections, else a partner.
 fn alone(file: &Path) -> Checked {
     let what = file.display().to_string();
     let findings = match Source::read(file, &what) {
@@ -167,6 +172,9 @@ fn alone(file: &Path) -> Checked {
                 let (settings, mut findings) = Settings::parse(&source, &root);
                 findings.extend(settings.inspect());
                 findings
+            } else if node.at("mapping").is_some() {
+                // Held against the built-in mappings, which it may extend.
+                return only(Checked { what, findings: Library::load(Some(&root)).1 }, file);
             } else {
                 let files = Files::one(file, source);
                 let sources = Sources { partners: root, ..Sources::of(&Settings::default()).without_last_good() };
@@ -205,19 +213,19 @@ mod tests {
     #[test]
     fn the_exit_code_tells_errors_from_warnings() {
         let folder = folder();
-        let run = |path: &str, format: &str| {
+        let exit = |path: &str, format: &str| {
             let command = <Args as clap::Args>::augment_args(clap::Command::new("check"));
             command.clone().debug_assert();
             let path = folder.path().join(path).display().to_string();
             let matches = command.try_get_matches_from(["check", "--format", format, &path]).unwrap();
             let args = <Args as clap::FromArgMatches>::from_arg_matches(&matches).unwrap();
-            format!("{:?}", super::run(&args).unwrap())
+            format!("{:?}", run(&args).unwrap())
         };
         let code = |code: u8| format!("{:?}", ExitCode::from(code));
-        assert_eq!(run(".", "json"), code(1));
+        assert_eq!(exit(".", "json"), code(1));
         fs::write(folder.path().join("gangway.toml"), "[private]\nhttp = \"0.0.0.0:8081\"\n").unwrap();
-        assert_eq!(run("gangway.toml", "concise"), code(0), "a warning alone is fine");
-        assert_eq!(run("mappings", "sarif"), code(0));
+        assert_eq!(exit("gangway.toml", "concise"), code(0), "a warning alone is fine");
+        assert_eq!(exit("mappings", "sarif"), code(0));
     }
 
     #[test]
@@ -252,6 +260,6 @@ mod tests {
     #[test]
     fn the_repository_is_clean() {
         let checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
-        assert_eq!((checked.findings, checked.what.as_str()), (vec![], "3 partners, 4 templates"));
+        assert_eq!((checked.findings, checked.what.as_str()), (vec![], "3 partners, 4 templates, 4 mappings"));
     }
 }

@@ -3,34 +3,25 @@
 use std::{io, process::ExitCode};
 
 use crate::{
-    config::{self, did_you_mean},
-    doors,
+    config::did_you_mean,
     error::{Page, pages},
-    net, partner,
+    gateway::{EXPLAIN, page},
 };
-
-/// The `explain.md` of every room that has codes.
-const ROOMS: &[&str] = &[config::EXPLAIN, partner::EXPLAIN, net::EXPLAIN, doors::rest::EXPLAIN];
 
 /// Explain what a code means, and what to do about it.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The code as it was shown, like PRT-0005, or a word to look for; with none, all codes are listed.
     code: Option<String>,
 }
 
 /// The page of every code.
-pub fn all_pages() -> impl Iterator<Item = Page> {
-    ROOMS.iter().copied().flat_map(pages)
-}
-
-/// The page of one code.
-pub fn page(code: &str) -> Option<Page> {
-    all_pages().find(|page| page.code.eq_ignore_ascii_case(code))
+pub(super) fn all_pages() -> impl Iterator<Item = Page> {
+    EXPLAIN.iter().copied().flat_map(pages)
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (text, found) = match args.code.as_deref().map(str::trim) {
         None | Some("") => (list(|_| true), true),
         Some(code) => answer(code),
@@ -71,6 +62,8 @@ fn list(which: impl Fn(&Page) -> bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -81,6 +74,16 @@ mod tests {
         assert!(answer("vendor number").0.starts_with("PRT-0006"));
         assert_eq!(answer("PRT-005"), ("There is no code PRT-005: did you mean PRT-0005?\n".into(), false));
         assert_eq!(answer("zebra"), ("There is no code zebra: `gangway explain` lists all codes\n".into(), false));
+    }
+
+    #[test]
+    fn every_room_is_here() {
+        fn count(folder: &Path) -> usize {
+            let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+            let here = |path: &Path| usize::from(path.file_name().is_some_and(|name| name == "explain.md"));
+            entries.map(|path| if path.is_dir() { count(&path) } else { here(&path) }).sum()
+        }
+        assert_eq!(count(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")), EXPLAIN.len());
     }
 
     #[test]

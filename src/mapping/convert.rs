@@ -87,8 +87,9 @@ pub(crate) const NAMED: &[Named] = &[Named {
     },
     write: |code| match (code.len(), code.bytes().all(|b| b.is_ascii_digit())) {
         (18, true) => Some(format!("00{code}")),
-        (20, true) if code.starts_with("00") => None,
-        _ => Some(code.to_owned()),
+        (20, _) => None,
+        // Blanks alone read as nothing.
+        _ => code.bytes().any(|byte| byte != b' ').then(|| code.to_owned()),
     },
 }];
 
@@ -164,11 +165,6 @@ impl Converter {
             Self::Time => Scalar::Time,
             Self::Bool(..) => Scalar::Bool,
         }
-    }
-
-    /// Whether blanks around the value mean nothing.
-    pub(crate) fn trims(&self) -> bool {
-        !matches!(self, Self::Text | Self::Upper)
     }
 
     /// The form that a value must have, to say what is wrong with one that has not.

@@ -88,6 +88,17 @@ pub(crate) struct File {
     pub(crate) scope: Scope,
     pub(crate) codes: Vec<Codes>,
     pub(crate) parts: Vec<(Word, List)>,
+    pub(crate) broken: Broken,
+}
+
+/// Whether a file has mistakes of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    No,
+    /// It could be read: what else is wrong with it is worth telling.
+    Yes,
+    /// It is no TOML.
+    Unread,
 }
 
 /// `[mapping]`
@@ -152,6 +163,8 @@ pub(crate) struct NamedList {
 pub(crate) struct List {
     pub(crate) like: Option<Word>,
     pub(crate) each: Vec<(Opener, Word)>,
+    /// Whether there is an `each`, be it a wrong one: then it is told once only.
+    pub(crate) opens: bool,
     pub(crate) holds: Vec<Word>,
     pub(crate) until: Vec<Word>,
     pub(crate) nest: Option<Word>,
@@ -229,6 +242,7 @@ const ENTRY_KEYS: &[Key] =
 pub(crate) fn parse(name: Arc<str>, text: Arc<str>, found: &mut Vec<Diagnostic>) -> File {
     let source = Arc::new(Source { name, text });
     let (root, errors) = DeTable::parse_recoverable(&source.text);
+    let others = found.len();
     let mut reader = Reader { source: &source, found };
     for error in errors {
         let span = error.span().unwrap_or(0..0);
@@ -236,8 +250,22 @@ pub(crate) fn parse(name: Arc<str>, text: Arc<str>, found: &mut Vec<Diagnostic>)
         let hint = syntax_hint(line);
         reader.say(&span, codes::SYNTAX, format!("this is not TOML: {}", error.message()), hint);
     }
-    let mut file =
-        File { source: source.clone(), header: None, scope: Scope::default(), codes: Vec::new(), parts: Vec::new() };
+    // What TOML could not read is told once.
+    let unread: Vec<usize> = reader
+        .found
+        .iter()
+        .skip(others)
+        .map(|diagnostic| diagnostic.labels.first().map_or(0, |label| label.span.start))
+        .collect();
+    let before = reader.found.len();
+    let mut file = File {
+        source: source.clone(),
+        header: None,
+        scope: Scope::default(),
+        codes: Vec::new(),
+        parts: Vec::new(),
+        broken: Broken::No,
+    };
     let root = root.get_ref();
     for (key, value) in root.iter() {
         match key.get_ref().as_ref() {
@@ -260,6 +288,13 @@ pub(crate) fn parse(name: Arc<str>, text: Arc<str>, found: &mut Vec<Diagnostic>)
     if !root.contains_key("mapping") && (root.contains_key("fields") || root.contains_key("lists")) {
         let hint = Some("begin the file with `[mapping]` and its `id`, `set` and `document`".to_owned());
         reader.say(&(0..0), codes::MISSING_KEY, "this file has fields but no [mapping]", hint);
+    }
+    let later = reader.found.split_off(before);
+    let told_already =
+        |diagnostic: &Diagnostic| diagnostic.labels.first().is_some_and(|label| unread.contains(&label.span.start));
+    reader.found.extend(later.into_iter().filter(|diagnostic| !told_already(diagnostic)));
+    if reader.found.len() > others {
+        file.broken = if before > others { Broken::Unread } else { Broken::Yes };
     }
     file
 }
@@ -439,18 +474,16 @@ impl Reader<'_> {
             } else {
                 let spot = self.spot(key.span());
                 let rule = match value.get_ref().as_bool() {
-                    Some(false) => Some(None),
-                    _ => self.rule(spot.clone(), value).map(Some),
+                    Some(false) => None,
+                    _ => Some(self.rule(spot.clone(), value)),
                 };
-                if let Some(rule) = rule {
-                    fields.push(Field { path: path.clone(), spot, rule });
-                }
+                fields.push(Field { path: path.clone(), spot, rule });
             }
             path.pop();
         }
     }
 
-    fn rule(&mut self, spot: Spot, value: &Spanned<DeValue<'_>>) -> Option<Rule> {
+    fn rule(&mut self, spot: Spot, value: &Spanned<DeValue<'_>>) -> Rule {
         let mut rule = Rule {
             at: Vec::new(),
             convert: None,
@@ -465,10 +498,10 @@ impl Reader<'_> {
         let Some(table) = value.get_ref().as_table() else {
             if !value.get_ref().is_str() && !value.get_ref().is_array() {
                 self.wrong_kind(value, "a place in quotes, or a rule like { at = \"BEG05\" },");
-                return None;
+                return rule;
             }
             rule.at = self.places(value);
-            return (!rule.at.is_empty()).then_some(rule);
+            return rule;
         };
         for (key, value) in table.iter() {
             match key.get_ref().as_ref() {
@@ -507,7 +540,7 @@ impl Reader<'_> {
             let hint = Some("say where the value stands: `at = \"BEG05\"`".to_owned());
             self.say(&value.span(), codes::MISSING_KEY, "this rule has no place", hint);
         }
-        (!rule.at.is_empty()).then_some(rule)
+        rule
     }
 
     fn lists(&mut self, value: &Spanned<DeValue<'_>>, path: &mut Vec<String>, lists: &mut Vec<NamedList>) {
@@ -540,6 +573,7 @@ impl Reader<'_> {
         let mut list = List {
             like: None,
             each: Vec::new(),
+            opens: false,
             holds: Vec::new(),
             until: Vec::new(),
             nest: None,
@@ -551,6 +585,7 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "like" => list.like = self.word(value),
                 "each" => {
+                    list.opens = true;
                     for word in self.words(value) {
                         match Opener::parse(&word.text) {
                             Ok(opener) => list.each.push((opener, word)),
@@ -561,7 +596,7 @@ impl Reader<'_> {
                 "holds" => list.holds = self.words(value),
                 "until" => list.until = self.words(value),
                 "nest" => list.nest = self.word(value),
-                "value" => list.value = self.rule(self.spot(key.span()), value),
+                "value" => list.value = Some(self.rule(self.spot(key.span()), value)),
                 "fields" | "lists" | "loops" | "computed" => self.scope_entry(key.get_ref(), value, &mut list.scope),
                 _ => self.unknown_key(key, LIST_KEYS),
             }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Library, Mapping};
 use crate::{
     document::summarise,
-    x12::token::{Delimiters, SetView, Tokens},
+    x12::{CheckedSet, Checker, Policy, Step},
 };
 
 /// What became of one fixture.
@@ -56,47 +56,14 @@ pub fn run(library: &Library, folder: &Path, only: Option<&str>, accept: bool) -
     Ok(outcomes)
 }
 
-/// The transaction sets of a file, as byte ranges, and its separators. For fixtures only: a file from outside goes
-/// through the X12 reader, which checks it.
-pub fn sets(bytes: &[u8]) -> (Delimiters, Vec<std::ops::Range<usize>>) {
-    let start = bytes.windows(3).position(|window| window == b"ISA").unwrap_or(bytes.len());
-    let mut delimiters = Delimiters { element: b'*', component: b'>', repetition: None, segment: b'~' };
-    if let Some(element) = bytes.get(start + 3) {
-        // ISA16 is one byte after the sixteenth separator, and the terminator comes after it.
-        let sixteenth =
-            bytes.iter().enumerate().skip(start).filter(|(_, byte)| *byte == element).nth(15).map(|(at, _)| at);
-        if let Some((component, segment)) = sixteenth.and_then(|at| Some((*bytes.get(at + 1)?, *bytes.get(at + 2)?))) {
-            delimiters = Delimiters { element: *element, component, repetition: None, segment };
-        }
-    }
-    let (mut found, mut open, mut at) = (Vec::new(), None, 0);
-    for segment in bytes.split_inclusive(|byte| *byte == delimiters.segment) {
-        let tag = segment.trim_ascii_start().split(|byte| *byte == delimiters.element).next().unwrap_or_default();
-        if tag == b"ST" {
-            open = Some(at + segment.iter().take_while(|byte| byte.is_ascii_whitespace()).count());
-        }
-        at += segment.len();
-        if tag == b"SE"
-            && let Some(start) = open.take()
-        {
-            found.push(start..at);
-        }
-    }
-    (delimiters, found)
-}
-
 fn fixture(mapping: &Arc<Mapping>, file: PathBuf, accept: bool) -> io::Result<Outcome> {
-    let bytes = fs::read(&file)?;
-    let (delimiters, ranges) = sets(&bytes);
     let (mut documents, mut extras, mut failures) = (Vec::new(), Vec::new(), Vec::new());
-    if ranges.is_empty() {
-        failures.push("there is no ST … SE in it".to_owned());
-    }
-    for range in ranges {
-        let start = range.start as u64;
-        let bytes = bytes.get(range).unwrap_or_default();
-        let tokens = Tokens::scan(bytes, delimiters);
-        match mapping.read_x12(&SetView::new(bytes, &tokens, delimiters, start)) {
+    let mut checker = Checker::new(fs::File::open(&file)?, |_| Policy::default());
+    let mut sets = 0;
+    while let Some(step) = checker.next()? {
+        let Step::Set(CheckedSet { view: Some(set), .. }) = step else { continue };
+        sets += 1;
+        match mapping.read_x12(&set) {
             Err(problems) => failures.extend(problems.iter().map(ToString::to_string)),
             Ok(mapped) => {
                 if let Err(error) = summarise(mapping.document(), &mapped.json) {
@@ -106,6 +73,9 @@ fn fixture(mapping: &Arc<Mapping>, file: PathBuf, accept: bool) -> io::Result<Ou
                 extras.extend(mapped.extras);
             }
         }
+    }
+    if sets == 0 {
+        failures.push("there is no transaction set in it: a fixture is a whole interchange, ISA to IEA".to_owned());
     }
     let mut blessed = false;
     for (ending, mut got) in [("json", documents), ("extras.json", extras)] {

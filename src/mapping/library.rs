@@ -9,7 +9,7 @@ use std::{
 use super::{
     Mapping, codes,
     compile::compile,
-    file::{self, Codes, File, Header, List, Scope, did_you_mean},
+    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean},
     merge,
     shape::Shapes,
 };
@@ -61,13 +61,7 @@ impl Library {
             collect(folder, &mut paths, &mut found);
             paths.sort();
             for (name, text) in paths {
-                let before = found.len();
-                let file = file::parse(name.into(), text.into(), &mut found);
-                if let Some(header) = file.header.as_ref().filter(|_| found.len() > before) {
-                    files.retain(|(other, builtin)| !(*builtin && other.id() == Some(&header.id.text)));
-                } else {
-                    files.push((file, false));
-                }
+                files.push((file::parse(name.into(), text.into(), &mut found), false));
             }
         }
         let library = Builder::new(files, &mut found).build();
@@ -179,6 +173,7 @@ struct Whole {
     set: Option<String>,
     document: Option<DocumentType>,
     texts: Vec<Arc<str>>,
+    broken: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -231,6 +226,9 @@ impl<'a> Builder<'a> {
 
     fn mapping(&mut self, file: &File, header: &Header, files: &[(File, bool)]) -> Option<Mapping> {
         let before = self.found.len();
+        if file.broken == Broken::Unread {
+            return None;
+        }
         let mut whole = self.whole(file, header, files, &mut Vec::new())?;
         let mut missing = |what: &str, example: &str| {
             let message = format!("the mapping `{}` does not say its `{what}`", header.id.text);
@@ -258,7 +256,7 @@ impl<'a> Builder<'a> {
                 return None;
             }
         };
-        if self.found.len() > before {
+        if self.found.len() > before || whole.broken {
             return None;
         }
         let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
@@ -290,11 +288,18 @@ impl<'a> Builder<'a> {
             set: header.set.as_ref().map(|word| word.text.clone()),
             document: header.document,
             texts: vec![file.source.text.clone()],
+            broken: file.broken != Broken::No,
         };
         let Some(extends) = &header.extends else { return Some(own) };
         below.push(header.id.text.clone());
         if below.contains(&extends.text) {
-            let message = format!("`{}` extends itself", below.join("` extends `"));
+            let way: String = below
+                .iter()
+                .rev()
+                .take_while(|id| **id != extends.text)
+                .map(|id| format!(", by way of `{id}`"))
+                .collect();
+            let message = format!("`{}` extends itself{way}", extends.text);
             self.found.push(extends.error(codes::BAD_BASE, message, None));
             return None;
         }
@@ -315,6 +320,7 @@ impl<'a> Builder<'a> {
             set: own.set.or(base.set),
             document: own.document.or(base.document),
             texts: base.texts,
+            broken: own.broken || base.broken,
         })
     }
 }
@@ -325,28 +331,8 @@ mod tests {
 
     #[test]
     fn what_is_compiled_in_has_no_mistake() {
-        let library = Library::builtin().unwrap_or_else(|found| panic!("{}", concise(&found)));
+        let library = Library::builtin().unwrap_or_else(|found| panic!("{found:?}"));
         let ids: Vec<_> = library.iter().map(|mapping| mapping.id()).collect();
         assert_eq!(ids, ["x12-810", "x12-850", "x12-855", "x12-856"]);
-    }
-
-    /// Diagnostics as editors want them: file:line:column.
-    pub(crate) fn concise(found: &[Diagnostic]) -> String {
-        let line = |diagnostic: &Diagnostic| {
-            let place = diagnostic.labels.first().map(|label| {
-                let before = &label.source[..label.span.start];
-                let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-                format!("{}:{}:{column}", label.file, before.matches('\n').count() + 1)
-            });
-            let hint = diagnostic.hint.as_ref().map(|hint| format!(" ({hint})"));
-            format!(
-                "{} {} {}{}",
-                place.unwrap_or_default(),
-                diagnostic.code,
-                diagnostic.message,
-                hint.unwrap_or_default()
-            )
-        };
-        found.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 }

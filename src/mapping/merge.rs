@@ -55,6 +55,7 @@ fn list(base: List, over: List) -> List {
     List {
         like: over.like.or(base.like),
         each: if over.each.is_empty() { base.each } else { over.each },
+        opens: base.opens || over.opens,
         holds: if over.holds.is_empty() { base.holds } else { over.holds },
         until: if over.until.is_empty() { base.until } else { over.until },
         nest: over.nest.or(base.nest),
@@ -100,8 +101,13 @@ fn put_parts(scope: &mut Scope, shared: &HashMap<String, List>, found: &mut Vec<
                     false => format!("there is no part `{}`", like.text),
                 };
                 let near = did_you_mean(&like.text, shared.keys().map(String::as_str));
-                let hint = near.filter(|near| *near != like.text).map(|near| format!("did you mean `{near}`?"));
-                found.push(like.error(codes::BAD_BASE, message, hint));
+                let hint = match near.filter(|near| *near != like.text) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None if shared.contains_key(&like.text) => "a part may only hold others".to_owned(),
+                    None => "parts are written [parts.name], in a file of any name below mappings/".to_owned(),
+                };
+                found.push(like.error(codes::BAD_BASE, message, Some(hint)));
+                current.opens = true;
                 break;
             };
             let next = part.like.clone();

@@ -19,6 +19,8 @@ mod read;
 mod schema;
 mod shape;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 mod write_json;
 
@@ -27,12 +29,10 @@ pub use problem::Problem;
 pub use schema::file_schema;
 pub use text::Charset;
 
-use crate::{document::DocumentType, error::Page, x12::token::SetView};
+use crate::{document::DocumentType, x12::token::SetView};
 
 /// The pages of this room's codes.
-pub fn explain() -> impl Iterator<Item = Page> {
-    crate::error::pages(include_str!("explain.md"))
-}
+pub const EXPLAIN: &str = include_str!("explain.md");
 
 /// One compiled mapping.
 #[derive(Debug)]

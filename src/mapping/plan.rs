@@ -52,6 +52,8 @@ pub(crate) enum Act {
     Open(Open),
     /// Open an item for each pair or element.
     OpenEach(Box<OpenEach>),
+    /// Put elements into fields of one item: slot and element.
+    Fill { kind: u16, sets: Box<[(u16, u8)]> },
     /// Put an element into a field.
     Set { kind: u16, slot: u16, element: u8, component: u8 },
     /// Put the value of a pair into a field.
@@ -102,43 +104,83 @@ pub(crate) enum From {
     Element { element: u8, component: u8, repeats: bool },
 }
 
-/// A kind of item.
+/// A kind of item, and how its JSON is laid out.
+///
+/// Fields and lists are numbered in the order of the schema; a set of them is one number with a bit for each.
 #[derive(Debug, Default)]
 pub(crate) struct Kind {
-    pub(crate) slots: u16,
-    pub(crate) heads: u16,
-    pub(crate) layout: Vec<Op>,
+    /// How many fields and lists it has: in an item each has a cell, and the one of an op is numbered as the op.
+    pub(crate) cells: u16,
     /// A list of plain values: no braces.
     pub(crate) plain: bool,
+    pub(crate) layout: Layout,
 }
 
-/// A part of an item's JSON.
-#[derive(Debug, Clone)]
-pub(crate) enum Op {
-    /// `"name":` and the value.
-    Field { key: Box<[u8]>, slot: u16, rule: u32 },
-    /// `"name":[` … `]`
-    List { key: Box<[u8]>, head: u16 },
-    /// `"name":{`; left out again where nothing comes before [`Op::Close`].
-    Object { key: Box<[u8]> },
-    /// `}`
-    Close,
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) objects: Vec<Object>,
+    /// Fields that have a default.
+    pub(crate) always: u64,
+    /// Fields without which the document is held.
+    pub(crate) held: u64,
+    /// Fields without which the item is none.
+    pub(crate) needs: u64,
 }
 
-/// What a field is made of.
+/// How many fields and lists an item may have.
+pub(crate) const MOST_OPS: usize = 64;
+
+/// Not in an object of the item.
+pub(crate) const OUTSIDE: u8 = u8::MAX;
+
+/// A field or list of an item.
+#[derive(Debug)]
+pub(crate) struct Op {
+    /// `,"name":`
+    pub(crate) key: Box<[u8]>,
+    /// The object that it stands in, or [`OUTSIDE`].
+    pub(crate) object: u8,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    Field { rule: u32 },
+    List,
+}
+
+/// An object in an item, like the price of a line.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// `,"name":{`
+    pub(crate) key: Box<[u8]>,
+    /// The object around it, or [`OUTSIDE`]; always one before it.
+    pub(crate) parent: u8,
+    /// All that stands in it.
+    pub(crate) ops: u64,
+    /// Fields without which it is none: what else there is of it goes to the extras.
+    pub(crate) needs: u64,
+}
+
+/// What a field is made of; what only messages need is kept apart.
 #[derive(Debug)]
 pub(crate) struct FieldRule {
-    /// `lines.price.amount`, for messages.
-    pub(crate) name: String,
     pub(crate) convert: Convert,
     /// JSON, ready.
     pub(crate) default: Option<Box<[u8]>>,
     pub(crate) constant: Option<Box<[u8]>>,
     /// Where it is missing, the document is held.
     pub(crate) required: bool,
-    /// Where it is missing, the object or item around it is none, and what there is of it goes to the extras.
-    pub(crate) needed: bool,
     pub(crate) only: Option<Only>,
+    pub(crate) origin: Box<Origin>,
+}
+
+/// Where a rule comes from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// `lines.price.amount`.
+    pub(crate) name: String,
     /// The place that is named first: tag and element.
     pub(crate) place: (String, u8),
     pub(crate) spot: Spot,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{plan::FieldRule, text::Charset};
+use super::{plan::Origin, text::Charset};
 use crate::{
     error::Code,
     x12::token::{Segment, SetView},
@@ -57,7 +57,7 @@ impl Problem {
         segment: u32,
         element: u16,
         charset: Charset,
-        rule: &FieldRule,
+        rule: &Origin,
     ) -> Self {
         let mut problem = Self::of(code, text, rule);
         if let Some(segment) = set.segment(segment as usize) {
@@ -70,7 +70,7 @@ impl Problem {
     }
 
     /// A value that is not there: at the segment where it would stand, or at the one that opened the item.
-    pub(crate) fn missing(code: Code, text: String, set: &SetView<'_>, opened: u32, rule: &FieldRule) -> Self {
+    pub(crate) fn missing(code: Code, text: String, set: &SetView<'_>, opened: u32, rule: &Origin) -> Self {
         let problem = Self::of(code, text, rule);
         let (tag, element) = &rule.place;
         let from = opened as usize;
@@ -91,7 +91,7 @@ impl Problem {
         }
     }
 
-    fn of(code: Code, text: String, rule: &FieldRule) -> Self {
+    fn of(code: Code, text: String, rule: &Origin) -> Self {
         Self {
             code: code.as_str().to_owned(),
             text,

@@ -3,7 +3,7 @@
 //! Nothing is dropped: an element that no rule took is kept as an extra with its place.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{cell::Cell, collections::HashMap};
+use std::{cell, collections::HashMap};
 
 use super::{
     place::Part,
@@ -26,35 +26,23 @@ const DEEPEST: u32 = 32;
 /// How many problems of a set are told.
 pub(crate) const PROBLEMS: usize = 100;
 
-/// Bytes of the set; none where start and end are the same.
+/// What a field or list of an item holds: from where to where in the set its value is, or its first and last item.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Span {
+pub(crate) struct Cell {
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
 
-impl Span {
-    pub(crate) fn is_empty(self) -> bool {
-        self.start == self.end
-    }
-}
-
-/// One item: where its slots and lists are, and which item comes after it in its list.
+/// One item: where its cells are, and which item comes after it in its list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Item {
-    pub(crate) kind: u16,
-    pub(crate) slots: u32,
-    pub(crate) heads: u32,
+    /// The cells that have something in them, one bit each.
+    pub(crate) filled: u64,
+    pub(crate) cells: u32,
     pub(crate) next: u32,
     /// The segment that opened it, from 0.
     pub(crate) segment: u32,
-}
-
-/// The first and last item of a list.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Head {
-    pub(crate) first: u32,
-    last: u32,
+    pub(crate) kind: u16,
 }
 
 /// One HL: what hangs above it, how deep it is, and where its items are noted.
@@ -68,8 +56,9 @@ struct Level {
 /// What one set fills; kept by each thread from set to set.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    pub(crate) slots: Vec<Span>,
-    pub(crate) heads: Vec<Head>,
+    /// Cells of all items; what an item has not filled may be of the set before.
+    pub(crate) cells: Vec<Cell>,
+    used: usize,
     pub(crate) items: Vec<Item>,
     /// The item of each kind that is open now.
     current: Vec<u32>,
@@ -83,7 +72,7 @@ pub(crate) struct Scratch {
 }
 
 thread_local! {
-    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    static SCRATCH: cell::Cell<Option<Box<Scratch>>> = const { cell::Cell::new(None) };
 }
 
 /// The JSON of a set, and the segments, from 0, and elements that no rule took.
@@ -93,7 +82,7 @@ pub(crate) type Read = (Vec<u8>, Vec<(u32, u16)>);
 pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<Read, Vec<Problem>> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
-    let mut out = Vec::with_capacity(set.bytes().len() * 3 + 256);
+    let mut out = Vec::with_capacity(set.bytes().len() * 4 + 256);
     Reader {
         plan,
         bytes: set.bytes(),
@@ -117,8 +106,7 @@ pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<R
 
 impl Scratch {
     fn reset(&mut self, plan: &Plan) {
-        self.slots.clear();
-        self.heads.clear();
+        self.used = 0;
         self.items.clear();
         self.current.clear();
         self.current.resize(plan.kinds.len(), NONE);
@@ -185,6 +173,10 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
+    fn current(&self, kind: u16) -> u32 {
+        self.scratch.current.get(usize::from(kind)).copied().unwrap_or(NONE)
+    }
+
     fn open(&self, gate: u16) -> bool {
         self.scratch.gates.get(usize::from(gate)).copied().unwrap_or(false)
     }
@@ -207,6 +199,29 @@ impl<'a> Reader<'_, 'a> {
             return;
         }
         match &action.act {
+            Act::Fill { kind, sets } => {
+                let (item, sent) = (self.current(*kind) as usize, segment.len());
+                let scratch = &mut *self.scratch;
+                let Some(item) = scratch.items.get_mut(item) else { return };
+                let mut filled = item.filled;
+                for (cell, element) in sets {
+                    let number = usize::from(*element);
+                    // They stand in the order of their elements.
+                    if number > sent {
+                        break;
+                    }
+                    let (value, bit) = (segment.element(number), bit(*cell));
+                    if filled & bit == 0
+                        && !is_blank(value)
+                        && let Some(cell) = scratch.cells.get_mut(item.cells as usize + usize::from(*cell))
+                    {
+                        *cell = span(self.bytes, value);
+                        filled |= bit;
+                        taken.element(number);
+                    }
+                }
+                item.filled = filled;
+            }
             Act::Set { kind, slot, element, component } => {
                 let number = usize::from(*element);
                 let value = match component {
@@ -218,7 +233,7 @@ impl<'a> Reader<'_, 'a> {
                         0 => taken.element(number),
                         component => taken.components.push((*element, *component)),
                     }
-                    taken.filtered |= !action.filters.is_empty() && !value.is_empty();
+                    taken.filtered |= !action.filters.is_empty();
                 }
             }
             Act::Open(open) => {
@@ -231,7 +246,7 @@ impl<'a> Reader<'_, 'a> {
                     let at = usize::from(pairs.first + number * pairs.stride);
                     let value = segment.element(at + 1);
                     let free = taken.pairs & (1 << number) == 0;
-                    if free && !value.is_empty() && segment.element(at) == &**qualifier {
+                    if free && !is_blank(value) && segment.element(at) == &**qualifier {
                         if self.set(*kind, *slot, value) {
                             taken.element(at);
                             taken.element(at + 1);
@@ -255,24 +270,23 @@ impl<'a> Reader<'_, 'a> {
     /// Puts a value into a slot of the item that is open; not over another value.
     #[inline]
     fn set(&mut self, kind: u16, slot: u16, value: &'a [u8]) -> bool {
+        let (item, bit) = (self.current(kind) as usize, bit(slot));
         let scratch = &mut *self.scratch;
-        let Some(item) = scratch.current.get(usize::from(kind)).and_then(|item| scratch.items.get(*item as usize))
-        else {
-            return false;
-        };
-        let Some(slot) = scratch.slots.get_mut(item.slots as usize + usize::from(slot)) else { return false };
-        if !slot.is_empty() {
+        let Some(item) = scratch.items.get_mut(item).filter(|item| item.filled & bit == 0) else { return false };
+        let Some(cell) = scratch.cells.get_mut(item.cells as usize + usize::from(slot)) else { return false };
+        if is_blank(value) {
             return false;
         }
-        *slot = span(self.bytes, value);
+        *cell = span(self.bytes, value);
+        item.filled |= bit;
         true
     }
 
     fn open_each(&mut self, each: &OpenEach, segment: &Segment<'a>, taken: &mut Taken) {
-        let Some(parent) = self.scratch.current.get(usize::from(each.parent)).copied().filter(|item| *item != NONE)
-        else {
+        let parent = self.current(each.parent);
+        if parent == NONE {
             return;
-        };
+        }
         let at_segment = segment.position().saturating_sub(1);
         match each.from {
             From::Pairs(pairs) => {
@@ -282,7 +296,7 @@ impl<'a> Reader<'_, 'a> {
                         break;
                     }
                     let value = segment.element(at + 1);
-                    if value.is_empty() || taken.pairs & (1 << number) != 0 {
+                    if is_blank(value) || taken.pairs & (1 << number) != 0 {
                         continue;
                     }
                     self.add_item(each.kind, parent, each.head, at_segment);
@@ -333,7 +347,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     fn open_value(&mut self, each: &OpenEach, parent: u32, value: &'a [u8], segment: &Segment<'a>, taken: &mut Taken) {
-        if value.is_empty() {
+        if is_blank(value) {
             return;
         }
         self.add_item(each.kind, parent, each.head, segment.position().saturating_sub(1));
@@ -366,7 +380,7 @@ impl<'a> Reader<'_, 'a> {
 
     fn open_item(&mut self, open: &Open, segment: &Segment<'a>) -> bool {
         let at_segment = segment.position().saturating_sub(1);
-        let current = self.scratch.current.get(usize::from(open.parent)).copied().unwrap_or(NONE);
+        let current = self.current(open.parent);
         let (parent, head) = match open.tree {
             Tree::Current => (current, open.head),
             Tree::Nest { head } => match self.above(open.kind) {
@@ -375,8 +389,8 @@ impl<'a> Reader<'_, 'a> {
             },
             Tree::Above => {
                 let item = self.above(open.parent).unwrap_or(current);
-                if let Some(slot) = self.scratch.current.get_mut(usize::from(open.parent)) {
-                    *slot = item;
+                if let Some(current) = self.scratch.current.get_mut(usize::from(open.parent)) {
+                    *current = item;
                 }
                 (item, open.head)
             }
@@ -427,21 +441,22 @@ impl<'a> Reader<'_, 'a> {
     /// Adds an item to a list of its parent and makes it the one that is open.
     fn add_item(&mut self, kind: u16, parent: u32, head: u16, segment: u32) -> u32 {
         let scratch = &mut *self.scratch;
-        let number = scratch.items.len() as u32;
-        let (slots, heads) = (scratch.slots.len(), scratch.heads.len());
-        if let Some(kind) = self.plan.kinds.get(usize::from(kind)) {
-            scratch.slots.resize(slots + usize::from(kind.slots), Span::default());
-            scratch.heads.resize(heads + usize::from(kind.heads), Head { first: NONE, last: NONE });
+        let (number, cells) = (scratch.items.len() as u32, scratch.used);
+        scratch.used += self.plan.kinds.get(usize::from(kind)).map_or(0, |kind| usize::from(kind.cells));
+        if scratch.cells.len() < scratch.used {
+            scratch.cells.resize(scratch.used * 2, Cell::default());
         }
-        scratch.items.push(Item { kind, slots: slots as u32, heads: heads as u32, next: NONE, segment });
-        if let Some(at) = scratch.items.get(parent as usize).map(|parent| parent.heads as usize + usize::from(head))
-            && let Some(head) = scratch.heads.get_mut(at)
+        scratch.items.push(Item { filled: 0, cells: cells as u32, next: NONE, segment, kind });
+        if let Some(parent) = scratch.items.get_mut(parent as usize)
+            && let Some(cell) = scratch.cells.get_mut(parent.cells as usize + usize::from(head))
         {
-            match scratch.items.get_mut(head.last as usize) {
+            let last = (parent.filled & bit(head) != 0).then_some(cell.end);
+            parent.filled |= bit(head);
+            cell.end = number;
+            match last.and_then(|last| scratch.items.get_mut(last as usize)) {
                 Some(last) => last.next = number,
-                None => head.first = number,
+                None => cell.start = number,
             }
-            head.last = number;
         }
         if let Some(current) = scratch.current.get_mut(usize::from(kind)) {
             *current = number;
@@ -491,11 +506,30 @@ fn all_components(segment: &Segment<'_>, element: usize, taken: &[(u8, u8)], sep
     whole && repetitions.next().is_none()
 }
 
-fn span(bytes: &[u8], value: &[u8]) -> Span {
-    if value.is_empty() {
-        return Span::default();
+/// Whether a value is nothing but blanks: that is no value, and stays with the extras.
+#[inline]
+fn is_blank(value: &[u8]) -> bool {
+    match value.first() {
+        None => true,
+        Some(b' ') => value.iter().all(|byte| *byte == b' '),
+        Some(_) => false,
     }
-    // Both are slices of the same set, so the distance of their beginnings is the offset.
-    let start = (value.as_ptr().addr()).wrapping_sub(bytes.as_ptr().addr()) as u32;
-    Span { start, end: start + value.len() as u32 }
+}
+
+/// The bit of a cell.
+#[inline]
+fn bit(cell: u16) -> u64 {
+    1u64.checked_shl(u32::from(cell)).unwrap_or_default()
+}
+
+#[inline]
+fn span(bytes: &[u8], value: &[u8]) -> Cell {
+    let start = distance(bytes, value);
+    Cell { start, end: start + value.len() as u32 }
+}
+
+/// How far a slice of the set begins behind the set.
+#[inline]
+pub(crate) fn distance(bytes: &[u8], part: &[u8]) -> u32 {
+    part.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr()) as u32
 }

@@ -137,10 +137,13 @@ pub(crate) fn pass(code: &[u8], charset: Charset, out: &mut Vec<u8>) {
 }
 
 /// A short code as a number that is never 0: its bytes and its length.
+#[inline]
 fn pack(code: &[u8]) -> Option<u64> {
-    let mut bytes = [0; 8];
-    bytes.get_mut(..code.len()).filter(|_| code.len() < 8)?.copy_from_slice(code);
-    Some(u64::from_le_bytes(bytes) | (code.len() as u64 + 1) << 56)
+    if code.len() > 7 {
+        return None;
+    }
+    let bytes = code.iter().rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+    Some(bytes | (code.len() as u64 + 1) << 56)
 }
 
 #[cfg(test)]

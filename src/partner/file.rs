@@ -99,7 +99,7 @@ section! {
         pub duplicate_interchange: DuplicateInterchange = DuplicateInterchange::Hold,
         /// Whether their interchange numbers have no gaps, so that a gap is worth an alert.
         pub consecutive: bool = false,
-        /// Rules that count differently for them, by code or name, like `X12-0104 = "warning"`.
+        /// Rules that count differently for them, by name or code, like `ctt_count = "off"`.
         pub rules: Entries<RuleSeverity, RuleName>,
         /// Where their transaction sets differ from the standard.
         pub overlay: OverlaySection,
@@ -202,12 +202,14 @@ impl Key for Mapped {
 
 impl Key for RuleName {
     fn from_key(key: &str) -> Result<Self, Wrong> {
-        let codes = || x12::codes::ALL.iter().map(|code| code.as_str());
-        if codes().any(|code| code == key) {
+        if x12::RULES.iter().any(|rule| rule.code.as_str() == key || rule.name == key) {
             return Ok(Self(key.to_owned()));
         }
         let wrong = Wrong::new(format!("there is no rule `{key}`")).code(codes::UNKNOWN_RULE);
-        Err(wrong.hint("the code that findings show, like X12-0104; `gangway explain` lists all"))
+        Err(match did_you_mean(key, x12::RULES.iter().map(|rule| rule.name)) {
+            Some(near) => wrong.hint(format!("did you mean `{near}`?")),
+            None => wrong.hint("the code that findings show, like X12-0104; `gangway explain` lists all"),
+        })
     }
 }
 

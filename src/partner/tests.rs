@@ -82,7 +82,7 @@ fn the_examples_and_the_built_in_templates_are_good() {
     let terms = tallgrass.x12.as_ref().unwrap();
     assert_eq!((terms.detail, terms.ta1), (Detail::Failures, Ta1::OnRequest), "from the template");
     assert_eq!(terms.overlay.as_ref().unwrap().elements["REF02"].max, Some(40));
-    assert_eq!(terms.rules, [("X12-0601".to_owned(), RuleSeverity::Warning)]);
+    assert_eq!(terms.rules, [("ctt_count".to_owned(), RuleSeverity::Off)]);
 }
 
 #[test]
@@ -134,6 +134,7 @@ strict = "yes"
 [x12.rules]
 X12-0104 = "warn"
 X12-9999 = "off"
+hl_parents = "off"
 [x12.overlay.sets.856]
 required = "BSN"
 maximum = { HL = "many", N1 = 0 }

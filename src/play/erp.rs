@@ -45,8 +45,8 @@ pub struct Event {
     pub correlationid: String,
     /// What its order is kept by.
     pub partitionkey: String,
-    /// Its place in the log.
-    pub sequence: u64,
+    /// Its place in the log, as digits that sort as text.
+    pub sequence: String,
     /// `live` or `test`.
     pub mode: String,
     /// The event that this one corrects.

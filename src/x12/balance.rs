@@ -124,7 +124,7 @@ impl Balance {
     }
 
     /// Looks at what can be told only at the end.
-    pub(super) fn finish(&mut self, severities: &Severities, into: &mut Collector) {
+    pub(super) fn finish(&self, severities: &Severities, into: &mut Collector) {
         let mut wrong: Vec<&Level> = self
             .levels
             .values()
@@ -219,7 +219,7 @@ impl Balance {
         }
     }
 
-    fn invoice(&mut self, line: &Line<'_>, severities: &Severities, into: &mut Collector) {
+    fn invoice(&self, line: &Line<'_>, severities: &Severities, into: &mut Collector) {
         // Charges of the summary follow TDS, so only what is plainly not the lines' sum, with or without charges, is told here.
         let (Some(lines), says) = (self.amount, line.element(1)) else { return };
         let Some(cents) = decimal(says).map(|n| n / 10_i128.pow(SCALE)).filter(|_| self.lines > 0) else { return };

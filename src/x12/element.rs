@@ -13,7 +13,7 @@ pub(super) fn fault(element: &ElementDef, value: &[u8]) -> Option<Code> {
         ElementKind::Text | ElementKind::Binary => length(value.len(), min, max),
         ElementKind::Code => match &element.codes {
             Some(list) if list.contains(value) => None,
-            known => length(value.len(), min, max).or(known.as_ref().map(|_| codes::ELEMENT_CODE)),
+            known => length(value.len(), min, max).or_else(|| known.as_ref().map(|_| codes::ELEMENT_CODE)),
         },
         ElementKind::Integer(_) => match integer_digits(value) {
             Some(digits) => length(digits, min, max),
@@ -23,8 +23,8 @@ pub(super) fn fault(element: &ElementDef, value: &[u8]) -> Option<Code> {
             Some(digits) => length(digits, min, max),
             None => Some(codes::ELEMENT_CHARACTER),
         },
-        ElementKind::Date => length(value.len(), min, max).or((!is_date(value)).then_some(codes::ELEMENT_DATE)),
-        ElementKind::Time => length(value.len(), min, max).or((!is_time(value)).then_some(codes::ELEMENT_TIME)),
+        ElementKind::Date => length(value.len(), min, max).or_else(|| (!is_date(value)).then_some(codes::ELEMENT_DATE)),
+        ElementKind::Time => length(value.len(), min, max).or_else(|| (!is_time(value)).then_some(codes::ELEMENT_TIME)),
     }
 }
 

@@ -77,7 +77,7 @@ impl<'a> Raw<'a> {
     /// Where element `number` begins; where the segment ends, if it has no such element.
     fn element_offset(&self, number: usize) -> u64 {
         let before = number.checked_sub(1).filter(|_| number < self.ends.len()).and_then(|n| self.ends.get(n));
-        self.place.of(before.map(|end| end + 1).or(self.ends.last().copied()).unwrap_or(self.start))
+        self.place.of(before.map(|end| end + 1).or_else(|| self.ends.last().copied()).unwrap_or(self.start))
     }
 
     /// From the tag to before the terminator.
@@ -94,11 +94,17 @@ pub(super) struct SetCheck {
     tables: Option<Tables>,
     /// Whether there is a table for the set, so that its segments are looked at.
     known: bool,
+    /// For each segment of the tables, which elements were there when all demands of one on another were last met. Senders fill the
+    /// same elements line after line, so the notes need a look only where that changes.
+    settled: Vec<u64>,
     balance: Balance,
     pub(super) found: Collector,
     /// How many segments came, ST and SE counted.
     pub(super) count: u32,
 }
+
+/// No segment has this many elements, so none is taken as settled.
+const NEVER: u64 = u64::MAX;
 
 /// A place within a segment.
 #[derive(Clone, Copy, Default)]
@@ -115,7 +121,12 @@ impl SetCheck {
         self.count = 0;
         self.known = set.is_some() && tables.is_some();
         if let (Some(set), Some(tables)) = (set, tables) {
-            self.tables = Some(tables.clone());
+            let same = self.tables.as_ref().is_some_and(|old| std::ptr::eq(old.get(), tables.get()));
+            if !same {
+                self.settled.clear();
+                self.settled.resize(tables.get().segments().len(), NEVER);
+                self.tables = Some(tables.clone());
+            }
             match &mut self.walker {
                 Some(walker) => walker.begin(set),
                 none => *none = Some(Walker::new(set)),
@@ -160,7 +171,9 @@ impl SetCheck {
         }
         let Some(node) = placed else { return };
         let told = self.found.findings.len();
-        let mut elements = Elements { raw, def, policy, position: self.count, found: &mut self.found };
+        let mut none = NEVER;
+        let settled = self.settled.get_mut(def.id.index()).unwrap_or(&mut none);
+        let mut elements = Elements { raw, def, policy, position: self.count, found: &mut self.found, settled };
         if raw.odd || policy.characters == CharacterSet::Basic {
             elements.odd();
         } else {
@@ -253,6 +266,7 @@ struct Elements<'a, 'f> {
     policy: &'a Policy,
     position: u32,
     found: &'f mut Collector,
+    settled: &'f mut u64,
 }
 
 impl Elements<'_, '_> {
@@ -388,20 +402,29 @@ impl Elements<'_, '_> {
     /// What elements demand of one another, and elements that the segment does not have.
     #[inline]
     fn together(&mut self, present: u64) {
-        let missing = self.def.mandatory & !present;
-        if missing != 0 {
-            for at in bits(missing) {
-                let def = self.def.elements.get(at).and_then(simple);
-                self.tell(codes::ELEMENT_MISSING, Spot { element: at + 1, ..Spot::default() }, def, b"");
-            }
-        }
-        for note in &self.def.notes {
-            if note.broken_by(present) {
-                self.broken(note, present);
-            }
+        if *self.settled != present {
+            self.demands(present);
         }
         if self.raw.ends.len() > self.def.elements.len() + 1 {
             self.extra();
+        }
+    }
+
+    fn demands(&mut self, present: u64) {
+        let missing = self.def.mandatory & !present;
+        for at in bits(missing) {
+            let def = self.def.elements.get(at).and_then(simple);
+            self.tell(codes::ELEMENT_MISSING, Spot { element: at + 1, ..Spot::default() }, def, b"");
+        }
+        let mut met = missing == 0;
+        for note in &self.def.notes {
+            if note.broken_by(present) {
+                met = false;
+                self.broken(note, present);
+            }
+        }
+        if met {
+            *self.settled = present;
         }
     }
 

@@ -1,5 +1,6 @@
 //! What was found about a set, a group and an interchange: the facts that an acknowledgement is rendered from, at once or later.
 
+use super::acknowledgements::InterchangeAcknowledged;
 use super::envelope::{GroupHeader, InterchangeHeader};
 use super::finding::Finding;
 use serde::{Deserialize, Serialize};
@@ -132,11 +133,23 @@ pub struct InterchangeVerdict {
     pub errors: u64,
     /// Where it ends in the file, in bytes.
     pub end: u64,
-    /// Whether it carries a TA1 for an interchange of ours.
-    pub carries_ta1: bool,
+    /// The TA1 segments in it: what its sender says of interchanges of ours. A thousand of them are kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ta1_received: Vec<InterchangeAcknowledged>,
 }
 
 impl InterchangeVerdict {
+    /// Turns the verdict into that on an interchange whose number came before: rejected, TA1 025.
+    pub fn refuse_duplicate(&mut self) {
+        self.status = Status::Rejected;
+        self.ta1 = Some(Ta1 { status: Status::Rejected, note: 25 });
+    }
+
+    /// Whether the interchange or anything in it is rejected.
+    pub fn rejects_anything(&self) -> bool {
+        self.status == Status::Rejected || self.groups.iter().any(|group| group.accepted < group.received)
+    }
+
     /// Every finding that is kept: of the interchange, its groups and their sets.
     pub fn all_findings(&self) -> impl Iterator<Item = &Finding> {
         let groups = self.groups.iter();

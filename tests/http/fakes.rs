@@ -448,9 +448,9 @@ impl Ledger for FakeLedger {
 }
 
 /// Both sides, over the same exchange and record.
-pub struct House {
+pub struct House<L = FakeLedger> {
     pub exchange: Arc<FakeExchange>,
-    pub ledger: Arc<FakeLedger>,
+    pub ledger: Arc<L>,
     pub metrics: Arc<Metrics>,
     pub folder: tempfile::TempDir,
     pub stop: Stop,
@@ -458,14 +458,20 @@ pub struct House {
     pub private: Serving,
 }
 
-impl House {
+impl House<FakeLedger> {
     pub async fn open() -> Self {
         Self::open_with(Limits::default()).await
     }
 
     pub async fn open_with(limits: Limits) -> Self {
+        Self::over(Arc::new(FakeLedger::default()), limits).await
+    }
+}
+
+impl<L: Ledger> House<L> {
+    /// Over this record.
+    pub async fn over(ledger: Arc<L>, limits: Limits) -> Self {
         let exchange = Arc::new(FakeExchange::default());
-        let ledger = Arc::new(FakeLedger::default());
         let metrics = Arc::new(Metrics::new());
         let folder = tempfile::tempdir().unwrap();
         let spool = Arc::new(Spool::new(folder.path(), 1000, 1 << 20).unwrap());

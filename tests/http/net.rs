@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     routing::{get, post},
 };
-use gangway::net::{self, App, Drained, Limits, Serving, Stop};
+use gangway::net::{self, App, Drained, FileBody, Limits, Serving, Stop};
 use http_body_util::{BodyExt, Limited};
 use tokio::sync::Semaphore;
 
@@ -118,11 +118,15 @@ async fn a_body_in_drips_is_408_though_it_never_stops() {
 
 #[tokio::test]
 async fn a_peer_that_never_reads_is_cut() {
-    let limits = Limits { stall: Duration::from_millis(300), ..Limits::default() };
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(64 << 20).unwrap();
+    let path = file.path().to_owned();
+    let large = move || async move { Body::new(FileBody::open(path).await.unwrap()) };
     let stop = Stop::new();
-    let router = Router::new().route("/", get(|| async { vec![b'x'; 64 << 20] }));
+    let router = Router::new().route("/", get(large));
     let listener = net::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
-    let limits = Limits { idle: Duration::from_millis(300), crowded_idle: Duration::from_millis(300), ..limits };
+    let tick = Duration::from_millis(100);
+    let limits = Limits { stall: Duration::from_millis(300), crowded_idle: tick, ..Limits::default() };
     let serving = net::serve(listener, App::new("test", router), None, limits, stop.clone()).unwrap();
     let mut wire = Wire::connect(serving.address()).await;
     wire.send(request("GET", "/", &[], b"")).await;

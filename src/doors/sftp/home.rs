@@ -477,6 +477,7 @@ impl Home {
             message: slip.as_ref().map(|slip| slip.message),
             bytes: size,
             elapsed: received.elapsed(),
+            trace: None,
             correlation: &correlation,
         }
         .emit(&door.metrics);

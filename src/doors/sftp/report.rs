@@ -27,7 +27,8 @@ pub(super) fn report(taken: &Taken, message: Option<&Message>, documents: &[Docu
         line("interchange", interchange);
     }
     line("result", result(message.state));
-    if let Some(problem) = &message.problem {
+    // What is held is ours to mend, and says nothing to the partner.
+    if let (Some(problem), false) = (&message.problem, message.state == MessageState::Held) {
         mistakes(&mut text, problem, "  ");
     }
     for document in documents.iter().take(MOST) {
@@ -39,7 +40,6 @@ pub(super) fn report(taken: &Taken, message: Option<&Message>, documents: &[Docu
             DocumentState::Duplicate => "was here before",
         };
         let _ = writeln!(text, "\r\n{} {number}: {state}\r", document.format_kind);
-        // What is held is ours to mend, and says nothing to the partner.
         if let (Some(problem), DocumentState::Rejected | DocumentState::Queued) = (&document.problem, document.state) {
             mistakes(&mut text, problem, "  ");
         }

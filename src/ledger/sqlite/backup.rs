@@ -95,6 +95,7 @@ fn write(conn: &Connection, places: &Places, draft: &Path) -> Outcome<()> {
         let mut piece = Vec::with_capacity(PIECE);
         for n in 0i64.. {
             piece.clear();
+            #[allow(clippy::disallowed_methods, reason = "one piece at most")]
             let read = (&mut source).take(PIECE as u64).read_to_end(&mut piece);
             if read.map_err(|e| from_io("cannot read", &path, &e))? == 0 {
                 break;

@@ -80,13 +80,14 @@ pub(super) struct Head<'r> {
     pub(super) key: &'r str,
 }
 
+/// The runs of the log from the one that holds position `?1` on.
+pub(super) const RUNS: &str = "SELECT base, seq, count FROM releases \
+     WHERE base >= coalesce((SELECT max(base) FROM releases WHERE base <= ?1), ?1) AND base + count > ?1 \
+     ORDER BY base LIMIT 64";
+
 /// Walks the log after `position`, in order, until `visit` says stop (`false`).
 pub(super) fn walk(conn: &Connection, after: i64, mut visit: impl FnMut(Head<'_>) -> Outcome<bool>) -> Outcome<()> {
-    let mut next = conn.prepare_cached(
-        "SELECT base, seq, count FROM releases
-         WHERE base >= coalesce((SELECT max(base) FROM releases WHERE base <= ?1), ?1) AND base + count > ?1
-         ORDER BY base LIMIT 64",
-    )?;
+    let mut next = conn.prepare_cached(RUNS)?;
     let mut heads =
         conn.prepare_cached("SELECT seq, kind, mode, key FROM events WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")?;
     let mut from = after.saturating_add(1);

@@ -141,16 +141,21 @@ pub(super) fn due(conn: &Connection, now: i64, limit: usize) -> Outcome<Vec<Deli
     if paused(conn)?.is_some() {
         return Ok(found);
     }
-    let mut all = conn.prepare_cached(&format!(
-        "SELECT {} FROM deliveries d JOIN messages m ON m.num = d.message
-         WHERE d.state = 'ready' AND d.due <= ?1 ORDER BY d.due, d.id LIMIT ?2",
-        rows::DELIVERY
-    ))?;
+    let mut all = conn.prepare_cached(&due_sql())?;
     let mut rows = all.query(params![now, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     while let Some(row) = rows.next()? {
         found.push(rows::read_delivery(row)?);
     }
     Ok(found)
+}
+
+/// The question for what is due at `?1`.
+pub(super) fn due_sql() -> String {
+    format!(
+        "SELECT {} FROM deliveries d JOIN messages m ON m.num = d.message
+         WHERE d.state = 'ready' AND d.due <= ?1 ORDER BY d.due, d.id LIMIT ?2",
+        rows::DELIVERY
+    )
 }
 
 /// Records what became of a delivery, and of its message with it.

@@ -27,6 +27,22 @@ pub(super) const LEASED: i64 = 1;
 pub(super) const GIVEN_BACK: i64 = 2;
 pub(super) const PARKED: i64 = 3;
 
+/// What ran out or has waited long enough, the oldest turn first. Which index to follow is said and not left to guesses:
+/// thousands may wait behind a parked event, and no lease may read past them.
+pub(super) const OVERDUE: &str = "SELECT position, key FROM pending INDEXED BY pending_turn \
+     WHERE consumer = ?1 AND turn > 0 AND turn <= ?2 ORDER BY turn, position LIMIT ?3";
+/// What waited behind an event that is done with, in log order.
+pub(super) const READY: &str = "SELECT position, key FROM pending INDEXED BY pending_turn \
+     WHERE consumer = ?1 AND turn = 0 AND ?2 NOT NULL ORDER BY position LIMIT ?3";
+/// The next row of a key.
+pub(super) const NEXT_OF_KEY: &str = "SELECT position, seq, type, status, turn, fence, attempts, reason \
+     FROM pending INDEXED BY pending_key \
+     WHERE consumer = ?1 AND key = ?2 AND position > ?3 ORDER BY position LIMIT 1";
+/// Lets the first row of a key have its turn, where it has none.
+pub(super) const PROMOTE: &str = "UPDATE pending SET turn = 0 \
+     WHERE consumer = ?1 AND turn IS NULL AND status <> 3 AND position = (SELECT position FROM pending \
+     INDEXED BY pending_key WHERE consumer = ?1 AND key = ?2 ORDER BY position LIMIT 1)";
+
 /// How many events of the log one step looks at.
 const STEP: usize = 1024;
 
@@ -75,8 +91,8 @@ pub(super) fn lease(tx: &Tx, consumer: &str, max: usize, until: i64, now: i64) -
     let (id, cursor) = (consumer.id, consumer.cursor);
     let mut lease = Lease { tx, consumer, now, until, max, handed: Vec::new(), open: HashMap::new() };
     // What ran out, or was given back and has waited long enough, comes first.
-    lease.pending("turn > 0 AND turn <= ?2 ORDER BY turn, position")?;
-    lease.pending("turn = 0 AND ?2 NOT NULL ORDER BY position")?;
+    lease.pending(OVERDUE)?;
+    lease.pending(READY)?;
     let more = lease.unseen()?;
     let Lease { consumer, handed, .. } = lease;
     if consumer.cursor != cursor {
@@ -96,15 +112,14 @@ impl Lease<'_> {
 
     /// Hands out what is pending and may be offered. So that no key takes a whole answer while others are ready, each
     /// gets a share first, and what is left is then given out in the same order.
-    fn pending(&mut self, which: &str) -> Outcome<()> {
+    fn pending(&mut self, sql: &str) -> Outcome<()> {
         if self.full() {
             return Ok(());
         }
-        let sql = format!("SELECT position, key FROM pending WHERE consumer = ?1 AND {which} LIMIT ?3");
         let candidates: Vec<(i64, String)> = self
             .tx
             .conn
-            .prepare_cached(&sql)?
+            .prepare_cached(sql)?
             .query_map(params![self.consumer.id, self.now, (self.max + STEP) as i64], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?
@@ -162,10 +177,7 @@ impl Lease<'_> {
     }
 
     fn next_of_key(&self, key: &str, after: i64) -> Outcome<Option<Pending>> {
-        let mut next = self.tx.conn.prepare_cached(
-            "SELECT position, seq, type, status, turn, fence, attempts, reason FROM pending
-             WHERE consumer = ?1 AND key = ?2 AND position > ?3 ORDER BY position LIMIT 1",
-        )?;
+        let mut next = self.tx.conn.prepare_cached(NEXT_OF_KEY)?;
         Ok(next
             .query_row(params![self.consumer.id, key, after], |row| {
                 Ok(Pending {
@@ -289,12 +301,7 @@ pub(super) fn remove(tx: &Tx, consumer: i64, position: i64, key: &str, fence: i6
             .prepare_cached("INSERT OR REPLACE INTO ended (consumer, position, fence) VALUES (?1, ?2, ?3)")?
             .execute([consumer, position, fence])?;
     }
-    tx.conn
-        .prepare_cached(
-            "UPDATE pending SET turn = 0 WHERE consumer = ?1 AND turn IS NULL AND status <> 3 AND position =
-               (SELECT position FROM pending WHERE consumer = ?1 AND key = ?2 ORDER BY position LIMIT 1)",
-        )?
-        .execute(params![consumer, key])?;
+    tx.conn.prepare_cached(PROMOTE)?.execute(params![consumer, key])?;
     Ok(())
 }
 

@@ -59,6 +59,10 @@ pub(super) fn log(conn: &Connection, position: u64, filter: &LogFilter, limit: u
     Ok(found)
 }
 
+/// The position of the event with a seq.
+pub(super) const PLACE: &str =
+    "SELECT base + ?1 - seq FROM releases WHERE seq <= ?1 AND seq + count > ?1 ORDER BY seq DESC LIMIT 1";
+
 /// One event, if it is on the log.
 pub(super) fn event(conn: &Connection, id: EventId) -> Outcome<Option<LogEvent>> {
     if id.position >> POSITION_BITS != 0 {
@@ -81,12 +85,7 @@ pub(super) fn event(conn: &Connection, id: EventId) -> Outcome<Option<LogEvent>>
         seq = row.get(3)?;
     }
     let Some(seq) = seq else { return Ok(None) };
-    let position: Option<i64> = snapshot
-        .prepare_cached(
-            "SELECT base + ?1 - seq FROM releases WHERE seq <= ?1 AND seq + count > ?1 ORDER BY seq DESC LIMIT 1",
-        )?
-        .query_row([seq], |row| row.get(0))
-        .optional()?;
+    let position: Option<i64> = snapshot.prepare_cached(PLACE)?.query_row([seq], |row| row.get(0)).optional()?;
     let Some(position) = position else { return Ok(None) };
     let mut whole = snapshot.prepare_cached(&format!("SELECT {} FROM events WHERE seq = ?1", rows::EVENT))?;
     let mut found = whole.query([seq])?;
@@ -101,7 +100,7 @@ pub(super) fn stats(conn: &Connection, name: &str, now: i64) -> Outcome<QueueSta
     };
     let pending = count("SELECT count(*) FROM pending WHERE consumer = ?1 AND ?2 NOT NULL")?;
     let leased = count("SELECT count(*) FROM pending WHERE consumer = ?1 AND turn > ?2 AND status = 1")?;
-    let parked = count("SELECT count(*) FROM pending WHERE consumer = ?1 AND status = 3 AND ?2 NOT NULL")?;
+    let parked = count(PARKED_COUNT)?;
     let unseen = (consumers::tally(conn, &consumer.declared)? - consumer.seen).max(0);
     let mut oldest: Option<i64> = conn
         .prepare_cached("SELECT position FROM pending WHERE consumer = ?1 ORDER BY position LIMIT 1")?
@@ -133,6 +132,10 @@ pub(super) fn stats(conn: &Connection, name: &str, now: i64) -> Outcome<QueueSta
         head: rows::unsigned(consumers::head(conn)?),
     })
 }
+
+/// How many are parked.
+pub(super) const PARKED_COUNT: &str = "SELECT count(*) FROM pending INDEXED BY pending_parked \
+     WHERE consumer = ?1 AND status = 3 AND ?2 NOT NULL";
 
 /// The id and type of an event.
 fn identity(conn: &Connection, seq: i64) -> Outcome<(EventId, String)> {

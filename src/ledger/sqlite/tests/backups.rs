@@ -1,0 +1,163 @@
+//! Backups taken under load, and data folders made from them.
+
+use std::{
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use bytes::Bytes;
+
+use super::open;
+use crate::{
+    document::MessageId,
+    ledger::{
+        Channel, Direction, Entry, Ledger, LedgerError, LogFilter, MessageFilter, NumberSeries, Outgoing, Payload,
+        SharedLedger,
+        conformance::{after, bare, commit, consumer, entry, message, new_id, start},
+        sqlite::{Options, Restored, SqliteLedger, restore},
+    },
+};
+
+fn payload_of(id: MessageId) -> Bytes {
+    let seed = id.to_bytes();
+    Bytes::from(seed.iter().copied().cycle().take(1_300_000).collect::<Vec<u8>>())
+}
+
+async fn issue(ledger: &SharedLedger, number: u64) -> bool {
+    let id = new_id();
+    let mut message = message(id, "acme");
+    message.direction = Direction::Out;
+    let outgoing = Outgoing {
+        message,
+        payload: Payload::Inline(Bytes::from_static(b"ISA")),
+        documents: Vec::new(),
+        numbers: vec![(NumberSeries("acme".to_owned()), number)],
+        settles: Vec::new(),
+        channel: Channel::Sftp,
+        due: start(),
+        facts: Vec::new(),
+    };
+    ledger.issue(outgoing).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_under_load_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file, again) =
+        (folder.path().join("data"), folder.path().join("backup.gwb"), folder.path().join("again"));
+    let ledger = open(&data);
+    ledger.declare(vec![consumer("erp")]).await.unwrap();
+    let mut before = Vec::new();
+    for _ in 0..20 {
+        before.push(commit(&ledger, &["a", "b"]).await);
+    }
+    let large = new_id();
+    ledger.commit(Entry { payload: Payload::Inline(payload_of(large)), ..entry(large, &["a"]) }).await.unwrap();
+    assert!(issue(&ledger, 1).await);
+    let leased = ledger.lease("erp", 5, 60, start()).await.unwrap();
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let (ledger, stop) = (ledger.clone(), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut stored = Vec::new();
+                while !stop.load(Ordering::Relaxed) {
+                    let id = new_id();
+                    let mut one = entry(id, &["x", "y"]);
+                    if n == 0 && stored.len() % 8 == 0 {
+                        one.payload = Payload::Inline(payload_of(id));
+                    }
+                    ledger.commit(one).await.unwrap();
+                    stored.push(id);
+                }
+                stored
+            })
+        })
+        .collect();
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    ledger.backup(&file).await.unwrap();
+    stop.store(true, Ordering::Relaxed);
+    let mut during = Vec::new();
+    for task in tasks {
+        during.extend(task.await.unwrap());
+    }
+    ledger.close().await.unwrap();
+
+    let restored = restore(&file, &again, 1000).unwrap();
+    assert_eq!(restored.series, 1);
+    let ledger = open(&again);
+    let mut known = 0;
+    for id in before.iter().chain(&during).chain([&large]) {
+        let Some(_) = ledger.message(*id).await.unwrap() else {
+            assert!(during.contains(id), "{id} was there before the backup");
+            continue;
+        };
+        known += 1;
+        let payload = ledger.payload(*id).await.unwrap().unwrap();
+        let bytes = ledger.read_payload(&payload).unwrap();
+        assert!(bytes == Bytes::from_static(b"bytes") || bytes == payload_of(*id));
+        let documents = ledger.documents(*id, 0, 9).await.unwrap();
+        for document in documents {
+            assert!(ledger.event(document.event.unwrap()).await.unwrap().is_some());
+        }
+    }
+    assert_eq!(restored.messages, known + 1, "and the one that went out");
+    assert!(restored.files >= 1);
+    // Leases go with it, numbers jump, and nothing is delivered before a person says so.
+    assert!(
+        ledger
+            .lease("erp", 1000, 60, start())
+            .await
+            .unwrap()
+            .iter()
+            .all(|one| leased.iter().all(|had| had.lease.position != one.lease.position))
+    );
+    assert_eq!(ledger.next_number(&NumberSeries("acme".to_owned())).await.unwrap(), 1002);
+    let soon = after(start(), 60);
+    assert!(ledger.deliveries_paused().await.unwrap().unwrap().contains("backup.gwb"));
+    assert!(ledger.due_deliveries(soon, 9).await.unwrap().is_empty());
+    for _ in 0..2 {
+        ledger.resume_deliveries("ann", "checked with acme", soon).await.unwrap();
+    }
+    assert_eq!(ledger.due_deliveries(soon, 9).await.unwrap().len(), 1);
+    assert_eq!(ledger.deliveries_paused().await.unwrap(), None);
+    assert_eq!(ledger.audit_log(9).await.unwrap().len(), 1);
+    // It lives on: the search index is made anew, and new work is stored.
+    let by = MessageFilter { number: Some("a".to_owned()), ..MessageFilter::default() };
+    assert_eq!(ledger.messages(by, None, 99).await.unwrap().len(), 21);
+    commit(&ledger, &["z"]).await;
+    ledger.close().await.unwrap();
+    open(&again).close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_restore_takes_only_backups_and_only_into_empty_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, file) = (folder.path().join("data"), folder.path().join("backup"));
+    let ledger = open(&data);
+    commit(&ledger, &["a"]).await;
+    ledger.backup(&file).await.unwrap();
+    ledger.close().await.unwrap();
+    let fresh = folder.path().join("fresh");
+    let empty = |at: &Path| fs::read_dir(at).map_or(0, Iterator::count) == 0;
+    assert!(matches!(restore(&file, &data, 1), Err(LedgerError::Conflict(_))));
+    assert!(matches!(restore(&folder.path().join("none"), &fresh, 1), Err(LedgerError::NotFound(_))));
+    assert!(matches!(restore(&data.join("ledger.db"), &fresh, 1), Err(LedgerError::Corrupt(_))), "no backup");
+    let whole = fs::read(&file).unwrap();
+    for (name, bytes) in [("short", &whole[..whole.len() - 9000]), ("text", b"hello"), ("nothing", b"")] {
+        let spoiled = folder.path().join(name);
+        fs::write(&spoiled, bytes).unwrap();
+        assert!(matches!(restore(&spoiled, &fresh, 1), Err(LedgerError::Corrupt(_))), "{name}");
+    }
+    assert!(empty(&fresh), "nothing was begun");
+    assert_eq!(restore(&file, &fresh, 1).unwrap(), Restored { messages: 1, files: 0, series: 0 });
+    let ledger = SqliteLedger::open(&fresh, &Options::default()).unwrap();
+    assert_eq!(ledger.events(0, LogFilter::default(), 9).await.unwrap().len(), 1);
+    ledger.commit(bare(new_id())).await.unwrap();
+    assert!(matches!(restore(&file, &fresh, 1), Err(LedgerError::Conflict(_))));
+}

@@ -1,0 +1,213 @@
+//! Arrivals per second of the embedded ledger itself: 16 producers commit what a typical 2 KB document leaves behind (its
+//! bytes, a message, a document, an event, three claims, an acknowledgement owed). In the same run the same bytes are
+//! appended to a plain file with one fdatasync per group, so that the ratio is what is read.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, ensure};
+use bytes::Bytes;
+use clap::Args;
+use gangway::{
+    document::DocumentType,
+    ledger::{
+        ClaimKind, Committed, Entry, Fact, Owed, Payload, SharedLedger,
+        conformance::{bare, claim, consumer, document, new_id, start},
+        sqlite::{Options as LedgerOptions, SqliteLedger},
+    },
+};
+
+use crate::{
+    engines::{Id, Kind, content},
+    stats::{Latencies, disk_usage, median, peak_resident, processor_time},
+    storage::drive,
+};
+
+/// `ledger`.
+#[derive(Debug, Args)]
+pub struct Options {
+    /// How long each run takes, in seconds.
+    #[arg(long, default_value_t = 8)]
+    seconds: u64,
+    /// How often each runs.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// The size of a payload in bytes; the event's document is half of it.
+    #[arg(long, default_value_t = 2048)]
+    size: usize,
+    /// How many producers wait for answers.
+    #[arg(long, default_value_t = 16)]
+    producers: usize,
+    /// Also an ERP that leases and acknowledges everything meanwhile.
+    #[arg(long)]
+    erp: bool,
+    /// Where the files go: a folder on the disk to be measured.
+    #[arg(long, default_value = ".")]
+    folder: PathBuf,
+}
+
+/// Runs both in turns.
+pub fn run(options: &Options) -> Result<()> {
+    let time = Duration::from_secs(options.seconds);
+    let size = options.size;
+    let bytes = plain(&typical(1, size)).len();
+    let (mut plains, mut ledgers, mut processors) = (Vec::new(), Vec::new(), Vec::new());
+    println!("{bytes} bytes per arrival, {} producers, {} s", options.producers, options.seconds);
+    for round in 1..=options.rounds {
+        let folder = tempfile::Builder::new().prefix("raw-").tempdir_in(&options.folder)?;
+        let record = Arc::new(move |id: Id| content(id, bytes));
+        let raw = drive(Kind::Raw, folder.path(), time, options.producers, record)?;
+        println!("round {round}: plain append {raw}");
+        plains.push(raw["rate"].as_f64().unwrap_or(f64::NAN));
+        drop(folder);
+
+        let folder = tempfile::Builder::new().prefix("ledger-").tempdir_in(&options.folder)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let measured = runtime.block_on(press(folder.path().join("data"), options))?;
+        println!(
+            "round {round}: ledger {:.0}/s, p50 {:.2} ms, p99 {:.2} ms, worst {:.1} ms, {:.1} µs of processor each, \
+             {:.0} bytes on disk each, {} leased",
+            measured.rate,
+            measured.p50,
+            measured.p99,
+            measured.worst,
+            measured.processor,
+            measured.room,
+            measured.leased
+        );
+        ledgers.push(measured.rate);
+        processors.push(measured.processor);
+    }
+    println!(
+        "median: plain append {:.0}/s, ledger {:.0}/s = {:.2} of it, {:.1} µs of processor per arrival, peak {} MB",
+        median(&plains),
+        median(&ledgers),
+        median(&ledgers) / median(&plains),
+        median(&processors),
+        peak_resident(std::process::id()) >> 20,
+    );
+    Ok(())
+}
+
+/// What a typical arrival leaves behind.
+fn typical(n: u64, size: usize) -> Entry {
+    let id = new_id();
+    let mut one = document(id, 0, DocumentType::OrderAcknowledgement, &format!("acme/PO-{n}"));
+    if let Some(event) = &mut one.1 {
+        event.data = Bytes::from(content(n, size / 2));
+    }
+    one.0.number = Some(format!("{n}"));
+    let at = start();
+    let fact = |what: &str| Fact { at, what: what.to_owned(), detail: "by the exchange".to_owned() };
+    let claims = [ClaimKind::Transport, ClaimKind::Interchange, ClaimKind::Business].map(|kind| claim(kind, n, 1, 0));
+    let mut entry = Entry {
+        payload: Payload::Inline(Bytes::from(content(n, size))),
+        claims: claims.to_vec(),
+        documents: vec![one],
+        owed: vec![Owed {
+            message: id,
+            partner: "acme".to_owned(),
+            due: at,
+            facts: serde_json::json!({"interchange": n, "groups": [{"code": "PR", "sets": [{"id": "855", "status": "A"}]}]}),
+        }],
+        facts: vec![fact("received"), fact("committed")],
+        ..bare(id)
+    };
+    entry.message.interchange = Some(format!("{n:09}"));
+    entry
+}
+
+/// The same as one run of bytes.
+fn plain(entry: &Entry) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(&entry.message).unwrap_or_default();
+    if let Payload::Inline(payload) = &entry.payload {
+        bytes.extend_from_slice(payload);
+    }
+    bytes.extend_from_slice(&entry.receipt.0);
+    for (document, event) in &entry.documents {
+        bytes.extend(serde_json::to_vec(document).unwrap_or_default());
+        bytes.extend(event.iter().flat_map(|event| event.data.iter().copied()));
+    }
+    entry.claims.iter().for_each(|claim| bytes.extend([&claim.key.0[..], &claim.digest[..]].concat()));
+    entry.owed.iter().for_each(|owed| bytes.extend(owed.facts.to_string().into_bytes()));
+    bytes
+}
+
+struct Measured {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    worst: f64,
+    /// Microseconds of processor time per arrival, all threads' and the making of the entries included.
+    processor: f64,
+    room: f64,
+    leased: u64,
+}
+
+async fn press(data: PathBuf, options: &Options) -> Result<Measured> {
+    let ledger: SharedLedger = Arc::new(SqliteLedger::open(&data, &LedgerOptions::default())?);
+    ledger.declare(vec![consumer("erp")]).await?;
+    let (next, stop) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicBool::new(false)));
+    let (began, used) = (Instant::now(), processor_time(std::process::id()));
+    let tasks: Vec<_> = (0..options.producers)
+        .map(|_| {
+            let (ledger, next, stop, size) = (ledger.clone(), Arc::clone(&next), Arc::clone(&stop), options.size);
+            tokio::spawn(async move {
+                let mut latencies = Latencies::default();
+                while !stop.load(Ordering::Relaxed) {
+                    let entry = typical(next.fetch_add(1, Ordering::Relaxed), size);
+                    let asked = Instant::now();
+                    let outcome = ledger.commit(entry).await?;
+                    ensure!(outcome == Committed::Stored, "{outcome:?}");
+                    latencies.add(asked.elapsed());
+                }
+                Ok(latencies)
+            })
+        })
+        .collect();
+    let erp = options.erp.then(|| {
+        let (ledger, stop) = (ledger.clone(), Arc::clone(&stop));
+        tokio::spawn(async move {
+            let (mut leased, mut changed) = (0u64, ledger.changed());
+            while !stop.load(Ordering::Relaxed) {
+                let events = ledger.lease("erp", 200, 60, start()).await?;
+                if events.is_empty() {
+                    let _ = tokio::time::timeout(Duration::from_millis(50), changed.changed()).await;
+                    continue;
+                }
+                leased += events.len() as u64;
+                ledger.ack("erp", events.iter().map(|event| event.lease).collect(), start()).await?;
+            }
+            anyhow::Ok(leased)
+        })
+    });
+    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut latencies = Latencies::default();
+    for task in tasks {
+        latencies.join(task.await??);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let processor = processor_time(std::process::id()) - used;
+    let leased = match erp {
+        Some(erp) => erp.await??,
+        None => 0,
+    };
+    let count = latencies.len() as f64;
+    ledger.close().await?;
+    Ok(Measured {
+        rate: count / seconds,
+        p50: latencies.quantile(0.5),
+        p99: latencies.quantile(0.99),
+        worst: latencies.quantile(1.0),
+        processor: processor.as_secs_f64() * 1e6 / count,
+        room: disk_usage(&data) as f64 / count,
+        leased,
+    })
+}
