@@ -34,3 +34,6 @@ pub mod mime;
 pub mod oid;
 pub mod receive;
 pub mod send;
+
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");
