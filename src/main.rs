@@ -1,3 +1,7 @@
-//! The program: reads its arguments and hands over to the library.
+//! The `gangway` program. Everything it does lives in the library, so that tests and fuzz targets can reach it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gangway::cli::main()
+}

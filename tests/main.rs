@@ -2,14 +2,20 @@
 #![allow(unreachable_pub, reason = "nobody imports from a test binary; `pub` says what the harness offers")]
 
 mod architecture;
+mod as2;
 mod dockerfile;
 mod hostile;
+mod http;
 mod keeping;
 mod kill;
 mod log_size;
+mod mapping_corpus;
 mod neighbour;
 mod power;
 mod power_cut;
 mod spine;
 mod standards;
 mod util;
+mod x12_corpus;
+mod x12_hostile;
+mod x12_mutations;

@@ -61,7 +61,7 @@ gwtest!(every_document_of_an_order_reaches_the_erp, async |dir| {
     assert_eq!(notices[0].attempt, 1);
     // An acknowledgement that is repeated says so, and one for nobody's consumer is 404.
     let again = erp.ack("erp", &[&events[0].lease]).await.unwrap();
-    assert_eq!(again[0].result, "already_acked");
+    assert_eq!(again[0].outcome, "already_acked");
     status(erp.queue("nobody", "lease", &serde_json::json!({})).await.unwrap(), 404);
     gateway.stop().await;
 });
@@ -308,13 +308,13 @@ gwtest!(a_lease_that_ran_out_acknowledges_nothing, async |dir| {
     let fresh = wait_for("the event again", async || erp.lease("erp", 1, 10, 60).await.unwrap().pop()).await;
     assert_eq!((fresh.event.id.as_str(), fresh.attempt), (stale.event.id.as_str(), 2));
     assert_ne!(fresh.lease, stale.lease);
-    assert_eq!(erp.ack("erp", &[&stale.lease]).await.unwrap()[0].result, "stale");
+    assert_eq!(erp.ack("erp", &[&stale.lease]).await.unwrap()[0].outcome, "stale");
     // The fresh one holds, can be prolonged, and survives a restart.
     status(erp.extend("erp", &[&fresh.lease], 120).await.unwrap(), 200);
     let gateway = gateway.restart(&dir).await;
     let erp = gateway.erp();
-    assert_eq!(erp.ack("erp", &[&fresh.lease]).await.unwrap()[0].result, "acked");
-    assert_eq!(erp.ack("erp", &[&fresh.lease, &stale.lease]).await.unwrap()[0].result, "already_acked");
+    assert_eq!(erp.ack("erp", &[&fresh.lease]).await.unwrap()[0].outcome, "acked");
+    assert_eq!(erp.ack("erp", &[&fresh.lease, &stale.lease]).await.unwrap()[0].outcome, "already_acked");
     drain(&erp, "erp", 0).await;
 });
 
@@ -345,9 +345,9 @@ gwtest!(an_event_that_fails_too_often_is_parked_and_its_order_waits, async |dir|
     let position = parked[0]["position"].to_string();
 
     // Released, it is offered again with its attempts counted anew; skipped, its order goes on without it.
-    dir.run_well(&["queue", "release", "erp", &position, "--reason", "vendor created"]);
+    dir.run_well(&["queue", "release", &position, "--consumer", "erp", "--reason", "vendor created"]);
     refuse().await;
-    dir.run_well(&["queue", "skip", "erp", &position, "--reason", "entered by hand"]);
+    dir.run_well(&["queue", "skip", &position, "--consumer", "erp", "--reason", "entered by hand"]);
     let next = drain(&erp, "erp", 1).await;
     assert_eq!(next[0].event.kind, "gangway.order_acknowledgement.received.v1");
 });

@@ -31,6 +31,8 @@ crate::codes! {
     OUT_OF_RANGE = "CFG-0014";
     /// Settings that contradict each other.
     CONTRADICTION = "CFG-0015";
+    /// There are more mistakes than are listed.
+    TOO_MANY = "CFG-0016";
 }
 
 #[cfg(test)]

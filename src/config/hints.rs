@@ -6,7 +6,10 @@ pub fn did_you_mean<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c st
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&wrong, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.chars().count().min(wrong.chars().count()) / 4)
+        .filter(|(distance, candidate)| {
+            let length = candidate.chars().count().min(wrong.chars().count());
+            *distance < length && *distance <= 1 + length / 4
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -5,8 +5,10 @@
 //! `gangway explain` knows, and what to do.
 
 pub mod codes;
+mod declare;
 mod diagnostic;
 mod echo;
+mod entries;
 mod hints;
 mod node;
 mod read;
@@ -18,21 +20,27 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod unit;
+mod values;
+mod words;
 
 pub use diagnostic::{Diagnostic, Label, Severity};
+pub use entries::{Entries, Key, Named};
 pub use hints::did_you_mean;
 pub use node::{Entry, Node, Table, Value};
-pub use read::{AtLeastOne, Entries, FromNode, Named, Reader, Shape, TextForm, Wrong};
+pub use read::{FromNode, Reader, Shape, TextForm, Wrong};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use settings::{
-    Address, Consumer, ConsumerFile, ControlNumbers, Erp, LogFormat, LogSettings, Private, Public, Retention, Settings,
-    SettingsFile, SettingsLimits, Sftp, Start,
+    Consumer, ConsumerFile, ControlNumbers, Erp, LogFormat, LogSettings, Private, Public, Retention, Settings,
+    SettingsFile, SettingsLimits, Sftp,
 };
 pub use source::{Origin, Source, Spanned};
 pub use unit::{Duration, Rate, Size, Window};
+pub use values::AtLeastOne;
+pub use words::{Address, ConsumerName, Start};
 
+pub(crate) use declare::{choice, section, text_form};
 pub(crate) use echo::drop_echoes;
-pub(crate) use read::{choice, parse_text, section, text_form, word};
+pub(crate) use values::{parse_text, word};
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
-use super::{Diagnostic, Origin, Source, codes, hints};
+use super::{
+    Diagnostic, Origin, Source, codes, hints,
+    read::{MAX_FINDINGS, unlisted},
+};
 
 /// One value and its place.
 #[derive(Debug, Clone)]
@@ -56,7 +59,9 @@ impl Node {
     /// more than the first mistake; the diagnostics then hold an error.
     pub fn parse(source: &Arc<Source>) -> (Self, Vec<Diagnostic>) {
         let (root, errors) = DeTable::parse_recoverable(&source.text);
-        let diagnostics = errors.iter().map(|error| syntax(source, error.message(), error.span())).collect();
+        let listed = errors.iter().take(MAX_FINDINGS);
+        let mut diagnostics: Vec<_> = listed.map(|error| syntax(source, error.message(), error.span())).collect();
+        diagnostics.extend(unlisted(source, errors.len().saturating_sub(MAX_FINDINGS)));
         let table = Value::Table(Table::from_toml(source, root.get_ref()));
         (Self { value: table, origin: Origin::start_of(source) }, diagnostics)
     }

@@ -7,11 +7,17 @@ use schemars::{
 };
 use serde_json::Value;
 
-/// The JSON Schema of a file, as it stands in the repository.
-pub fn of<T: JsonSchema>(title: &str) -> String {
+/// The JSON Schema of a file, as it stands in the repository. What `elsewhere` names may come from another file, so it
+/// is not required here.
+pub fn of<T: JsonSchema>(title: &str, elsewhere: &[&str]) -> String {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>();
     RecursiveTransform(tidy).transform(&mut schema);
     schema.insert("title".to_owned(), title.into());
+    for path in elsewhere {
+        let (pointer, name) = table_of(&schema, path);
+        let required = schema.pointer_mut(&format!("{pointer}/required")).and_then(Value::as_array_mut);
+        required.into_iter().for_each(|required| required.retain(|one| one != name));
+    }
     text(&schema)
 }
 
@@ -79,27 +85,23 @@ fn tidy(schema: &mut Schema) {
             }
         }
     }
-    for noise in ["format", "minimum"] {
-        if schema.get("type").is_some_and(|one| one == "integer") && noise == "format" {
-            schema.remove(noise);
-        }
+    if schema.get("type").is_some_and(|one| one == "integer") {
+        schema.remove("format");
     }
 }
 
-/// Removes the property at a dotted path, through references.
+/// Removes the property at a dotted path.
 fn remove(schema: &mut Schema, path: &str) {
-    let (table, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let pointer = match table {
-        "" => String::new(),
-        table => {
-            let reference = schema.pointer(&format!("/properties/{table}/$ref")).and_then(Value::as_str);
-            reference.and_then(|one| one.strip_prefix('#')).unwrap_or_default().to_owned()
-        }
-    };
+    let (pointer, name) = table_of(schema, path);
     let properties = schema.pointer_mut(&format!("{pointer}/properties")).and_then(Value::as_object_mut);
-    if let Some(properties) = properties {
-        properties.remove(name);
-    }
+    properties.into_iter().for_each(|properties| properties.retain(|one, _| one != name));
+}
+
+/// Where the table of a dotted path is declared, and the name in it.
+fn table_of<'p>(schema: &Schema, path: &'p str) -> (String, &'p str) {
+    let Some((table, name)) = path.rsplit_once('.') else { return (String::new(), path) };
+    let reference = schema.pointer(&format!("/properties/{table}/$ref")).and_then(Value::as_str);
+    (reference.and_then(|one| one.strip_prefix('#')).unwrap_or_default().to_owned(), name)
 }
 
 fn text(schema: &Schema) -> String {

@@ -7,10 +7,7 @@ use std::{borrow::Cow, fmt, path::Path, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{
-    codes,
-    read::{TextForm, Wrong, text_form},
-};
+use super::{TextForm, Wrong, codes, text_form};
 
 /// The largest secret file that is read.
 const MAX_BYTES: u64 = 64 << 10;
@@ -65,7 +62,7 @@ impl SecretRef {
 
 impl Secret {
     /// The secret itself, for the one place that needs it.
-    pub fn expose(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -163,7 +160,7 @@ mod tests {
         std::fs::write(folder.path().join("empty"), "\n").unwrap();
         let reference: SecretRef = "file:token".parse().unwrap();
         let secret = reference.resolve(folder.path()).unwrap();
-        assert_eq!((secret.expose(), format!("{secret:?}").as_str()), ("hunter2", "Secret(…)"));
+        assert_eq!((secret.reveal(), format!("{secret:?}").as_str()), ("hunter2", "Secret(…)"));
         let empty = "file:empty".parse::<SecretRef>().unwrap().resolve(folder.path()).unwrap_err();
         assert_eq!(empty.to_string(), "file:empty is empty");
         let path: SecretRef = "env:PATH".parse().unwrap();

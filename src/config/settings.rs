@@ -1,19 +1,10 @@
 //! `gangway.toml`: what one gateway is. Without the file, everything has a default that is safe on one's own machine.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
-
-use jiff::Timestamp;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::path::{Path, PathBuf};
 
 use super::{
-    Diagnostic, Duration, Entries, FromNode, SecretRef, Shape, Size, Source, Spanned, TextForm, Wrong, choice, codes,
-    read::text_form, section,
+    Address, ConsumerName, Diagnostic, Duration, Entries, FromNode, SecretRef, Shape, Size, Source, Spanned, Start,
+    choice, codes, section,
 };
 use crate::document::{DocumentType, Mode};
 
@@ -54,7 +45,7 @@ section! {
         /// The ERP's own access.
         pub erp: Erp,
         /// Who reads the queue, by the name used in URLs. With none, there are `erp` (live) and `erp-test` (test).
-        pub consumers: Entries<ConsumerFile>,
+        pub consumers: Entries<ConsumerFile, ConsumerName>,
         /// What one gateway takes on at once.
         pub limits: SettingsLimits,
         /// How long documents are kept.
@@ -144,7 +135,7 @@ section! {
         /// Where what is deleted is archived before, below the data folder unless the path is absolute.
         pub archive: PathBuf = "archive",
         /// How long by document type, like `invoice = "3650 days"`.
-        pub types: Entries<Spanned<Duration>>,
+        pub types: Entries<Spanned<Duration>, DocumentType>,
     }
 }
 
@@ -176,26 +167,6 @@ choice! {
         /// For people.
         Pretty = "pretty",
     }
-}
-
-/// Where something listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Address {
-    /// Nowhere.
-    Off,
-    /// There.
-    At(SocketAddr),
-}
-
-/// Where a consumer that is new begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// With the oldest event that is kept.
-    Earliest,
-    /// With what comes from now on.
-    Latest,
-    /// With the first event at or after this time.
-    At(Timestamp),
 }
 
 /// One reader of the queue.
@@ -248,7 +219,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self::from_file(defaults::<SettingsFile>(), Path::new(""))
+        Self::at(Path::new(""))
     }
 }
 
@@ -264,13 +235,25 @@ impl Settings {
         let root = path.parent().unwrap_or_else(|| Path::new(""));
         match Source::read(path, &path.display().to_string()) {
             Ok(source) => Self::parse(&source, root),
-            Err(unreadable) => (Self::from_file(defaults::<SettingsFile>(), root), vec![*unreadable]),
+            Err(unreadable) => (Self::at(root), vec![*unreadable]),
         }
+    }
+
+    /// The defaults, with relative paths starting at `root`.
+    pub fn at(root: &Path) -> Self {
+        Self::from_file(defaults::<SettingsFile>(), root)
     }
 
     /// Reads the settings from a text; relative paths start at `root`.
     pub fn parse(source: &std::sync::Arc<Source>, root: &Path) -> (Self, Vec<Diagnostic>) {
         let (file, mut findings) = super::read_file::<SettingsFile>(source, SHAPE);
+        for consumer in file.iter().flat_map(|file| &file.consumers) {
+            let attempts = &consumer.value.max_attempts;
+            if **attempts == 0 {
+                let told = Diagnostic::error(codes::OUT_OF_RANGE, "with 0, every event would be parked unseen");
+                findings.push(told.at(&attempts.origin, "at least 1"));
+            }
+        }
         let settings = Self::from_file(file.unwrap_or_else(defaults), root);
         settings.check(&mut findings);
         (settings, findings)
@@ -302,7 +285,7 @@ impl Settings {
 
     /// How long documents of a type are kept.
     pub fn retention(&self, kind: DocumentType) -> Duration {
-        let own = self.retention.types.iter().find(|entry| entry.key == kind.as_str());
+        let own = self.retention.types.iter().find(|entry| entry.key == kind);
         own.map_or(*self.retention.keep, |entry| *entry.value)
     }
 
@@ -321,7 +304,7 @@ impl Settings {
             dead_and_continue: file.dead_and_continue,
         };
         let mut consumers: Vec<_> =
-            file.consumers.0.into_iter().map(|entry| consumer(&entry.key, entry.value)).collect();
+            file.consumers.0.into_iter().map(|entry| consumer(entry.key.as_str(), entry.value)).collect();
         if consumers.is_empty() {
             consumers = [("erp", Mode::Live), ("erp-test", Mode::Test)]
                 .map(|(name, mode)| consumer(name, ConsumerFile { mode, ..defaults::<ConsumerFile>() }))
@@ -401,17 +384,6 @@ impl Settings {
     }
 
     fn check_retention(&self, findings: &mut Vec<Diagnostic>) {
-        for entry in &self.retention.types {
-            if DocumentType::from_str(&entry.key).is_err() {
-                let names = DocumentType::ALL.map(DocumentType::as_str);
-                let told = Diagnostic::error(codes::UNKNOWN_KEY, format!("`{}` is not a document type", entry.key));
-                let hint = super::did_you_mean(&entry.key, names).map_or_else(
-                    || format!("known are {}", names.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                findings.push(told.at(&entry.key_origin, "").hint(hint));
-            }
-        }
         for keep in self.retention.types.iter().map(|entry| &entry.value).chain([&self.retention.keep]) {
             if **keep < DEDUPE_WINDOW {
                 let message = format!("{} is shorter than the {DEDUPE_WINDOW} in which a duplicate may come", **keep);
@@ -425,123 +397,4 @@ impl Settings {
 /// A table with nothing written in it.
 fn defaults<T: FromNode>() -> T {
     T::absent().expect("every setting has a default")
-}
-
-impl Address {
-    const fn loopback(port: u16) -> Self {
-        Self::At(SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), port))
-    }
-
-    /// The address, unless it is off.
-    pub const fn get(self) -> Option<SocketAddr> {
-        match self {
-            Self::Off => None,
-            Self::At(address) => Some(address),
-        }
-    }
-
-    fn clashes(self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::At(a), Self::At(b)) => {
-                let same_ip = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
-                a.port() == b.port() && a.port() != 0 && same_ip
-            }
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Off => f.write_str("off"),
-            Self::At(address) => address.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Address {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Self, Wrong> {
-        if text == "off" {
-            return Ok(Self::Off);
-        }
-        text.parse().map(Self::At).map_err(|_| {
-            let wrong = Wrong::new(format!("\"{text}\" is not an address with a port"));
-            let (host, port) = text.rsplit_once(':').unwrap_or((text, ""));
-            match (host, port.parse::<u16>()) {
-                ("localhost", Ok(port)) => wrong.hint(format!("write the number: \"127.0.0.1:{port}\"")),
-                ("" | "*", Ok(port)) => wrong
-                    .hint(format!("all interfaces are \"0.0.0.0:{port}\", this machine only is \"127.0.0.1:{port}\"")),
-                (_, Err(_)) if host.parse::<std::net::IpAddr>().is_ok() => {
-                    wrong.hint(format!("the port is missing: \"{host}:8080\""))
-                }
-                _ => wrong.hint("an IP address and a port, like \"127.0.0.1:8080\" or \"[::1]:8080\", or \"off\""),
-            }
-        })
-    }
-}
-
-impl TextForm for Address {
-    const FORM: &'static str = "an address with its port, like \"127.0.0.1:8080\", or \"off\"";
-
-    fn from_number(number: i64) -> Option<String> {
-        Some(format!("say which address too: \"127.0.0.1:{number}\""))
-    }
-}
-
-impl fmt::Display for Start {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Earliest => f.write_str("earliest"),
-            Self::Latest => f.write_str("latest"),
-            Self::At(time) => time.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Start {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Self, Wrong> {
-        match text {
-            "earliest" => Ok(Self::Earliest),
-            "latest" => Ok(Self::Latest),
-            time => time.parse().map(Self::At).map_err(|_| {
-                Wrong::new(format!("\"{text}\" is not where a consumer can begin"))
-                    .hint("\"earliest\", \"latest\", or a time with its zone, like \"2026-01-31T00:00:00Z\"")
-            }),
-        }
-    }
-}
-
-impl TextForm for Start {
-    const FORM: &'static str = "\"earliest\", \"latest\" or a time like \"2026-01-31T00:00:00Z\"";
-}
-
-text_form!(Address, Start);
-
-macro_rules! textual {
-    ($($type:ident, $description:literal, $examples:expr;)*) => {$(
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($type).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "description": $description, "examples": $examples })
-            }
-        }
-    )*};
-}
-textual! {
-    Address, "An IP address and a port, or \"off\".", ["127.0.0.1:8080", "off"];
-    Start, "Where a consumer begins: \"earliest\", \"latest\" or a time.", ["earliest", "2026-01-31T00:00:00Z"];
 }

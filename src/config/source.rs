@@ -8,7 +8,7 @@ use std::{fmt, ops::Deref, ops::Range, path::Path, sync::Arc};
 use super::{Diagnostic, Label, Severity, codes};
 
 /// The largest file that is read: ours are a few kilobytes, and a log that landed in the folder is not one of them.
-const MAX_BYTES: u64 = 4 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// One file.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl Source {
             .map_err(|e| {
                 unreadable(format!("this file cannot be read: {e}"), "check that it exists and who may read it")
             })?
-            .ok_or_else(|| unreadable("this file is larger than 4 MiB".into(), "is it really one of ours?"))?;
+            .ok_or_else(|| unreadable("this file is larger than 1 MiB".into(), "is it really one of ours?"))?;
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
             let line = 1 + e.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();

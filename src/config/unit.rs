@@ -5,10 +5,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{
-    codes, hints,
-    read::{TextForm, Wrong, text_form},
-};
+use super::{TextForm, Wrong, codes, hints, text_form};
 
 /// A length of time, in whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

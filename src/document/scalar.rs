@@ -8,10 +8,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// How a decimal looks in JSON.
-pub const DECIMAL: &str = r"^-?[0-9]+(\.[0-9]+)?$";
+pub(crate) const DECIMAL: &str = r"^-?[0-9]+(\.[0-9]+)?$";
 
 /// How a partner's own code looks where none of our words fits: its format, a colon, the code as sent.
-pub const FOREIGN_CODE: &str = "^[a-z][a-z0-9_]*:.+$";
+pub(crate) const FOREIGN_CODE: &str = "^[a-z][a-z0-9_]*:.+$";
 
 /// Whether `text` is a partner's own code: see [`FOREIGN_CODE`].
 pub fn is_foreign_code(text: &str) -> bool {
@@ -39,8 +39,9 @@ impl FromStr for Decimal {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.strip_prefix('-').unwrap_or(text);
-        let plain =
-            digits.split_once('.').map_or(all_digits(digits), |(whole, part)| all_digits(whole) && all_digits(part));
+        let plain = digits
+            .split_once('.')
+            .map_or_else(|| all_digits(digits), |(whole, part)| all_digits(whole) && all_digits(part));
         let wrong = || format!("`{text}` is not a decimal number like \"12.50\" of at most 28 digits");
         if !plain {
             return Err(wrong());
@@ -156,7 +157,7 @@ fn all_digits(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    fn json<T: de::DeserializeOwned>(text: &str) -> Result<T, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
     }
 

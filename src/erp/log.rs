@@ -9,8 +9,9 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Erp, event::AsCloudEvent, problems};
+use super::{Erp, problems};
 use crate::{
+    exchange::AsCloudEvent,
     ledger::LogFilter,
     net::{self, Problem, Query},
 };

@@ -4,7 +4,6 @@
 //! and nobody who went away keeps a lease.
 
 pub mod codes;
-mod event;
 mod gate;
 mod log;
 mod messages;

@@ -20,8 +20,9 @@ use prometheus_client::metrics::counter::Counter;
 use serde::Serialize;
 use tokio::{sync::oneshot, time::sleep};
 
-use super::{Erp, event::AsCloudEvent, problems};
+use super::{Erp, problems};
 use crate::{
+    exchange::AsCloudEvent,
     ledger::{AckOutcome, KeyState, LeaseToken, LeasedEvent, LedgerError, Parked, QueueStats, SharedLedger},
     net::{self, FetchedToTheEnd, Fields, Problem, Query},
     observe::Metrics,

@@ -1,5 +1,153 @@
 //! The pipeline: the only room that knows the whole way.
+//!
+//! An [`Arrival`] is read, checked and mapped by a pool that takes turns between partners; what it comes to is composed
+//! into one entry with the receipt that its door would send, and committed. Only then does the door answer, with the
+//! bytes that are stored. Three levels are never mixed: the transport's receipt says that the bytes are kept, the
+//! acknowledgement says what the standard thinks of them, and what cannot be mapped is held for a person.
 
+mod acknowledge;
 mod arrival;
+mod claims;
+pub mod codes;
+mod compose;
+mod detect;
+mod event;
+mod events;
+mod inbound;
+mod owed;
+mod policy;
+mod pool;
+mod preview;
+mod reading;
+mod replay;
+mod work;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::{sync::Notify, task::JoinHandle};
 
 pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};
+pub use codes::ALL as CODES;
+pub use detect::{DETECT_BYTES, Format, detect};
+pub use event::AsCloudEvent;
+pub use preview::{Trace, convert, trace};
+pub use replay::{Change, Replayed};
+
+use crate::{
+    config::Diagnostic,
+    document::MessageId,
+    keys,
+    ledger::{LedgerError, SharedLedger},
+    mapping::Library,
+    observe::Metrics,
+    partner::Directory,
+};
+
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");
+
+/// The configuration that a message is processed with, from its first byte to its last.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The partners.
+    pub directory: Arc<Directory>,
+    /// The mappings.
+    pub library: Arc<Library>,
+    /// A digest of both, recorded with each message.
+    pub digest: String,
+    policies: policy::Policies,
+}
+
+impl Snapshot {
+    /// Compiles what the partners' files say of X12; tells what of it does not fit the standard.
+    pub fn new(directory: Directory, library: Library) -> (Self, Vec<Diagnostic>) {
+        let (policies, findings) = policy::Policies::compile(&directory);
+        let mut parts = directory.digest().to_owned();
+        for mapping in library.iter() {
+            parts.push_str(mapping.id());
+            parts.push_str(mapping.digest());
+        }
+        let digest = keys::sha256_hex(parts.as_bytes());
+        let (directory, library) = (Arc::new(directory), Arc::new(library));
+        (Self { directory, library, digest, policies }, findings)
+    }
+}
+
+/// How much the exchange takes on.
+#[derive(Debug, Clone)]
+pub struct Capacity {
+    /// Threads that read, check and map.
+    pub threads: usize,
+    /// How many arrivals of one partner may wait for a thread.
+    pub waiting_each: usize,
+}
+
+/// The pipeline of one node. Cheap to clone.
+#[derive(Clone)]
+pub struct Exchange {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    ledger: SharedLedger,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    pool: pool::Pool,
+    telemetry: events::Telemetry,
+    /// Wakes the one who issues acknowledgements.
+    owed: Notify,
+}
+
+impl Exchange {
+    /// An exchange on this ledger that follows the snapshots it is shown.
+    pub fn new(
+        ledger: SharedLedger,
+        snapshot: Arc<ArcSwap<Snapshot>>,
+        capacity: &Capacity,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let pool = pool::Pool::new(capacity.threads, capacity.waiting_each);
+        Self {
+            inner: Arc::new(Inner {
+                ledger,
+                snapshot,
+                pool,
+                telemetry: events::Telemetry::new(metrics),
+                owed: Notify::new(),
+            }),
+        }
+    }
+
+    /// The ledger it works on.
+    pub fn ledger(&self) -> &SharedLedger {
+        &self.inner.ledger
+    }
+
+    /// Goes on with the messages that a stop interrupted.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn resume(&self) -> Result<(), LedgerError> {
+        for unfinished in self.inner.ledger.unfinished().await? {
+            self.work_out(unfinished.message, unfinished.next_position);
+        }
+        Ok(())
+    }
+
+    /// Issues acknowledgements as they come to be owed, until the task is aborted.
+    pub fn spawn_acknowledging(&self) -> JoinHandle<()> {
+        let exchange = self.clone();
+        tokio::spawn(async move { exchange.acknowledge_forever().await })
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}
+
+/// A new id for a message that came at `at`.
+fn message_id(at: Timestamp) -> MessageId {
+    let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
+    MessageId::new(millis, u128::from_be_bytes(keys::random()) >> 48)
+}

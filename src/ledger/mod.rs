@@ -11,6 +11,9 @@ mod queue;
 mod record;
 pub mod sqlite;
 
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = codes::EXPLAIN;
+
 pub use queue::{
     AckOutcome, Consumer, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
 };

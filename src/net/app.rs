@@ -16,7 +16,7 @@ use axum::{
     extract::{MatchedPath, Path, Request},
     http::{
         HeaderName, HeaderValue, Method, StatusCode,
-        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+        header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -25,7 +25,7 @@ use axum::{
 use tower_service::Service;
 
 use super::{
-    problem::{INTERNAL, METHOD, NOT_FOUND, Problem},
+    problem::{ADDRESS_FORM, INTERNAL, METHOD, NOT_FOUND, Problem},
     request::{Context, RequestId},
 };
 use crate::error::Page;
@@ -99,11 +99,17 @@ impl App {
             Some(Ok(response)) => response,
             None => INTERNAL.because("This request could not be served.").into_response(),
         };
+        let route = response.extensions_mut().remove::<MatchedPath>();
+        // The router itself refuses a path that is not text, in words of its own.
+        if response.status() == StatusCode::BAD_REQUEST && response.extensions().get::<Problem>().is_none() {
+            response = ADDRESS_FORM.because("The path is not UTF-8.").into_response();
+        }
         let problem = response.extensions_mut().remove::<Problem>();
         if let Some(problem) = &problem {
             *response.body_mut() = Body::from(problem.body(Some(&context.id.to_string()), Some(uri.path())));
+            // The router has set that of the first body.
+            response.headers_mut().remove(CONTENT_LENGTH);
         }
-        let route = response.extensions_mut().remove::<MatchedPath>();
         let headers = response.headers_mut();
         headers.insert(REQUEST_ID, context.id.header());
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -186,7 +192,7 @@ mod tests {
     fn app(seen: &Arc<Mutex<Vec<String>>>) -> App {
         let seen = Arc::clone(seen);
         let router = Router::new()
-            .route("/v1/messages/{id}", get(|| async { "fine" }).post(fail))
+            .route("/v1/messages/{id}", get(|Path(_): Path<String>| async { "fine" }).post(fail))
             .merge(pages(|code| crate::error::pages(crate::net::EXPLAIN).find(|page| page.code == code)));
         App::new("public", router).watched(move |served| {
             let line = format!("{} {} {:?} {}", served.listener, served.method, served.route, served.status.as_u16());
@@ -206,6 +212,8 @@ mod tests {
         assert_eq!((status.as_u16(), problem["code"].as_str()), (404, Some("NET-0101")));
         assert!(problem["request_id"].as_str().unwrap().starts_with("req_"));
         assert_eq!(problem["instance"], "/v2");
+        let (status, _, problem) = ask(&app, "GET", "/v1/messages/%FF").await;
+        assert_eq!((status.as_u16(), problem["code"].as_str()), (400, Some("NET-0112")));
         let (status, headers, problem) = ask(&app, "DELETE", "/v1/messages/1").await;
         assert_eq!((status.as_u16(), problem["code"].as_str()), (405, Some("NET-0102")));
         assert_eq!(headers[ALLOW], "GET,HEAD,POST");
@@ -214,6 +222,7 @@ mod tests {
             [
                 "public GET Some(\"/v1/messages/{id}\") 200",
                 "public GET None 404",
+                "public GET Some(\"/v1/messages/{id}\") 400",
                 "public DELETE Some(\"/v1/messages/{id}\") 405"
             ]
         );

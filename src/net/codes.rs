@@ -27,4 +27,6 @@ crate::codes! {
     QUERY = "NET-0110";
     /// The gateway made a mistake.
     INTERNAL = "NET-0111";
+    /// The request's address cannot be read.
+    ADDRESS_FORM = "NET-0112";
 }

@@ -273,7 +273,8 @@ mod tests {
     fn errors(problem: &Problem) -> String {
         let json: Value = serde_json::from_slice(&problem.body(None, None)).unwrap();
         let place = |e: &Value| {
-            format!("{} {}", e["pointer"].as_str().or(e["parameter"].as_str()).unwrap(), e["detail"].as_str().unwrap())
+            let place = if e["pointer"].is_string() { &e["pointer"] } else { &e["parameter"] };
+            format!("{} {}", place.as_str().unwrap(), e["detail"].as_str().unwrap())
         };
         json["errors"].as_array().unwrap().iter().map(place).collect::<Vec<_>>().join("\n")
     }

@@ -75,9 +75,24 @@ pub const QUERY: Kind = Kind::new(StatusCode::BAD_REQUEST, codes::QUERY, "Some p
 /// Our own mistake.
 pub const INTERNAL: Kind = Kind::new(StatusCode::INTERNAL_SERVER_ERROR, codes::INTERNAL, "The gateway made a mistake");
 
+/// The path is not text.
+pub const ADDRESS_FORM: Kind = Kind::new(StatusCode::BAD_REQUEST, codes::ADDRESS_FORM, "The address cannot be read");
+
 /// Every kind of this room.
-pub const KINDS: &[Kind] =
-    &[NOT_FOUND, METHOD, TOO_LARGE, INTERRUPTED, TOO_SLOW, MEDIA_TYPE, ENCODING, JSON, FIELDS, QUERY, INTERNAL];
+pub const KINDS: &[Kind] = &[
+    NOT_FOUND,
+    METHOD,
+    TOO_LARGE,
+    INTERRUPTED,
+    TOO_SLOW,
+    MEDIA_TYPE,
+    ENCODING,
+    JSON,
+    FIELDS,
+    QUERY,
+    INTERNAL,
+    ADDRESS_FORM,
+];
 
 /// One place in what was sent that is wrong. What does not apply is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

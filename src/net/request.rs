@@ -1,13 +1,10 @@
 //! How a request is known: its id, and the trace that it belongs to (W3C Trace Context, section 3.2).
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, net::SocketAddr};
 
 use aws_lc_rs::rand;
 use axum::http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
 use ulid::Ulid;
 
 /// The id of one request: `req_` and 26 signs that sort by time.
@@ -115,7 +112,7 @@ impl Context {
 }
 
 fn time_ordered() -> Ulid {
-    let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as u64);
+    let millis = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
     let mut random = [0; 16];
     // Without randomness ids would still sort and be told apart by their time; nothing secret hangs on them.
     let _ = rand::fill(&mut random);

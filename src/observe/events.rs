@@ -54,7 +54,6 @@ impl<I: Display> Requested<'_, I> {
 }
 
 /// A door answered an arrival.
-#[derive(Debug)]
 pub struct Arrived<'a> {
     /// `rest`, `as2`, `sftp` or `erp`.
     pub channel: &'static str,
@@ -70,6 +69,8 @@ pub struct Arrived<'a> {
     pub elapsed: Duration,
     /// Ties log lines and records together.
     pub correlation: &'a str,
+    /// The sender's own trace, where it told one.
+    pub trace: Option<&'a dyn Display>,
 }
 
 impl Arrived<'_> {
@@ -77,6 +78,7 @@ impl Arrived<'_> {
     pub fn emit(self, metrics: &Metrics) {
         tracing::info!(
             correlation = self.correlation,
+            trace = self.trace.map(tracing::field::display),
             channel = self.channel,
             connection = self.connection,
             message = self.message.map(tracing::field::display),
@@ -175,6 +177,7 @@ mod tests {
             bytes: 2048,
             elapsed: Duration::ZERO,
             correlation: "cor_1",
+            trace: None,
         };
         arrived.emit(&metrics);
         Committed { elapsed: Duration::from_millis(2) }.emit(&metrics);

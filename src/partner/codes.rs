@@ -37,8 +37,8 @@ crate::codes! {
     BAD_URL = "PRT-0017";
     /// The partner has no way in.
     NO_CONNECTION = "PRT-0018";
-    /// A place in a transaction set that cannot be.
-    BAD_PLACE = "PRT-0019";
+    /// A difference from the standard that does not fit it.
+    OVERLAY_MISFIT = "PRT-0019";
     /// There is no rule with this code.
     UNKNOWN_RULE = "PRT-0020";
     /// A partner is served as its files last were when they were good.

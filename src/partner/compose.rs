@@ -5,15 +5,12 @@ use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::{
-    As2Terms, Certificate, ExtraSegment, Overlay, Partner, PartnerFile, Place, RestTerms, SftpTerms, X12Section,
-    X12Terms, codes, digest, file,
+    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpTerms, X12Section, X12Terms, codes, digest, file,
+    overlay,
 };
-use crate::{
-    config::{
-        AtLeastOne, Diagnostic, Entries, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config,
-        did_you_mean, drop_echoes,
-    },
-    document::DocumentType,
+use crate::config::{
+    AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
+    drop_echoes,
 };
 
 /// A template, parsed once for all who use it.
@@ -56,6 +53,9 @@ pub(super) struct Composed {
     pub(super) template: Option<Arc<Template>>,
     /// What its file refers to, as read: path and bytes.
     pub(super) attachments: Vec<(String, Vec<u8>)>,
+    /// Whom it comes via, and the mappings it names, also where something else is wrong.
+    pub(super) via: Option<Spanned<String>>,
+    pub(super) mappings: Vec<Spanned<String>>,
     /// Absent where something is wrong.
     pub(super) good: Option<Good>,
     pub(super) findings: Vec<Diagnostic>,
@@ -99,14 +99,24 @@ pub(super) fn compose(
     let mut attachments = Vec::new();
     let mut certificates = Vec::new();
     if let Some(read) = &read {
-        check(read, &mut more);
+        check(read, &merged, &mut more);
         certificates = fetch_certificates(read, fetch, &mut attachments, &mut more);
     }
     drop_echoes(source, &findings, &mut more);
     findings.extend(more);
     let broken = findings.iter().any(Diagnostic::is_error) || template.as_ref().is_some_and(|t| t.is_broken());
-    let mut composed =
-        Composed { id: id.to_owned(), source: Arc::clone(source), template, attachments, good: None, findings };
+    let text = |node: &Node| Some(Spanned { value: node.as_text()?.to_owned(), origin: node.origin.clone() });
+    let mappings = merged.at("mappings").and_then(Node::as_table);
+    let mut composed = Composed {
+        id: id.to_owned(),
+        source: Arc::clone(source),
+        template,
+        attachments,
+        via: merged.at("x12.via").and_then(text),
+        mappings: mappings.into_iter().flat_map(|table| table.entries()).filter_map(|e| text(&e.node)).collect(),
+        good: None,
+        findings,
+    };
     if let (Some(file), false) = (read, broken) {
         let partner = partner(&composed, &file, certificates);
         composed.good = Some(Good { partner, file });
@@ -165,7 +175,7 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
             keys: values(&sftp.keys),
             passwords: values(&sftp.passwords),
         }),
-        mappings: file.mappings.iter().map(|entry| (entry.key.clone(), entry.value.value.clone())).collect(),
+        mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
         digest: digest(texts.into_iter().chain(attached)),
         stale: None,
@@ -190,39 +200,13 @@ fn terms(section: &X12Section) -> X12Terms {
         ta1: section.ta1,
         duplicate_interchange: section.duplicate_interchange,
         consecutive: section.consecutive,
-        rules: section.rules.iter().map(|rule| (rule.key.clone(), rule.value.value)).collect(),
-        overlays: section
-            .overlay
-            .iter()
-            .map(|entry| Overlay {
-                set: entry.key.clone(),
-                require: entry.value.require.clone(),
-                relax: entry.value.relax.clone(),
-                extra: entry
-                    .value
-                    .extra
-                    .iter()
-                    .map(|extra| ExtraSegment {
-                        tag: extra.tag.segment.clone(),
-                        after: extra.after.as_ref().map(|after| after.segment.clone()),
-                        max: extra.max,
-                    })
-                    .collect(),
-                codes: by_place(&entry.value.codes),
-                length: by_place(&entry.value.length),
-                repeat: by_place(&entry.value.repeat),
-            })
-            .collect(),
+        rules: section.rules.iter().map(|rule| (rule.key.to_string(), rule.value)).collect(),
+        overlay: overlay::overlay(&section.overlay),
     }
 }
 
 fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
     items.iter().map(|item| item.value.clone()).collect()
-}
-
-/// Entries whose names are places; [`check`] has refused those that are not.
-fn by_place<T: Clone>(entries: &Entries<T>) -> Vec<(Place, T)> {
-    entries.iter().filter_map(|entry| Some((entry.key.parse().ok()?, entry.value.clone()))).collect()
 }
 
 fn entry_at<'n>(node: &'n Node, path: &str) -> Option<&'n Entry> {
@@ -243,7 +227,7 @@ fn unknown_template(named: &Node, templates: &BTreeMap<String, Arc<Template>>) -
 }
 
 /// What the shape of the file cannot say.
-fn check(file: &PartnerFile, findings: &mut Vec<Diagnostic>) {
+fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
     if let Some(sftp) = &file.sftp
         && sftp.keys.is_empty()
         && sftp.passwords.is_empty()
@@ -252,56 +236,9 @@ fn check(file: &PartnerFile, findings: &mut Vec<Diagnostic>) {
         let told = Diagnostic::error(config::MISSING_KEY, "this user has neither `sftp.keys` nor `sftp.passwords`");
         findings.push(told.at(user, "").hint("add its public key: keys = [\"ssh-ed25519 AAAAC3Nz… their name\"]"));
     }
-    for entry in &file.mappings {
-        let is_set = entry.key.len() == 3 && entry.key.bytes().all(|b| b.is_ascii_digit());
-        if !is_set && entry.key.parse::<DocumentType>().is_err() {
-            let told = Diagnostic::error(codes::UNKNOWN_DOCUMENT, format!("`{}` is no document", entry.key));
-            let near = did_you_mean(&entry.key, DocumentType::ALL.map(DocumentType::as_str));
-            let hint = near.map_or_else(
-                || "a transaction set like \"855\", or a document like \"invoice\"".to_owned(),
-                |near| format!("did you mean `{near}`?"),
-            );
-            findings.push(told.at(&entry.key_origin, "").hint(hint));
-        }
-    }
-    let Some(x12) = &file.x12 else { return };
-    for rule in &x12.rules {
-        let digits = rule.key.strip_prefix("X12-").unwrap_or_default();
-        if digits.len() != 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            let told = Diagnostic::error(codes::UNKNOWN_RULE, format!("`{}` is not the code of a rule", rule.key));
-            findings.push(told.at(&rule.key_origin, "").hint("the code that findings show, like X12-0104"));
-        }
-    }
-    for entry in &x12.overlay {
-        let is_set = entry.key == "*" || (entry.key.len() == 3 && entry.key.bytes().all(|b| b.is_ascii_digit()));
-        if !is_set {
-            let told = Diagnostic::error(codes::UNKNOWN_DOCUMENT, format!("`{}` is no transaction set", entry.key));
-            findings.push(told.at(&entry.key_origin, "").hint("three digits like [x12.overlay.856], or \"*\" for all"));
-        }
-        let overlay = &entry.value;
-        let codes = overlay.codes.iter().map(|e| (&e.key, &e.key_origin, true));
-        let length = overlay.length.iter().map(|e| (&e.key, &e.key_origin, true));
-        let repeat = overlay.repeat.iter().map(|e| (&e.key, &e.key_origin, false));
-        for (key, origin, wants_element) in codes.chain(length).chain(repeat) {
-            match key.parse::<Place>() {
-                Ok(place) if place.element.is_some() == wants_element => {}
-                Ok(_) => {
-                    let what = if wants_element { "an element, like REF02" } else { "a segment, like REF" };
-                    let told = Diagnostic::error(codes::BAD_PLACE, format!("`{key}` must be {what}"));
-                    findings.push(told.at(origin, ""));
-                }
-                Err(wrong) => {
-                    let told = Diagnostic::error(wrong.code, wrong.message).at(origin, "");
-                    findings.push(Diagnostic { hint: wrong.hint, ..told });
-                }
-            }
-        }
-        for place in overlay.extra.iter().flat_map(|extra| [Some(&extra.tag), extra.after.as_ref()]).flatten() {
-            if place.element.is_some() {
-                let message = format!("`{}` must be a segment, like {}", place.value, place.segment);
-                findings.push(Diagnostic::error(codes::BAD_PLACE, message).at(&place.origin, ""));
-            }
-        }
+    if let Some(x12) = &file.x12 {
+        let differences = overlay::overlay(&x12.overlay);
+        findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));
     }
 }
 
@@ -333,7 +270,7 @@ fn fetch_certificates(
                 attachments.push((shown.to_string(), bytes));
             }
             Some(Err(e)) => {
-                told(format!("the certificate {shown} is damaged: {e}"), "ask the partner to send it again")
+                told(format!("the certificate {shown} is damaged: {e}"), "ask the partner to send it again");
             }
             None => told(
                 format!("{shown} holds no certificate"),

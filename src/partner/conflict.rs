@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{ApiKeyHash, Status, codes, compose::Good, example::EXAMPLE_KEYS};
+use super::{
+    ApiKeyHash, Status, codes,
+    compose::{Composed, Good},
+    example::EXAMPLE_KEYS,
+};
 use crate::{
     config::{Diagnostic, Origin, Size, did_you_mean},
     error::Code,
@@ -18,11 +22,10 @@ pub(super) struct World<'w> {
     pub(super) largest_body: u64,
 }
 
-/// What one partner refers to and is not there, and what is worth a look.
-pub(super) fn references(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
-    let (file, partner) = (&good.file, &good.partner);
+/// What one partner refers to and is not there.
+pub(super) fn references(composed: &Composed, world: &World<'_>) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    if let Some(via) = file.x12.as_ref().and_then(|x12| x12.via.as_ref())
+    if let Some(via) = &composed.via
         && !world.ids.contains(via.as_str())
     {
         let told = Diagnostic::error(codes::UNKNOWN_VIA, format!("there is no partner \"{}\"", via.value));
@@ -32,12 +35,19 @@ pub(super) fn references(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
             |near| format!("did you mean \"{near}\"?"),
         )));
     }
-    for entry in &file.mappings {
-        if !(world.has_mapping)(&entry.value) {
-            let told = Diagnostic::error(codes::UNKNOWN_MAPPING, format!("there is no mapping \"{}\"", *entry.value));
-            findings.push(told.at(&entry.value.origin, "").hint("its id is the one in the mapping's own file"));
+    for mapping in &composed.mappings {
+        if !(world.has_mapping)(mapping) {
+            let told = Diagnostic::error(codes::UNKNOWN_MAPPING, format!("there is no mapping \"{}\"", mapping.value));
+            findings.push(told.at(&mapping.origin, "").hint("its id is the one in the mapping's own file"));
         }
     }
+    findings
+}
+
+/// What works, and is worth a look.
+pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
+    let (file, partner) = (&good.file, &good.partner);
+    let mut findings = Vec::new();
     let via = partner.x12.as_ref().and_then(|x12| x12.via.as_ref());
     if !partner.has_connection() && via.is_none() {
         let told = Diagnostic::warning(codes::NO_CONNECTION, "this partner has no way in");

@@ -1,12 +1,16 @@
 //! The shape of a partner's file. What reads it, its JSON Schema and its messages all follow from these declarations.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use super::{
     ApiKeyHash, As2Id, Characters, Charset, Detail, DuplicateInterchange, EnvelopeId, Functional, HttpUrl,
-    PasswordHash, Place, Repetition, RuleSeverity, SftpUser, SshKey, Status, Ta1, Usage, Version,
+    OverlaySection, PasswordHash, Repetition, RuleSeverity, SftpUser, SshKey, Status, Ta1, Usage, Version, codes,
 };
-use crate::config::{AtLeastOne, Entries, Rate, Shape, Size, Spanned, section};
+use crate::{
+    config::{AtLeastOne, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
+    document::DocumentType,
+    x12,
+};
 
 /// The tables of a partner's file, and what each knows.
 pub(super) const SHAPE: Shape = &[
@@ -57,7 +61,7 @@ section! {
         /// How much the partner may send.
         pub limits: LimitsSection,
         /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.
-        pub mappings: Entries<Spanned<String>>,
+        pub mappings: Entries<Spanned<String>, Mapped>,
     }
 }
 
@@ -94,40 +98,10 @@ section! {
         pub duplicate_interchange: DuplicateInterchange = DuplicateInterchange::Hold,
         /// Whether their interchange numbers have no gaps, so that a gap is worth an alert.
         pub consecutive: bool = false,
-        /// Rules that count differently for them, by code, like `X12-0104 = "warning"`.
-        pub rules: Entries<Spanned<RuleSeverity>>,
-        /// Where their transaction sets differ from the standard, by set, like `[x12.overlay.856]`; "*" means all.
-        pub overlay: Entries<OverlaySection>,
-    }
-}
-
-section! {
-    /// Where a partner's transaction set differs from the standard.
-    pub struct OverlaySection {
-        /// Segments and elements that must be there, like "BSN05".
-        pub require: Vec<Place>,
-        /// Segments and elements that need not be there.
-        pub relax: Vec<Place>,
-        /// Segments that the standard does not have here.
-        pub extra: Vec<ExtraSection>,
-        /// Codes that are right besides the standard's, by element, like `REF01 = ["ZZ9"]`.
-        pub codes: Entries<Vec<String>>,
-        /// The longest that an element may be, like `REF02 = 50`.
-        pub length: Entries<u32>,
-        /// How often a segment may come in its place, like `N1 = 20`.
-        pub repeat: Entries<u32>,
-    }
-}
-
-section! {
-    /// A segment that the standard does not have.
-    pub struct ExtraSection {
-        /// Its tag.
-        pub tag: Spanned<Place>,
-        /// The segment it comes after; anywhere, if left out.
-        pub after: Option<Spanned<Place>>,
-        /// How often it may come there.
-        pub max: u32 = 1_u32,
+        /// Rules that count differently for them, by name or code, like `ctt_count = "off"`.
+        pub rules: Entries<RuleSeverity, RuleName>,
+        /// Where their transaction sets differ from the standard.
+        pub overlay: OverlaySection,
     }
 }
 
@@ -176,3 +150,56 @@ section! {
         pub message_size: Spanned<Size> = Size::mib(20),
     }
 }
+
+/// What a mapping of a partner's own is for: a transaction set, like `855`, or a document, like `invoice`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mapped(String);
+
+/// A rule of X12, by its code or its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleName(String);
+
+impl Key for Mapped {
+    fn from_key(key: &str) -> Result<Self, Wrong> {
+        let is_set = key.len() == 3 && key.bytes().all(|b| b.is_ascii_digit());
+        if is_set || key.parse::<DocumentType>().is_ok() {
+            return Ok(Self(key.to_owned()));
+        }
+        let wrong = Wrong::new(format!("`{key}` is no document")).code(codes::UNKNOWN_DOCUMENT);
+        Err(match did_you_mean(key, DocumentType::ALL.map(DocumentType::as_str)) {
+            Some(near) => wrong.hint(format!("did you mean `{near}`?")),
+            None => wrong.hint("a transaction set like 855, or a document like invoice"),
+        })
+    }
+}
+
+impl Key for RuleName {
+    fn from_key(key: &str) -> Result<Self, Wrong> {
+        if x12::RULES.iter().any(|rule| rule.code.as_str() == key || rule.name == key) {
+            return Ok(Self(key.to_owned()));
+        }
+        let wrong = Wrong::new(format!("there is no rule `{key}`")).code(codes::UNKNOWN_RULE);
+        Err(match did_you_mean(key, x12::RULES.iter().map(|rule| rule.name)) {
+            Some(near) => wrong.hint(format!("did you mean `{near}`?")),
+            None => wrong.hint("the code that findings show, like X12-0104; `gangway explain` lists all"),
+        })
+    }
+}
+
+macro_rules! plain_texts {
+    ($($type:ident),*) => {$(
+        impl $type {
+            /// As text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+plain_texts!(Mapped, RuleName);

@@ -58,6 +58,18 @@ impl Files {
         files
     }
 
+    /// One file that stands alone, with the built-in templates.
+    pub fn one(path: &Path, source: Arc<Source>) -> Self {
+        let mut files = Self { templates: example::built_in(), ..Self::default() };
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        if is_id(stem) {
+            files.partners.insert(stem.to_owned(), source);
+        } else {
+            files.unreadable.push((stem.to_owned(), bad_id(stem, &source)));
+        }
+        files
+    }
+
     /// Changes whenever any text does.
     pub fn digest(&self) -> String {
         let texts = self.partners.iter().chain(&self.templates);

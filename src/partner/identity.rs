@@ -7,7 +7,10 @@ use std::{fmt, str::FromStr};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::codes;
-use crate::config::{TextForm, Wrong, text_form};
+use crate::{
+    config::{TextForm, Wrong, text_form},
+    keys,
+};
 
 /// An EDI identity: ISA qualifier and id, and the group's id where one interchange id serves several.
 /// Written `01/123456789`, or `01/123456789 GS:ACMEWEST`.
@@ -69,7 +72,7 @@ impl EnvelopeId {
 impl ApiKeyHash {
     /// The hash of a key.
     pub fn of(key: &str) -> Self {
-        Self(super::sha256(key.as_bytes()))
+        Self(keys::sha256(key.as_bytes()))
     }
 }
 
@@ -102,7 +105,7 @@ impl fmt::Display for EnvelopeId {
 
 impl fmt::Display for ApiKeyHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", super::hex(&self.0))
+        write!(f, "sha256:{}", keys::hex(&self.0))
     }
 }
 

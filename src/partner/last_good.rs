@@ -14,11 +14,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    compose::{Composed, Good, Template, compose},
-    hex, sha256,
-};
-use crate::config::Source;
+use super::compose::{Composed, Good, Template, compose};
+use crate::{config::Source, keys::sha256_hex};
 
 /// The folder of these copies.
 #[derive(Debug, Clone)]
@@ -99,7 +96,7 @@ impl LastGood {
 
     fn object(&self, digest: &str) -> Option<Vec<u8>> {
         let bytes = fs::read(self.folder.join("objects").join(digest)).ok()?;
-        (hex(&sha256(&bytes)) == digest).then_some(bytes)
+        (sha256_hex(&bytes) == digest).then_some(bytes)
     }
 }
 
@@ -107,7 +104,7 @@ impl Kept {
     /// What to keep of a partner that is good; its texts go to `objects`.
     pub(super) fn of(composed: &Composed, digest: &str, objects: &mut BTreeMap<String, Vec<u8>>) -> Self {
         let mut keep = |bytes: &[u8]| {
-            let digest = hex(&sha256(bytes));
+            let digest = sha256_hex(bytes);
             objects.entry(digest.clone()).or_insert_with(|| bytes.to_vec());
             digest
         };

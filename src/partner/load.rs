@@ -10,7 +10,7 @@ use std::{
 use super::{
     Directory, Files, LastGood, codes,
     compose::{Composed, Good, Template, compose},
-    conflict::{World, conflicts, references},
+    conflict::{World, advice, conflicts, references},
     files::is_id,
     last_good::{Index, Kept},
 };
@@ -111,19 +111,16 @@ impl<'f> Build<'f> {
     fn check_references(&mut self, has_mapping: &dyn Fn(&str) -> bool, largest_body: u64) {
         let ids = self.ids();
         let world = World { ids: &ids, has_mapping, largest_body };
-        let mut broken = Vec::new();
-        for (id, good) in &self.served {
-            let found = references(good, &world);
+        for (id, composed) in &mut self.composed {
+            let found = references(composed, &world);
             if found.iter().any(Diagnostic::is_error) {
-                broken.push(id.clone());
+                self.served.remove(id);
             }
-            if let Some(composed) = self.composed.get_mut(id) {
-                composed.findings.extend(found.iter().cloned());
+            if let Some(good) = self.served.get(id) {
+                self.findings.extend(advice(good, &world));
             }
-            self.findings.extend(found);
-        }
-        for id in broken {
-            self.served.remove(&id);
+            self.findings.extend(found.iter().cloned());
+            composed.findings.extend(found);
         }
     }
 

@@ -13,6 +13,7 @@ mod files;
 mod identity;
 mod last_good;
 mod load;
+mod overlay;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -22,19 +23,23 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 pub use compose::{Effective, effective};
 pub use directory::{ApiAccess, Directory};
 pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
-pub use file::{
-    As2Section, ExtraSection, LimitsSection, OverlaySection, PartnerFile, RestSection, SftpSection, X12Section,
-};
+pub use file::{As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section};
 pub use files::Files;
 pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
 pub use last_good::LastGood;
 pub use load::Sources;
+pub use overlay::{
+    ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
+};
 pub use terms::{
-    Characters, Charset, Detail, DuplicateInterchange, ExtraSegment, Functional, Overlay, Place, Repetition,
-    RuleSeverity, Ta1, Usage, X12Terms,
+    Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
 };
 
-use crate::config::{Rate, choice};
+use crate::{
+    config::{Rate, choice},
+    document::DocumentType,
+    keys,
+};
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");
@@ -128,7 +133,7 @@ pub struct SftpTerms {
 
 impl Partner {
     /// The mapping it has of its own for a transaction set, like `855`, or else for the document that it is.
-    pub fn mapping(&self, set: &str, document: crate::document::DocumentType) -> Option<&str> {
+    pub fn mapping(&self, set: &str, document: DocumentType) -> Option<&str> {
         self.mappings.get(set).or_else(|| self.mappings.get(document.as_str())).map(String::as_str)
     }
 
@@ -140,23 +145,12 @@ impl Partner {
 
 /// The JSON Schema of partners' files.
 pub fn partner_schema() -> String {
-    crate::config::schema::of::<PartnerFile>("A partner of Gangway")
+    crate::config::schema::of::<PartnerFile>("A partner of Gangway", &["x12.ours"])
 }
 
 /// The JSON Schema of templates: nothing is required, and what belongs to one partner is not known.
 pub fn template_schema() -> String {
     crate::config::schema::partial_of::<PartnerFile>("A template for partners of Gangway", file::OWN)
-}
-
-fn sha256(bytes: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
-    out
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).map(char::from).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -172,7 +166,7 @@ fn digest<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> String {
         all.update(&(part.len() as u64).to_be_bytes());
         all.update(part);
     }
-    hex(all.finish().as_ref())
+    keys::hex(all.finish().as_ref())
 }
 
 /// Shared by what a directory hands out.

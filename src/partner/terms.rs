@@ -1,9 +1,9 @@
 //! What is agreed about X12 with one partner, as plain data: the exchange turns it into the X12 core's own policy.
 
-use std::{fmt, str::FromStr};
+use std::sync::Arc;
 
-use super::{EnvelopeId, Version, codes};
-use crate::config::{TextForm, Wrong, choice, text_form};
+use super::{EnvelopeId, Version};
+use crate::{config::choice, x12::standard::Overlay};
 
 choice! {
     /// ISA15 of what we send, and what we expect.
@@ -106,20 +106,11 @@ choice! {
         Error = "error",
         /// It is accepted, with the error noted.
         Warning = "warning",
+        /// It is accepted, and only we see it.
+        Advice = "advice",
         /// It is not looked at.
         Off = "off",
     }
-}
-
-/// A place in a transaction set: a segment, an element of it, or a component of that. Written `BEG`, `BEG05`, `SLN09-2`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The segment's tag.
-    pub segment: String,
-    /// The element, from 1.
-    pub element: Option<u8>,
-    /// The component, from 1.
-    pub component: Option<u8>,
 }
 
 /// What is agreed about X12.
@@ -155,128 +146,15 @@ pub struct X12Terms {
     pub duplicate_interchange: DuplicateInterchange,
     /// Whether interchange numbers have no gaps, so that one is worth an alert.
     pub consecutive: bool,
-    /// Rules that count differently for them, by code.
+    /// Rules that count differently for them, by code or name.
     pub rules: Vec<(String, RuleSeverity)>,
     /// Where their sets differ from the standard.
-    pub overlays: Vec<Overlay>,
-}
-
-/// Where a partner's transaction set differs from the standard.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Overlay {
-    /// The set, like `856`; `*` means all.
-    pub set: String,
-    /// Segments and elements that must be there.
-    pub require: Vec<Place>,
-    /// Segments and elements that need not be there, or may be where the standard has none.
-    pub relax: Vec<Place>,
-    /// Segments that the standard does not have here.
-    pub extra: Vec<ExtraSegment>,
-    /// Codes that are right besides the standard's, by element.
-    pub codes: Vec<(Place, Vec<String>)>,
-    /// The longest that an element may be.
-    pub length: Vec<(Place, u32)>,
-    /// How often a segment may come in its place.
-    pub repeat: Vec<(Place, u32)>,
-}
-
-/// A segment that the standard does not have.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExtraSegment {
-    /// Its tag.
-    pub tag: String,
-    /// The segment it comes after; anywhere, if absent.
-    pub after: Option<String>,
-    /// How often it may come there.
-    pub max: u32,
+    pub overlay: Option<Arc<Overlay>>,
 }
 
 impl X12Terms {
     /// Whether an envelope's sender is this partner.
     pub fn is_sender(&self, qualifier: &str, id: &str, group: Option<&str>) -> bool {
         self.ids.iter().any(|own| own.is(qualifier, id, group))
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.segment)?;
-        if let Some(element) = self.element {
-            write!(f, "{element:02}")?;
-        }
-        self.component.map_or(Ok(()), |component| write!(f, "-{component}"))
-    }
-}
-
-impl FromStr for Place {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Self, Wrong> {
-        let wrong = || {
-            Wrong::new(format!("\"{text}\" is not a place in a transaction set"))
-                .code(codes::BAD_PLACE)
-                .hint("a segment like \"BEG\", an element like \"BEG05\" (two digits), or a component like \"SLN09-2\"")
-        };
-        let (whole, component) = match text.split_once('-') {
-            Some((whole, component)) => (whole, Some(component.parse().map_err(|_| wrong())?)),
-            None => (text, None),
-        };
-        // Tags have two or three characters, the second of which may be a digit too: N1, PO1, N104, PO107.
-        let (tag, element) = match whole.len() {
-            2 | 3 => (whole, None),
-            4 | 5 => whole.split_at_checked(whole.len() - 2).map(|(tag, nn)| (tag, Some(nn))).ok_or_else(wrong)?,
-            _ => return Err(wrong()),
-        };
-        let element = element.map(str::parse).transpose().map_err(|_| wrong())?;
-        let sound = tag.starts_with(|c: char| c.is_ascii_uppercase())
-            && tag.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-            && element != Some(0)
-            && component != Some(0)
-            && (component.is_none() || element.is_some());
-        if sound { Ok(Self { segment: tag.to_owned(), element, component }) } else { Err(wrong()) }
-    }
-}
-
-impl TextForm for Place {
-    const FORM: &'static str = "a place in a transaction set, like \"BEG05\"";
-}
-
-text_form!(Place);
-
-impl serde::Serialize for Place {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl schemars::JsonSchema for Place {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Place".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "description": "A segment, an element of it, or a component of that.",
-            "pattern": "^[A-Z][A-Z0-9]{1,2}([0-9]{2}(-[0-9]+)?)?$",
-            "examples": ["BEG", "BEG05", "SLN09-2"],
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_read_and_written() {
-        for text in ["BEG", "N1", "BEG05", "N104", "PO107", "SLN09-2", "G4801"] {
-            let place: Place = text.parse().unwrap();
-            assert_eq!(place.to_string(), text);
-        }
-        assert_eq!("N104".parse::<Place>().unwrap().segment, "N1");
-        for bad in ["", "B", "beg", "BEG5", "BEG00", "BEG-1", "BEG05-0", "BEG05-x", "1BE", "BEGIN05", "BÉ01", "é"] {
-            assert_eq!(bad.parse::<Place>().unwrap_err().code, codes::BAD_PLACE, "{bad}");
-        }
     }
 }

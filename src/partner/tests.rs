@@ -81,7 +81,8 @@ fn the_examples_and_the_built_in_templates_are_good() {
     let tallgrass = directory.by_sftp_user("tallgrass").unwrap();
     let terms = tallgrass.x12.as_ref().unwrap();
     assert_eq!((terms.detail, terms.ta1), (Detail::Failures, Ta1::OnRequest), "from the template");
-    assert_eq!(terms.overlays[0].relax[0].to_string(), "DTM");
+    assert_eq!(terms.overlay.as_ref().unwrap().elements["REF02"].max, Some(40));
+    assert_eq!(terms.rules, [("ctt_count".to_owned(), RuleSeverity::Off)]);
 }
 
 #[test]
@@ -132,10 +133,14 @@ ta1 = "allways"
 strict = "yes"
 [x12.rules]
 X12-0104 = "warn"
-[x12.overlay.856]
-require = ["BSN5"]
-length = { REF = 50 }
-extra = [{ tag = "ZZZ01" }]
+X12-9999 = "off"
+hl_parents = "off"
+[x12.overlay.sets.856]
+required = "BSN"
+maximum = { HL = "many", N1 = 0 }
+extra = [{ segment = "ZZZ" }]
+[x12.overlay.segments.REF]
+required = [3, 300]
 
 [rest]
 api_keys = ["gw_live_oh_no_this_is_the_key_itself", "sha256:00"]
@@ -173,8 +178,8 @@ fn what_a_good_shape_can_still_get_wrong() {
     folder.write(
         "broken.toml",
         &acme_file("[as2]\nid = \"A\"\ncertificates = [\"certs/none.pem\", \"broken.toml\"]\n[sftp]\nusers = [\"acme\"]\n\
-               [mappings]\ninvoce = \"x12-810\"\n855 = \"acme-855\"\n[x12.rules]\nX12-104 = \"off\"\n\
-               [x12.overlay.85]\n[x12.overlay.856]\nlength = { REF = 50 }\nrepeat = { ref = 1 }\nextra = [{ tag = \"ZZZ01\" }]\n"),
+               [mappings]\n855 = \"acme-855\"\n[x12.overlay.sets.856]\nrequired = [\"BSN\", \"XYZ\"]\n[x12.overlay.elements]\nREF09 = { max = 3 }\n\
+               REF02 = { min = 9, max = 3 }\n"),
     );
     folder.write(
         "lonely.toml",

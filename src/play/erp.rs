@@ -45,8 +45,8 @@ pub struct Event {
     pub correlationid: String,
     /// What its order is kept by.
     pub partitionkey: String,
-    /// Its place in the log.
-    pub sequence: u64,
+    /// Its place in the log, as digits that sort as text.
+    pub sequence: String,
     /// `live` or `test`.
     pub mode: String,
     /// The event that this one corrects.
@@ -62,13 +62,14 @@ pub struct Acknowledged {
     /// The lease.
     pub lease: String,
     /// `acked`, `already_acked` or `stale`.
-    pub result: String,
+    pub outcome: String,
 }
 
 /// A page of the log.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Page {
     /// The events.
+    #[serde(rename = "data")]
     pub events: Vec<Event>,
     /// Where the next page begins.
     pub next: u64,

@@ -276,6 +276,53 @@ mod tests {
         assert_eq!((seen, upload.is_end_stream()), (33, true));
     }
 
+    /// A server for one exchange: takes a whole request and says `answer`.
+    async fn server(answer: &'static str) -> (String, tokio::task::JoinHandle<usize>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut seen, mut expected) = (Vec::new(), None);
+            while expected.is_none_or(|expected| seen.len() < expected) {
+                let mut buffer = [0; 65_536];
+                let read = stream.read(&mut buffer).await.unwrap();
+                seen.extend_from_slice(&buffer[..read]);
+                let head = String::from_utf8_lossy(&seen).into_owned();
+                if let (None, Some(end)) = (expected, head.find("\r\n\r\n")) {
+                    let length = head.to_lowercase().find("content-length: ").map(|at| &head[at + 16..]);
+                    let length = length.and_then(|text| text.lines().next()?.parse::<usize>().ok()).unwrap_or(0);
+                    expected = Some(end + 4 + length);
+                }
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            seen.len()
+        });
+        (base, task)
+    }
+
+    #[tokio::test]
+    async fn an_exchange_carries_body_and_answer() {
+        let answer = "HTTP/1.1 202 Accepted\r\nLocation: /v1/messages/msg_1\r\nContent-Length: 2\r\n\r\n{}";
+        let (base, task) = server(answer).await;
+        let body = Upload::Repeated { head: Bytes::new(), chunk: Bytes::from(vec![b'x'; 100_000]), times: 7 };
+        let got = Client::new(base, Some("t")).send(Method::POST, "/v1/messages", &[("x-a", "b")], body).await.unwrap();
+        assert_eq!(
+            (got.status, got.location_id(), got.json()),
+            (StatusCode::ACCEPTED, Some("msg_1"), serde_json::json!({}))
+        );
+        assert!(task.await.unwrap() > 700_000);
+        assert!(got.clone().expect("a yes", StatusCode::ACCEPTED).is_ok());
+        assert!(got.expect("a yes", StatusCode::OK).unwrap_err().to_string().contains("expected 200 OK, got 202"));
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_an_error_that_says_where() {
+        let address = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let error = Client::new(format!("http://{address}"), None).get("/readyz").await.unwrap_err();
+        assert!(error.to_string().contains(&format!("GET http://{address}/readyz")), "{error}");
+    }
+
     #[test]
     fn what_stands_in_a_query_is_escaped() {
         assert_eq!(query_value("PO 1/ä&b"), "PO%201%2F%C3%A4%26b");

@@ -4,11 +4,13 @@
 //! its own making. What it sends is synthetic; no partner's document was its model.
 
 pub mod bulk;
+mod day;
 mod erp;
 mod http;
 mod supplier;
 pub mod x12;
 
+pub use day::{Day, DayError, Step};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
 pub use supplier::Supplier;

@@ -85,8 +85,6 @@ impl Spool {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
-
     use http_body_util::Full;
 
     use super::*;
@@ -103,7 +101,7 @@ mod tests {
 
     fn read(body: &Body) -> Vec<u8> {
         let mut bytes = Vec::new();
-        body.reader().unwrap().read_to_end(&mut bytes).unwrap();
+        io::copy(&mut body.reader().unwrap(), &mut bytes).unwrap();
         bytes
     }
 

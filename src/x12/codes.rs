@@ -43,8 +43,6 @@ crate::codes! {
     STRAY_SEGMENT = "X12-0115";
     /// A set stands outside of any group.
     SET_OUTSIDE_GROUP = "X12-0116";
-    /// The interchange ends with an error in its bytes that no more can be told of.
-    INTERCHANGE_CONTENT = "X12-0117";
     // The group.
     /// The group has no GE.
     GE_MISSING = "X12-0201";
@@ -96,8 +94,6 @@ crate::codes! {
     SEGMENT_NOT_IN_SET = "X12-0406";
     /// The segment stands out of sequence.
     SEGMENT_SEQUENCE = "X12-0407";
-    /// The segment has no elements.
-    SEGMENT_EMPTY = "X12-0408";
     // Elements: the last two digits are AK403's.
     /// A mandatory element is missing.
     ELEMENT_MISSING = "X12-0501";
@@ -146,4 +142,19 @@ crate::codes! {
     // Acknowledgements that come in.
     /// An acknowledgement cannot be understood.
     ACK_UNREADABLE = "X12-0801";
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::pages;
+    use crate::x12::{RULES, codes};
+
+    #[test]
+    fn every_code_has_a_page_and_every_rule_a_code() {
+        let explained: Vec<&str> = pages(crate::x12::EXPLAIN).map(|page| page.code).collect();
+        let declared: Vec<&str> = codes::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(explained, declared);
+        assert!(pages(crate::x12::EXPLAIN).all(|page| page.body.contains("What to do:")));
+        assert!(RULES.iter().all(|rule| codes::ALL.contains(&rule.code)));
+    }
 }

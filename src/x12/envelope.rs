@@ -111,7 +111,7 @@ impl GroupHeader {
 }
 
 /// Bytes as text: UTF-8 where they are that, Latin-1 otherwise, so that nothing is lost or replaced.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => bytes.iter().copied().map(char::from).collect(),

@@ -3,12 +3,16 @@
 //! The defaults are what most partners need; a partner's file changes single rules.
 
 use super::rules::Severities;
+use super::standard::Standard;
+use std::sync::Arc;
 
 /// How one interchange is read and checked. The checker asks for it once the ISA is known.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// The version to hold sets to, whatever ST03 and GS08 say.
     pub version: Option<String>,
+    /// Standards with the partner's overlay applied, used instead of the built-in ones of the same version.
+    pub standards: Vec<Arc<Standard>>,
     /// What to make of ISA11.
     pub repetition: Repetition,
     /// Which characters elements may hold.

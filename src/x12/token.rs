@@ -212,7 +212,7 @@ impl<'a> Segment<'a> {
     /// Where element `number` begins in the file, in bytes; the segment's end where it was left out.
     pub fn element_offset(&self, number: usize) -> u64 {
         let before = number.checked_sub(1).filter(|_| number < self.ends.len()).and_then(|n| self.ends.get(n));
-        self.place.of(before.map(|end| end + 1).or(self.ends.last().copied()).unwrap_or(self.start))
+        self.place.of(before.map(|end| end + 1).or_else(|| self.ends.last().copied()).unwrap_or(self.start))
     }
 
     /// The bytes from the tag to before the terminator.

@@ -137,3 +137,22 @@ pub fn assemble(dir: &Dir) {
         file.write(dir);
     }
 }
+
+#[test]
+fn the_cast_is_described_without_a_mistake() {
+    use gangway::{
+        config::Settings,
+        partner::{Directory, Sources},
+    };
+
+    let dir = Dir::new("cast");
+    assemble(&dir);
+    PartnerFile { message_size: Some("1 GiB"), ..ACME_FILE }.write(&dir);
+    let (settings, findings) = Settings::load(Some(&dir.join("gangway.toml")));
+    assert!(findings.is_empty(), "{findings:#?}");
+    let (directory, findings) = Directory::load(&Sources::of(&settings), &|_| true);
+    assert!(findings.is_empty(), "{findings:#?}");
+    for (key, partner) in [(ACME_KEY, "acme"), (ACME_TEST_KEY, "acme"), (BOLT_KEY, "bolt"), (VAN_KEY, "opentext")] {
+        assert_eq!(directory.by_api_key(key).expect("a key").partner.id, partner);
+    }
+}

@@ -49,3 +49,27 @@ impl Drop for Disk {
 fn run(command: &mut Command) -> Option<()> {
     command.output().is_ok_and(|output| output.status.success()).then_some(())
 }
+
+/// The method itself: what was synced is there after a cut, and what was only written is not. Without the second half a
+/// test that loses nothing would prove nothing.
+#[test]
+fn a_cut_keeps_what_was_synced_and_loses_what_was_not() {
+    let dir = super::Dir::new("disk");
+    let (image, left, at) = (dir.join("disk.img"), dir.join("left.img"), dir.join("at"));
+    let Some(disk) = Disk::create(&image, 64, &at) else {
+        super::skip(
+            "a_cut_keeps_what_was_synced_and_loses_what_was_not",
+            "no loop device can be mounted here (needs root)",
+        );
+        return;
+    };
+    std::fs::write(at.join("written"), vec![1; 100_000]).unwrap();
+    std::fs::write(at.join("synced"), vec![2; 100_000]).unwrap();
+    std::fs::File::open(at.join("synced")).unwrap().sync_all().unwrap();
+    disk.cut(&left);
+    drop(disk);
+    let disk = Disk::mount(&left, &at).expect("what is left can be mounted");
+    assert_eq!(std::fs::read(at.join("synced")).unwrap(), vec![2; 100_000]);
+    assert_ne!(std::fs::read(at.join("written")).unwrap_or_default(), vec![1; 100_000]);
+    drop(disk);
+}

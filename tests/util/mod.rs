@@ -93,7 +93,7 @@ pub async fn drain(erp: &ErpClient, consumer: &str, count: usize) -> Vec<Leased>
 pub async fn acknowledge(erp: &ErpClient, consumer: &str, events: &[Leased]) {
     let leases: Vec<&str> = events.iter().map(|event| event.lease.as_str()).collect();
     for outcome in erp.ack(consumer, &leases).await.expect("ack") {
-        assert_eq!(outcome.result, "acked", "{}", outcome.lease);
+        assert_eq!(outcome.outcome, "acked", "{}", outcome.lease);
     }
 }
 

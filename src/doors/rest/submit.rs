@@ -94,6 +94,7 @@ pub(super) async fn submit(
         bytes,
         elapsed: received.elapsed(),
         correlation: &correlation,
+        trace: context.trace.as_ref().map(|trace| trace as &dyn std::fmt::Display),
     }
     .emit(&rest.metrics);
 

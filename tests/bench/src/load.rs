@@ -283,4 +283,19 @@ mod tests {
         let text = String::from_utf8(one.to_vec()).unwrap();
         assert!(text.contains("*700000001*0*P*") && text.contains("BAK*00*AC*700000001*"), "{text}");
     }
+
+    #[test]
+    fn the_settings_are_without_a_mistake() {
+        use gangway::{
+            config::Settings,
+            partner::{Directory, Sources},
+        };
+        let folder = tempfile::tempdir().unwrap();
+        write_settings(folder.path()).unwrap();
+        let (settings, findings) = Settings::load(Some(&folder.path().join("gangway.toml")));
+        assert!(findings.is_empty(), "{findings:#?}");
+        let (directory, findings) = Directory::load(&Sources::of(&settings), &|_| true);
+        assert!(findings.is_empty(), "{findings:#?}");
+        assert!(directory.by_api_key(KEY).is_some());
+    }
 }

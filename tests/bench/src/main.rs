@@ -1,12 +1,15 @@
 //! What Gangway's claims of speed and durability rest on, in a form that anyone can run again. Each subcommand is one
 //! file; README.md beside this crate says how to read what they print.
 
+mod as2;
 mod engines;
 mod ledger;
 mod load;
+mod mapping;
 mod power;
 mod stats;
 mod storage;
+mod x12;
 
 use clap::{Parser, Subcommand};
 
@@ -23,6 +26,19 @@ enum Command {
     Storage(storage::Options),
     /// The power is cut under load, in simulation; needs root.
     Power(power::Options),
+    /// The AS2 core: messages received and answered, beside two RSA operations.
+    As2(as2::Options),
+    /// Reading and checking an X12 file, beside a scan for one byte.
+    X12 {
+        /// The file.
+        file: String,
+    },
+    /// X12 to canonical JSON, beside a scan for one byte.
+    /// X12 to canonical documents, beside a scan for one byte.
+    Mapping {
+        /// The file.
+        file: String,
+    },
     /// Arrivals of the embedded ledger alone, beside a plain append of the same bytes.
     Ledger(ledger::Options),
     /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
@@ -37,10 +53,14 @@ enum Command {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
+        Command::As2(options) => as2::run(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
+        Command::Mapping { file } => mapping::run([file].into_iter()).map_err(anyhow::Error::msg),
+        Command::Mapping { file } => mapping::run(&file),
+        Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
         Command::PowerWrite(options) => power::write(&options),
     }

@@ -1,14 +1,14 @@
-//! An event of the log as a CloudEvent.
+//! An event of the log in the form that the ERP gets.
 
 use serde::{Serialize, Serializer, ser::Error};
 
 use crate::{
     document::{CloudEvent, DocumentType},
-    ledger::LogEvent,
+    ledger::{LogEvent, NewEvent},
 };
 
 /// Writes a [`LogEvent`] as a CloudEvent; its document goes through as it is stored.
-pub(super) struct AsCloudEvent<'a>(pub(super) &'a LogEvent);
+pub struct AsCloudEvent<'a>(pub &'a LogEvent);
 
 impl Serialize for AsCloudEvent<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -38,5 +38,23 @@ impl Serialize for AsCloudEvent<'_> {
             data,
         };
         cloud.serialize(serializer)
+    }
+}
+
+/// An event as it would stand on the log at `position`.
+pub(super) fn logged(event: NewEvent, position: u64) -> LogEvent {
+    LogEvent {
+        position,
+        id: event.id,
+        message: event.id.message,
+        kind: event.kind,
+        subject: event.subject,
+        partner: event.partner,
+        key: event.key,
+        mode: event.mode,
+        time: event.time,
+        correlation: event.correlation,
+        replaces: event.replaces,
+        data: event.data,
     }
 }

@@ -2,12 +2,13 @@
 
 use super::super::isa::tests::ISA;
 use super::*;
+use crate::x12::isa;
 use proptest::prelude::*;
 
 /// A source that gives at most `size` bytes at once.
-struct Drip<'a> {
-    bytes: &'a [u8],
-    size: usize,
+pub(in crate::x12) struct Drip<'a> {
+    pub(in crate::x12) bytes: &'a [u8],
+    pub(in crate::x12) size: usize,
 }
 
 impl Read for Drip<'_> {
@@ -39,7 +40,10 @@ fn pieces_with(bytes: &[u8], size: usize, caps: Caps) -> Vec<(u64, String)> {
                 if buffer[span.start as usize..].starts_with(b"BIN") {
                     match reader.binary(span).unwrap() {
                         Binary::Read(mended) => span = mended,
-                        Binary::Mismatch => seen.push((reader.offset(span.start), "mismatch".into())),
+                        Binary::Mismatch(same) => {
+                            span = same;
+                            seen.push((reader.offset(span.start), "mismatch".into()));
+                        }
                         Binary::TooLong => continue,
                     }
                 }

@@ -1,0 +1,189 @@
+//! Writes CMS as DER: one signer, several recipients, zlib.
+
+use std::io::Write;
+
+use aws_lc_rs::rsa::{OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey};
+use flate2::{Compression, write::ZlibEncoder};
+use jiff::Timestamp;
+
+use super::{
+    super::{
+        algorithm::{Cipher, Digest, Scheme, Transport},
+        ber::tag,
+        certificate::Certificate,
+        der,
+        entropy::Entropy,
+        fault::Fault,
+        key::{OwnKey, SMALLEST_RSA, oaep_algorithm},
+        oid,
+    },
+    cbc, gcm, parameters,
+};
+
+/// How a signature is made.
+#[derive(Debug, Clone)]
+pub struct SignOptions {
+    /// The scheme, where the key leaves a choice.
+    pub scheme: Scheme,
+    /// The digest of content and signature; never SHA-1, and the curve's own for curves.
+    pub digest: Digest,
+    /// Whether our certificate goes with it.
+    pub with_certificate: bool,
+    /// Whether the attribute of RFC 6211 goes with it. IBM Sterling and some others refuse messages that have it.
+    pub algorithm_protection: bool,
+    /// When it is signed.
+    pub now: Timestamp,
+}
+
+/// SignedData over `content`, which goes into it where `opaque`.
+pub fn sign(content: &[u8], opaque: bool, key: &OwnKey, options: &SignOptions) -> Result<Vec<u8>, Fault> {
+    let (scheme, digest) = key.signs_with(options.scheme, options.digest);
+    let value = aws_lc_rs::digest::digest(digest.algorithm(), content);
+    let digest_algorithm = der::algorithm(digest.oid(), &[]);
+    let signature_algorithm = match scheme {
+        Scheme::RsaPkcs1 => der::algorithm(oid::RSA, &der::null()),
+        Scheme::RsaPss => der::algorithm(oid::PSS, &parameters::write_pss(digest)),
+        Scheme::Ecdsa => der::algorithm(ecdsa_oid(digest), &[]),
+    };
+    let mut attributes = vec![
+        attribute(oid::CONTENT_TYPE, der::oid(oid::DATA)),
+        attribute(oid::SIGNING_TIME, der::time(options.now)),
+        attribute(oid::MESSAGE_DIGEST, der::octets(value.as_ref())),
+    ];
+    if options.algorithm_protection {
+        // CMSAlgorithmProtection { digest, [1] IMPLICIT signature algorithm }.
+        let tagged = retag(&signature_algorithm, tag::context(1));
+        attributes.push(attribute(oid::ALGORITHM_PROTECTION, der::sequence(&[digest_algorithm.clone(), tagged])));
+    }
+    let signed = der::set(tag::SET, attributes);
+    let signature = key.sign(scheme, digest, &signed)?;
+    let certificate = key.certificate();
+    let signer = der::sequence(&[
+        der::number(1),
+        issuer_and_serial(certificate),
+        digest_algorithm.clone(),
+        retag(&signed, tag::context(0)),
+        signature_algorithm,
+        der::octets(&signature),
+    ]);
+    let mut encapsulated = vec![der::oid(oid::DATA)];
+    if opaque {
+        encapsulated.push(der::element(tag::context(0), &der::octets(content)));
+    }
+    let mut fields = vec![der::number(1), der::element(tag::SET, &digest_algorithm), der::sequence(&encapsulated)];
+    if options.with_certificate {
+        fields.push(der::element(tag::context(0), certificate.der()));
+    }
+    fields.push(der::element(tag::SET, &signer));
+    Ok(content_info(oid::SIGNED_DATA, &der::sequence(&fields)))
+}
+
+/// `content` encrypted for all of `certificates`: EnvelopedData, or AuthEnvelopedData with a cipher that authenticates.
+pub fn encrypt(
+    content: &[u8],
+    certificates: &[Certificate],
+    cipher: Cipher,
+    transport: Transport,
+    entropy: &dyn Entropy,
+) -> Result<Vec<u8>, Fault> {
+    if cipher == Cipher::TripleDesCbc {
+        return Err(Fault::Settings("nothing is encrypted with triple DES".into()));
+    }
+    if certificates.is_empty() {
+        return Err(Fault::Settings("there is no certificate to encrypt for".into()));
+    }
+    let mut key = vec![0; cipher.key_size()];
+    entropy.fill(&mut key);
+    let recipients = certificates
+        .iter()
+        .map(|certificate| recipient(certificate, &key, transport))
+        .collect::<Result<Vec<_>, _>>()?;
+    let recipients = der::set(tag::SET, recipients);
+    let encrypted = |parameters: &[u8], sealed: &[u8]| {
+        der::sequence(&[
+            der::oid(oid::DATA),
+            der::algorithm(cipher.oid(), parameters),
+            der::element(tag::context_primitive(0), sealed),
+        ])
+    };
+    if cipher.is_authenticated() {
+        let mut nonce = [0; 12];
+        entropy.fill(&mut nonce);
+        let (sealed, mac) = gcm::encrypt(cipher, &key, &nonce, content)?;
+        let parameters = der::sequence(&[der::octets(&nonce), der::number(16)]);
+        let fields = [der::number(0), recipients, encrypted(&parameters, &sealed), der::octets(&mac)];
+        return Ok(content_info(oid::AUTH_ENVELOPED_DATA, &der::sequence(&fields)));
+    }
+    let mut iv = [0; 16];
+    entropy.fill(&mut iv);
+    let sealed = cbc::encrypt(cipher, &key, &iv, content)?;
+    let fields = [der::number(0), recipients, encrypted(&der::octets(&iv), &sealed)];
+    Ok(content_info(oid::ENVELOPED_DATA, &der::sequence(&fields)))
+}
+
+/// CompressedData of `content`.
+pub fn compress(content: &[u8]) -> Result<Vec<u8>, Fault> {
+    let mut zlib = ZlibEncoder::new(Vec::with_capacity(content.len() / 4), Compression::default());
+    zlib.write_all(content).map_err(Fault::Storage)?;
+    let deflated = zlib.finish().map_err(Fault::Storage)?;
+    let encapsulated = [der::oid(oid::DATA), der::element(tag::context(0), &der::octets(&deflated))];
+    let fields = [der::number(0), der::algorithm(oid::ZLIB, &[]), der::sequence(&encapsulated)];
+    Ok(content_info(oid::COMPRESSED_DATA, &der::sequence(&fields)))
+}
+
+fn content_info(kind: &[u8], content: &[u8]) -> Vec<u8> {
+    der::sequence(&[der::oid(kind), der::element(tag::context(0), content)])
+}
+
+fn attribute(kind: &[u8], value: Vec<u8>) -> Vec<u8> {
+    der::sequence(&[der::oid(kind), der::element(tag::SET, &value)])
+}
+
+/// The same element with another tag.
+fn retag(element: &[u8], tag: u8) -> Vec<u8> {
+    let mut tagged = element.to_vec();
+    if let Some(first) = tagged.first_mut() {
+        *first = tag;
+    }
+    tagged
+}
+
+fn issuer_and_serial(certificate: &Certificate) -> Vec<u8> {
+    der::sequence(&[certificate.issuer(), &der::element(tag::INTEGER, certificate.serial())])
+}
+
+fn recipient(certificate: &Certificate, key: &[u8], transport: Transport) -> Result<Vec<u8>, Fault> {
+    let refused = |why: &str| Fault::Settings(format!("{certificate:?} cannot be encrypted for: {why}"));
+    match certificate.rsa_bits() {
+        None => return Err(refused("its key is not RSA")),
+        Some(bits) if bits < SMALLEST_RSA => return Err(refused("its key has fewer than 2048 bits")),
+        Some(_) => {}
+    }
+    let failed = |_| refused("its key does not work");
+    let public = PublicEncryptingKey::from_der(certificate.spki()).map_err(|_| refused("its key does not work"))?;
+    let (wrapped, algorithm) = match transport {
+        Transport::Pkcs1 => {
+            let public = Pkcs1PublicEncryptingKey::new(public).map_err(failed)?;
+            let mut room = vec![0; public.ciphertext_size()];
+            let wrapped = public.encrypt(key, &mut room).map_err(failed)?.to_vec();
+            (wrapped, der::algorithm(oid::RSA, &der::null()))
+        }
+        Transport::Oaep(digest) => {
+            let algorithm = oaep_algorithm(digest)
+                .ok_or_else(|| Fault::Settings("RSA-OAEP with SHA-224 is not supported".into()))?;
+            let public = OaepPublicEncryptingKey::new(public).map_err(failed)?;
+            let mut room = vec![0; public.ciphertext_size()];
+            let wrapped = public.encrypt(algorithm, key, &mut room, None).map_err(failed)?.to_vec();
+            (wrapped, der::algorithm(oid::OAEP, &parameters::write_oaep(digest)))
+        }
+    };
+    Ok(der::sequence(&[der::number(0), issuer_and_serial(certificate), algorithm, der::octets(&wrapped)]))
+}
+
+fn ecdsa_oid(digest: Digest) -> &'static [u8] {
+    match digest {
+        Digest::Sha384 => oid::ECDSA_SHA384,
+        Digest::Sha512 => oid::ECDSA_SHA512,
+        _ => oid::ECDSA_SHA256,
+    }
+}

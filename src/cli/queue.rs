@@ -1,0 +1,100 @@
+//! `gangway queue`: what the ERP's consumers have not acknowledged, and what to do about parked events.
+
+use std::process::ExitCode;
+
+use serde_json::Value;
+
+use super::{
+    operate::{Format, Where, cell, table, who},
+    print_text,
+};
+use crate::control::Request;
+
+/// Looks at the queue.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    at: Where,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "text", global = true)]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// How things stand, for one consumer or all.
+    Stats {
+        /// The consumer's name in gangway.toml.
+        consumer: Option<String>,
+    },
+    /// What a consumer has not acknowledged; nothing changes.
+    Peek {
+        /// The consumer's name in gangway.toml.
+        #[arg(default_value = "erp")]
+        consumer: String,
+        /// The most to list.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// What is parked: handed out too often without being acknowledged.
+    Parked {
+        /// The consumer's name in gangway.toml.
+        #[arg(default_value = "erp")]
+        consumer: String,
+    },
+    /// Offer a parked event again; its key goes on with it.
+    Release(Decide),
+    /// Pass over a parked event for good; its key goes on without it.
+    Skip(Decide),
+}
+
+#[derive(Debug, clap::Args)]
+struct Decide {
+    /// The event's position, as `parked` lists it.
+    position: u64,
+    /// The consumer's name in gangway.toml.
+    #[arg(long, default_value = "erp")]
+    consumer: String,
+    /// Why; it goes to the audit log.
+    #[arg(long)]
+    reason: String,
+}
+
+/// Runs the command.
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let who = who();
+    let (request, reads) = match args.command {
+        Command::Stats { consumer } => (Request::QueueStats { consumer }, true),
+        Command::Peek { consumer, limit } => (Request::QueuePeek { consumer, limit }, true),
+        Command::Parked { consumer } => (Request::QueueParked { consumer }, true),
+        Command::Release(Decide { position, consumer, reason }) => {
+            (Request::QueueRelease { consumer, position, who, reason }, false)
+        }
+        Command::Skip(Decide { position, consumer, reason }) => {
+            (Request::QueueSkip { consumer, position, who, reason }, false)
+        }
+    };
+    let columns: &[&str] = match &request {
+        Request::QueueStats { .. } => &["consumer", "depth", "leased", "parked", "oldest", "head"],
+        Request::QueuePeek { .. } => &["position", "state", "attempts", "kind", "key", "id"],
+        Request::QueueParked { .. } => &["position", "attempts", "waiting", "since", "kind", "key", "reason"],
+        _ => &[],
+    };
+    let answer = args.at.ask(request, reads)?;
+    print(&answer, columns, args.format)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(answer: &Value, columns: &[&str], format: Format) -> anyhow::Result<()> {
+    match (format, answer.as_array()) {
+        (Format::Text, Some(rows)) => {
+            let rows: Vec<_> =
+                rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect()).collect();
+            print_text(&table(columns, &rows))
+        }
+        (Format::Text, None) => print_text("Done.\n"),
+        (Format::Json, _) => print_text(&format!("{answer:#}\n")),
+    }
+}

@@ -1,0 +1,51 @@
+//! `gangway test`: the mappings' fixtures, in every direction that there is.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use super::{CONFIGURATION, FINDINGS, USAGE, exit, operate, print_text};
+use crate::mapping::{Library, fixtures};
+
+/// Runs mapping fixtures.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The mapping's id; without one, all.
+    mapping: Option<String>,
+    /// Write what comes out into the fixtures instead of comparing.
+    #[arg(long)]
+    accept: bool,
+    /// The gateway's settings.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Runs the command: exit 0 if all fixtures are as they should be.
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let settings = operate::settings(args.config.as_deref())?;
+    let (library, findings) = Library::load(Some(&settings.mappings));
+    if let Some(first) = findings.iter().find(|one| one.is_error()) {
+        return Err(exit(CONFIGURATION, format!("error[{}]: {}; gangway check tells more", first.code, first.message)));
+    }
+    if let Some(id) = &args.mapping
+        && library.by_id(id).is_none()
+    {
+        return Err(exit(USAGE, format!("there is no mapping {id}")));
+    }
+    let outcomes = fixtures::run(&library, &settings.mappings, args.mapping.as_deref(), args.accept)?;
+    let mut failed = 0;
+    for outcome in &outcomes {
+        let file = outcome.file.display();
+        match (outcome.failures.as_slice(), outcome.blessed) {
+            ([], true) => print_text(&format!("accepted  {file}\n"))?,
+            ([], false) => print_text(&format!("ok        {file}\n"))?,
+            (failures, _) => {
+                failed += 1;
+                print_text(&format!("FAILED    {file}\n"))?;
+                for failure in failures {
+                    print_text(&format!("          {failure}\n"))?;
+                }
+            }
+        }
+    }
+    print_text(&format!("{} fixture(s), {failed} failed.\n", outcomes.len()))?;
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}

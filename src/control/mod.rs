@@ -1,0 +1,137 @@
+//! What an operator can ask of the running gateway: requests as JSON lines over a socket that only its owner may open,
+//! and the operator who answers them. Read-only requests can be answered on a ledger opened for the occasion too.
+
+mod client;
+mod operator;
+mod server;
+
+pub use client::{ClientError, call, running};
+pub use operator::{Failure, Operator, Reload};
+pub use server::serve;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{document::MessageId, ledger::MessageFilter};
+
+/// The socket's name in the data folder.
+pub const SOCKET: &str = "control.sock";
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// How things stand for one consumer, or for all.
+    QueueStats {
+        /// Its name.
+        consumer: Option<String>,
+    },
+    /// What a consumer has not acknowledged.
+    QueuePeek {
+        /// Its name.
+        consumer: String,
+        /// The most to list.
+        limit: usize,
+    },
+    /// What is parked for a consumer.
+    QueueParked {
+        /// Its name.
+        consumer: String,
+    },
+    /// Offers a parked event again.
+    QueueRelease {
+        /// The consumer's name.
+        consumer: String,
+        /// The event's place in the log.
+        position: u64,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+    /// Passes over a parked event for good.
+    QueueSkip {
+        /// The consumer's name.
+        consumer: String,
+        /// The event's place in the log.
+        position: u64,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+    /// Messages, newest first.
+    Find {
+        /// Which.
+        filter: MessageFilter,
+        /// The most to list.
+        limit: usize,
+    },
+    /// One message with its documents, timeline and deliveries.
+    Show {
+        /// Which.
+        message: MessageId,
+    },
+    /// Processes stored messages again.
+    Replay {
+        /// Which.
+        what: ReplayWhat,
+        /// Only show what would change.
+        dry_run: bool,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+    /// Writes a backup.
+    Backup {
+        /// Where to.
+        file: PathBuf,
+    },
+    /// Reads partners and mappings again.
+    Reload,
+    /// What people did.
+    Audit {
+        /// The most to list.
+        limit: usize,
+    },
+    /// Lets deliveries go out again after a restore.
+    Resume {
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Which messages to process again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayWhat {
+    /// One.
+    Message(MessageId),
+    /// Those that came in this time.
+    Between {
+        /// Not before.
+        from: Timestamp,
+        /// Before.
+        to: Timestamp,
+    },
+}
+
+/// What is answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It was done.
+    Ok(serde_json::Value),
+    /// It was not.
+    Err {
+        /// What for: `not_found`, `conflict`, `unavailable`, `usage`.
+        kind: String,
+        /// In a sentence.
+        text: String,
+    },
+}

@@ -1,0 +1,198 @@
+//! Answers requests, on the ledger and the exchange of the running gateway, or on a ledger alone.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Answer, ReplayWhat, Request};
+use crate::{
+    config::Diagnostic,
+    document::MessageId,
+    exchange::{Exchange, Replayed},
+    ledger::{AuditRecord, Direction, LedgerError, MessageFilter, SharedLedger},
+};
+
+/// How many messages a replay of a time looks at together.
+const PAGE: usize = 200;
+/// How many documents of a message are shown.
+const SHOWN: usize = 500;
+
+/// Whoever answers.
+#[derive(Clone)]
+pub struct Operator {
+    ledger: SharedLedger,
+    /// Absent where no gateway runs; replays are refused then.
+    exchange: Option<Exchange>,
+    consumers: Vec<String>,
+    reload: Option<Reload>,
+}
+
+/// Reads the configuration again, and tells what is wrong with it.
+pub type Reload = Arc<dyn Fn() -> Vec<Diagnostic> + Send + Sync>;
+
+/// Why something was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The ledger said no.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// It takes a running gateway.
+    #[error("this needs the running gateway, and none answers on this data folder")]
+    NotRunning,
+    /// The request makes no sense.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Failure {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Ledger(LedgerError::NotFound(_)) => "not_found",
+            Self::Ledger(LedgerError::Conflict(_)) => "conflict",
+            Self::Ledger(LedgerError::Corrupt(_)) => "corrupt",
+            Self::Ledger(_) | Self::NotRunning => "unavailable",
+            Self::Usage(_) => "usage",
+        }
+    }
+}
+
+impl Operator {
+    /// One on the running gateway.
+    pub fn running(exchange: Exchange, consumers: Vec<String>, reload: Reload) -> Self {
+        Self { ledger: exchange.ledger().clone(), exchange: Some(exchange), consumers, reload: Some(reload) }
+    }
+
+    /// One on a ledger alone.
+    pub fn alone(ledger: SharedLedger, consumers: Vec<String>) -> Self {
+        Self { ledger, exchange: None, consumers, reload: None }
+    }
+
+    /// Does what is asked and says what came of it.
+    pub async fn answer(&self, request: Request) -> Answer {
+        match self.execute(request).await {
+            Ok(value) => Answer::Ok(value),
+            Err(failure) => Answer::Err { kind: failure.kind().into(), text: failure.to_string() },
+        }
+    }
+
+    async fn execute(&self, request: Request) -> Result<Value, Failure> {
+        let now = jiff::Timestamp::now();
+        let ledger = &self.ledger;
+        match request {
+            Request::QueueStats { consumer } => {
+                let names = consumer.map_or_else(|| self.consumers.clone(), |name| vec![name]);
+                let mut all = Vec::new();
+                for name in names {
+                    all.push(ledger.queue_stats(&name, now).await?);
+                }
+                Ok(value(all))
+            }
+            Request::QueuePeek { consumer, limit } => Ok(value(ledger.peek(&consumer, limit).await?)),
+            Request::QueueParked { consumer } => Ok(value(ledger.parked(&consumer).await?)),
+            Request::QueueRelease { consumer, position, who, reason } => {
+                ledger.release(&consumer, position, &who, &needed(reason)?, now).await?;
+                Ok(json!({ "released": position }))
+            }
+            Request::QueueSkip { consumer, position, who, reason } => {
+                ledger.skip(&consumer, position, &who, &needed(reason)?, now).await?;
+                Ok(json!({ "skipped": position }))
+            }
+            Request::Find { filter, limit } => Ok(value(ledger.messages(filter, None, limit).await?)),
+            Request::Show { message } => self.show(message).await,
+            Request::Replay { what, dry_run, who, reason } => self.replay(what, dry_run, &who, &reason).await,
+            Request::Backup { file } => {
+                ledger.backup(&file).await?;
+                Ok(json!({ "backup": file }))
+            }
+            Request::Reload => {
+                let reload = self.reload.clone().ok_or(Failure::NotRunning)?;
+                let findings = tokio::task::spawn_blocking(move || reload()).await;
+                let findings = findings.map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+                let told = findings.iter().map(|one| {
+                    let file = one.labels.first().map(|label| label.file.as_ref());
+                    json!({ "code": one.code, "severity": one.severity, "message": one.message, "file": file })
+                });
+                Ok(Value::Array(told.collect()))
+            }
+            Request::Audit { limit } => Ok(value(ledger.audit_log(limit).await?)),
+            Request::Resume { who, reason } => {
+                ledger.resume_deliveries(&who, &needed(reason)?, now).await?;
+                Ok(json!({ "resumed": true }))
+            }
+        }
+    }
+
+    async fn show(&self, id: MessageId) -> Result<Value, Failure> {
+        let ledger = &self.ledger;
+        let message = ledger.message(id).await?.ok_or_else(|| LedgerError::NotFound(format!("message {id}")))?;
+        let answers = MessageFilter { relates_to: Some(id), ..MessageFilter::default() };
+        Ok(json!({
+            "message": message,
+            "documents": ledger.documents(id, 0, SHOWN).await?,
+            "timeline": ledger.timeline(id).await?,
+            "deliveries": ledger.deliveries(id).await?,
+            "related": ledger.messages(answers, None, SHOWN).await?,
+        }))
+    }
+
+    async fn replay(&self, what: ReplayWhat, dry_run: bool, who: &str, reason: &str) -> Result<Value, Failure> {
+        let exchange = self.exchange.as_ref().ok_or(Failure::NotRunning)?;
+        let reason = if dry_run { reason.to_owned() } else { needed(reason.to_owned())? };
+        let mut done: Vec<Replayed> = Vec::new();
+        let (ids, on) = match what {
+            ReplayWhat::Message(id) => (vec![id], id.to_string()),
+            ReplayWhat::Between { from, to } if from < to => {
+                let filter = MessageFilter {
+                    direction: Some(Direction::In),
+                    from: Some(from),
+                    to: Some(to),
+                    ..MessageFilter::default()
+                };
+                (self.all(filter).await?, format!("{from} to {to}"))
+            }
+            ReplayWhat::Between { .. } => return Err(Failure::Usage("--from has to be before --to".into())),
+        };
+        for id in ids {
+            match exchange.replay(id, dry_run, &reason).await {
+                Ok(replayed) => done.push(replayed),
+                // One that is being worked out right now needs no replay.
+                Err(LedgerError::Conflict(_)) if !on.starts_with("msg_") => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if done.iter().any(|one| one.stored) {
+            self.ledger.audit(audit(who, "replay", &on, &reason)).await?;
+        }
+        Ok(value(done))
+    }
+
+    /// The ids of all messages that a filter finds, oldest first.
+    async fn all(&self, filter: MessageFilter) -> Result<Vec<MessageId>, Failure> {
+        let mut ids = Vec::new();
+        let mut before = None;
+        loop {
+            let page = self.ledger.messages(filter.clone(), before, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.id);
+            ids.extend(page.iter().map(|message| message.id));
+        }
+        ids.reverse();
+        Ok(ids)
+    }
+}
+
+fn needed(reason: String) -> Result<String, Failure> {
+    if reason.trim().is_empty() {
+        return Err(Failure::Usage("a reason is needed: it goes to the audit log".into()));
+    }
+    Ok(reason)
+}
+
+fn audit(who: &str, what: &str, on: &str, reason: &str) -> AuditRecord {
+    AuditRecord { at: jiff::Timestamp::now(), who: who.into(), what: what.into(), on: on.into(), reason: reason.into() }
+}
+
+fn value(of: impl Serialize) -> Value {
+    serde_json::to_value(of).unwrap_or_default()
+}

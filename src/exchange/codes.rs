@@ -1,0 +1,49 @@
+//! The codes of this room; `explain.md` has their pages.
+
+crate::codes! {
+    /// The body holds nothing that can be read.
+    NOTHING_READ = "EXC-0001";
+    /// The body's format has no mapping here.
+    FORMAT_NOT_MAPPED = "EXC-0002";
+    /// The envelope names a sender that no partner's file has.
+    UNKNOWN_SENDER = "EXC-0003";
+    /// The envelope names a sender for whom the connection may not speak.
+    SENDER_NOT_ALLOWED = "EXC-0004";
+    /// The envelope is addressed to somebody else.
+    NOT_FOR_US = "EXC-0005";
+    /// An interchange number came again with another content.
+    NUMBER_REUSED = "EXC-0006";
+    /// The same business document came again.
+    DUPLICATE_DOCUMENT = "EXC-0007";
+    /// A business number came again with another content.
+    DOCUMENT_CHANGED = "EXC-0008";
+    /// There is no mapping for this set and version.
+    NO_MAPPING = "EXC-0009";
+    /// The mapping could not read the document.
+    NOT_MAPPED = "EXC-0010";
+    /// The mapping made something that is no canonical document.
+    NOT_CANONICAL = "EXC-0011";
+    /// The set is too large to be mapped.
+    SET_TOO_LARGE = "EXC-0012";
+    /// The set breaks the standard or the partner's overlay.
+    SET_REJECTED = "EXC-0013";
+    /// The set's functional group is rejected.
+    GROUP_REJECTED = "EXC-0014";
+    /// The set's interchange is rejected.
+    INTERCHANGE_REJECTED = "EXC-0015";
+    /// A partner's overlay does not fit the standard.
+    OVERLAY_MISFIT = "EXC-0016";
+    /// It counts, and something in it is not as the standard has it.
+    NOTED = "EXC-0017";
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error;
+
+    #[test]
+    fn every_code_has_a_page() {
+        let pages: Vec<_> = error::pages(super::super::EXPLAIN).map(|page| page.code).collect();
+        assert_eq!(pages, super::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>());
+    }
+}

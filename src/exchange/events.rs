@@ -1,0 +1,113 @@
+//! What this room tells of itself: one struct per event, whose `emit` writes the log line and the metric together.
+
+use std::{sync::Arc, time::Duration};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family},
+};
+
+use crate::{
+    document::MessageId,
+    ledger::{Document, DocumentState, Message, MessageState},
+    observe::{Committed, Metrics},
+};
+
+/// The exchange's own metrics, beside the common ones.
+pub(super) struct Telemetry {
+    common: Arc<Metrics>,
+    documents: Family<DocumentLabels, Counter>,
+    acknowledgements: Counter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DocumentLabels {
+    document: &'static str,
+    state: &'static str,
+}
+
+impl Telemetry {
+    pub(super) fn new(common: Arc<Metrics>) -> Self {
+        let telemetry = Self { common, documents: Family::default(), acknowledgements: Counter::default() };
+        let Self { common, documents, acknowledgements } = &telemetry;
+        common.register("documents", "Documents of arrivals, by what became of them", documents.clone());
+        common.register("acknowledgements_issued", "Functional acknowledgements issued", acknowledgements.clone());
+        telemetry
+    }
+
+    fn count<'d>(&self, documents: impl IntoIterator<Item = &'d Document>) {
+        for document in documents {
+            let kind = document.kind.map_or("unmapped", |kind| kind.as_str());
+            let state = match document.state {
+                DocumentState::Queued => "queued",
+                DocumentState::Rejected => "rejected",
+                DocumentState::Held => "held",
+                DocumentState::Duplicate => "duplicate",
+                DocumentState::Recorded => "recorded",
+            };
+            self.documents.get_or_create(&DocumentLabels { document: kind, state }).inc();
+        }
+    }
+}
+
+/// An arrival is on stable storage.
+pub(super) struct ArrivalCommitted<'a> {
+    pub(super) message: &'a Message,
+    pub(super) documents: &'a [Document],
+    pub(super) elapsed: Duration,
+}
+
+impl ArrivalCommitted<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        let Self { message, documents, elapsed } = self;
+        telemetry.count(documents);
+        Committed { elapsed }.emit(&telemetry.common);
+        if let Some(problem) = &message.problem {
+            let partner = message.partner.as_deref().unwrap_or_default();
+            let correlation = &message.correlation;
+            tracing::warn!(message = %message.id, partner, correlation, %problem, "A message waits for a person.");
+        }
+    }
+}
+
+/// A slice of a large message's documents is on stable storage.
+pub(super) struct SliceCommitted<'a> {
+    pub(super) documents: &'a [Document],
+}
+
+impl SliceCommitted<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        telemetry.count(self.documents);
+    }
+}
+
+/// The last document of a large message is stored and its events are released.
+pub(super) struct MessageFinished<'a> {
+    pub(super) message: &'a Message,
+    pub(super) state: MessageState,
+    pub(super) documents: u32,
+}
+
+impl MessageFinished<'_> {
+    pub(super) fn emit(self) {
+        let Self { message, state, documents } = self;
+        let correlation = &message.correlation;
+        tracing::info!(message = %message.id, correlation, ?state, documents, "A large message was worked out.");
+    }
+}
+
+/// An acknowledgement is on its way.
+pub(super) struct AcknowledgementIssued<'a> {
+    pub(super) message: MessageId,
+    pub(super) about: &'a Message,
+    pub(super) partner: &'a str,
+}
+
+impl AcknowledgementIssued<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        telemetry.acknowledgements.inc();
+        let correlation = &self.about.correlation;
+        tracing::info!(message = %self.message, about = %self.about.id, partner = self.partner, correlation,
+            "An acknowledgement was issued.");
+    }
+}

@@ -1,0 +1,344 @@
+//! One arrival, one decision: read, compose, commit, and only then answer.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Cursor, Read, Seek, SeekFrom},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::digest::{Context as Hash, SHA256};
+use bytes::Bytes;
+
+use super::{
+    Exchange,
+    arrival::{Arrival, Intake, Refused, Scribe, Verdict},
+    claims, codes,
+    compose::{self, Composed, Known, Subject},
+    detect::{DETECT_BYTES, Format, detect},
+    events::ArrivalCommitted,
+    message_id,
+    pool::Lane,
+    reading::{
+        Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk, envelope_notes,
+    },
+};
+use crate::{
+    keys,
+    ledger::{
+        Channel, Claim, ClaimKind, Committed, Direction, Entry, Fact, LedgerError, Message, MessageState, Payload,
+        Receipt,
+    },
+    spool::Content,
+};
+
+/// How often an entry is composed anew because somebody else was first. Each time something more is known to be taken,
+/// so that more than two are rare.
+const ATTEMPTS: usize = 16;
+
+/// The most findings about envelopes that a message's timeline lists.
+const MAX_NOTES: usize = 20;
+
+/// A body as the readers want it.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Memory(Bytes),
+    File(Arc<Path>),
+}
+
+impl Source {
+    pub(super) fn of(content: &Content) -> Self {
+        match content {
+            Content::Memory(bytes) => Self::Memory(bytes.clone()),
+            Content::File(file) => Self::File(Arc::from(file.path())),
+        }
+    }
+
+    pub(super) fn stored(payload: &Payload) -> Self {
+        match payload {
+            Payload::Inline(bytes) => Self::Memory(bytes.clone()),
+            Payload::File(path) => Self::File(Arc::from(path.as_path())),
+        }
+    }
+
+    pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Self::File(path) => Box::new(BufReader::with_capacity(256 << 10, File::open(path)?)),
+        })
+    }
+
+    fn start(&self) -> io::Result<Vec<u8>> {
+        let mut start = Vec::with_capacity(DETECT_BYTES);
+        self.open()?.take(DETECT_BYTES as u64).read_to_end(&mut start)?;
+        Ok(start)
+    }
+
+    fn lane(&self) -> Lane {
+        match self {
+            Self::Memory(_) => Lane::Short,
+            Self::File(_) => Lane::Long,
+        }
+    }
+
+    /// SHA-256 of a part of it.
+    fn digest(&self, range: (u64, u64)) -> io::Result<[u8; 32]> {
+        let (from, length) = range;
+        let mut hash = Hash::new(&SHA256);
+        match self {
+            Self::Memory(bytes) => {
+                let from = usize::try_from(from).unwrap_or(usize::MAX);
+                let to = from.saturating_add(usize::try_from(length).unwrap_or(usize::MAX)).min(bytes.len());
+                hash.update(bytes.get(from..to).unwrap_or_default());
+            }
+            Self::File(path) => {
+                let mut file = File::open(path)?;
+                file.seek(SeekFrom::Start(from))?;
+                let mut part = file.take(length);
+                let mut buffer = vec![0; 256 << 10];
+                loop {
+                    match part.read(&mut buffer)? {
+                        0 => break,
+                        read => hash.update(buffer.get(..read).unwrap_or_default()),
+                    }
+                }
+            }
+        }
+        let mut out = [0; 32];
+        out.copy_from_slice(hash.finish().as_ref());
+        Ok(out)
+    }
+}
+
+/// What a body says, and the digest of each of its interchanges.
+pub(super) struct Read1 {
+    pub(super) reading: Reading,
+    pub(super) digests: Vec<[u8; 32]>,
+    /// Too much for one transaction: documents are worked out after the receipt.
+    pub(super) large: bool,
+}
+
+/// Reads a body whole: verdicts always, documents where they fit one transaction.
+pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
+    let format = detect(&source.start()?);
+    let keep = matches!(source, Source::Memory(_));
+    let mut reading = match format {
+        Format::X12 => {
+            let mut walk = Walk::new(context, source.open()?);
+            let mut documents = if keep { Documents::Keep } else { Documents::Skip };
+            while !walk.advance(&mut documents)? {}
+            walk.finish()
+        }
+        _ => Reading::new(format),
+    };
+    let digests = reading.interchanges.iter().map(|one| source.digest(one.range)).collect::<io::Result<_>>()?;
+    reading.problem = reading.problem.or_else(|| unreadable(format));
+    let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
+    let (count, bytes) = documents.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.json.len()));
+    let large = !keep || count > SLICE_DOCUMENTS || bytes > SLICE_BYTES;
+    Ok(Read1 { reading, digests, large })
+}
+
+/// What each interchange claims, or would.
+pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
+    let numbered = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
+    let claim = |((one, digest), position): ((&ReadInterchange, &[u8; 32]), u32)| Claim {
+        kind: ClaimKind::Interchange,
+        key: one.key,
+        digest: *digest,
+        position,
+    };
+    numbered.map(claim).collect()
+}
+
+/// Why a body in this format can only be kept for now.
+pub(super) fn unreadable(format: Format) -> Option<Problem> {
+    let (code, text) = match format {
+        Format::X12 => return None,
+        Format::Xml => (codes::FORMAT_NOT_MAPPED, "It is XML, and no mapping for XML is installed."),
+        Format::Edifact => (codes::FORMAT_NOT_MAPPED, "It is EDIFACT, and no mapping for EDIFACT is installed."),
+        Format::Json => (codes::FORMAT_NOT_MAPPED, "It is JSON; this door takes X12 and XML."),
+        Format::Empty => (codes::NOTHING_READ, "It is empty."),
+        Format::Unknown => (codes::NOTHING_READ, "It is neither X12 nor XML."),
+    };
+    Some(Problem::new(code, text))
+}
+
+#[async_trait]
+impl Intake for Exchange {
+    async fn receive(&self, arrival: Arrival, scribe: Arc<dyn Scribe>) -> Result<Receipt, Refused> {
+        let snapshot = self.inner.snapshot.load_full();
+        let context = Context {
+            snapshot: Arc::clone(&snapshot),
+            connection: Some(Arc::clone(&arrival.connection)),
+            assumed: None,
+            mode: arrival.mode,
+        };
+        let source = Source::of(&arrival.body.content);
+        let lane = source.lane();
+        let work = move || read(&context, &source);
+        let read = self.inner.pool.run(&arrival.connection.id, lane, work).await;
+        let read = read
+            .map_err(|_| Refused::Busy("too many arrivals of this partner are waiting".into()))?
+            .map_err(|error| Refused::Unavailable(format!("the body cannot be read back: {error}")))?;
+        self.decide(arrival, &read, &snapshot.digest, scribe.as_ref()).await
+    }
+}
+
+impl Exchange {
+    async fn decide(
+        &self,
+        arrival: Arrival,
+        read: &Read1,
+        config: &str,
+        scribe: &dyn Scribe,
+    ) -> Result<Receipt, Refused> {
+        let subject = Subject { id: message_id(arrival.at), at: arrival.at, correlation: arrival.correlation.clone() };
+        let transport = Claim {
+            kind: ClaimKind::Transport,
+            key: claims::transport(&arrival.connection.id, arrival.channel, arrival.mode, &arrival.transport_id),
+            digest: arrival.body.digest,
+            position: 0,
+        };
+        let mut transport = Some(transport);
+        let mut known = Known::default();
+        for _ in 0..ATTEMPTS {
+            let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
+            let entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
+            let (receipt, message) = (entry.receipt.clone(), entry.message.clone());
+            let documents: Vec<_> = entry.documents.iter().map(|(document, _)| document.clone()).collect();
+            let owing = !entry.owed.is_empty();
+            let began = Instant::now();
+            // The file is the ledger's from here on, unless it says that nothing was stored; see `SpoolFile::hand_over`.
+            let committed = self.inner.ledger.commit(entry).await;
+            if !matches!(committed, Ok(Committed::Stored))
+                && let Content::File(file) = &arrival.body.content
+            {
+                file.take_back();
+            }
+            match committed.map_err(unavailable)? {
+                Committed::Stored => {
+                    ArrivalCommitted { message: &message, documents: &documents, elapsed: began.elapsed() }
+                        .emit(&self.inner.telemetry);
+                    if read.large {
+                        self.work_out(message, 0);
+                    } else if owing {
+                        self.inner.owed.notify_one();
+                    }
+                    return Ok(receipt);
+                }
+                Committed::Taken(taken) => {
+                    if let Some(first) = taken.iter().find(|one| one.claim.kind == ClaimKind::Transport) {
+                        if first.holder.digest == arrival.body.digest {
+                            return self.said_before(first.holder.message).await;
+                        }
+                        if arrival.channel == Channel::Rest {
+                            return Err(Refused::KeyReused { first: first.holder.message });
+                        }
+                        transport = None;
+                    }
+                    known.add(&taken);
+                }
+            }
+        }
+        Err(Refused::Busy("others keep claiming the same documents".into()))
+    }
+
+    /// The first arrival's receipt, byte for byte.
+    async fn said_before(&self, first: crate::document::MessageId) -> Result<Receipt, Refused> {
+        let stored = self.inner.ledger.receipt(first).await.map_err(unavailable)?;
+        stored.ok_or_else(|| Refused::Unavailable(format!("the receipt of {first} is not to be found")))
+    }
+}
+
+fn unavailable(error: LedgerError) -> Refused {
+    Refused::Unavailable(error.to_string())
+}
+
+fn sets(reading: &Reading) -> u64 {
+    reading.interchanges.iter().map(|one| u64::from(one.sets)).sum()
+}
+
+fn entry(
+    arrival: &Arrival,
+    subject: &Subject,
+    read: &Read1,
+    composed: Composed,
+    transport: Option<Claim>,
+    config: &str,
+    scribe: &dyn Scribe,
+) -> Entry {
+    let reading = &read.reading;
+    let first = reading.interchanges.first();
+    let state = if read.large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
+    let complete = state != MessageState::Processing;
+    let test = reading.interchanges.iter().any(|one| one.mode == crate::document::Mode::Test);
+    let mode = if test { crate::document::Mode::Test } else { arrival.mode };
+    let verdict = Verdict {
+        message: subject.id,
+        at: subject.at,
+        state,
+        mode,
+        documents: sets(reading),
+        problem: composed.problem.as_ref().map(|problem| (problem.code, problem.text.clone())),
+        correlation: subject.correlation.clone(),
+    };
+    let message = Message {
+        id: subject.id,
+        direction: Direction::In,
+        channel: arrival.channel,
+        connection: arrival.connection.id.clone(),
+        partner: match first {
+            Some(first) => first.partner.as_ref().map(|partner| partner.id.clone()),
+            None => Some(arrival.connection.id.clone()),
+        },
+        transport_id: Some(arrival.transport_id.clone()),
+        filename: arrival.filename.clone(),
+        content_type: arrival.content_type.clone(),
+        digest: keys::hex(&arrival.body.digest),
+        bytes: arrival.body.len,
+        interchange: first.map(|first| first.verdict.header.control_number.clone()),
+        at: subject.at,
+        state,
+        mode,
+        correlation: subject.correlation.clone(),
+        config: config.to_owned(),
+        problem: composed.problem.map(|problem| problem.to_json()),
+        relates_to: composed.repeats,
+    };
+    let payload = match &arrival.body.content {
+        Content::Memory(bytes) => Payload::Inline(bytes.clone()),
+        Content::File(file) => Payload::File(file.hand_over()),
+    };
+    let mut facts = vec![Fact {
+        at: subject.at,
+        what: "received".into(),
+        detail: format!("{} bytes, {} document(s), {}", arrival.body.len, sets(reading), summary(reading)),
+    }];
+    let notes = envelope_notes(reading).into_iter().take(MAX_NOTES);
+    facts.extend(notes.map(|finding| Fact {
+        at: subject.at,
+        what: "noted".into(),
+        detail: format!("{} at byte {}: {}", finding.code, finding.offset, finding.text),
+    }));
+    let mut claims = composed.claims;
+    claims.extend(transport);
+    let (documents, owed) = if complete { (composed.documents, composed.owed) } else { (Vec::new(), Vec::new()) };
+    if !complete {
+        claims.retain(|claim| claim.kind != ClaimKind::Business);
+    }
+    Entry { message, payload, receipt: scribe.receipt(&verdict), claims, documents, owed, facts, complete }
+}
+
+/// What was received, in words.
+fn summary(reading: &Reading) -> String {
+    let numbers: Vec<_> =
+        reading.interchanges.iter().take(3).map(|one| one.verdict.header.control_number.as_str()).collect();
+    match (reading.format, numbers.as_slice()) {
+        (Format::X12, []) => "X12 without an interchange".into(),
+        (Format::X12, numbers) => format!("X12 interchange {}", numbers.join(", ")),
+        (format, _) => format!("{format:?}"),
+    }
+}

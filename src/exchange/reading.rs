@@ -1,0 +1,529 @@
+//! From a body's bytes to what they say: interchanges, verdicts, documents. Reads nothing but the body and a snapshot of
+//! the configuration, stores nothing, so that an arrival, a dry run and a replay come to the same result.
+
+use std::{io::Read, sync::Arc};
+
+use serde_json::{Value, json};
+
+use super::{
+    Snapshot,
+    claims::{self, Digest},
+    codes,
+    detect::Format,
+};
+use crate::{
+    document::{DocumentType, Mode, summarise},
+    error::Code,
+    keys,
+    ledger::{ClaimKey, DocumentState},
+    mapping::Mapping,
+    partner::{Partner, Status},
+    x12::{self, CheckedSet, Checker, GroupHeader, InterchangeHeader, InterchangeVerdict, Step},
+};
+
+/// What a body is read with.
+#[derive(Clone)]
+pub(super) struct Context {
+    /// The configuration as it was when the body came.
+    pub(super) snapshot: Arc<Snapshot>,
+    /// Whose connection it came on; absent for a dry run that trusts the envelope.
+    pub(super) connection: Option<Arc<Partner>>,
+    /// For a dry run: take everything as from this partner, whatever the envelope says.
+    pub(super) assumed: Option<Arc<Partner>>,
+    /// `Test` where the credentials say so.
+    pub(super) mode: Mode,
+}
+
+/// Why something is held, rejected or left alone.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Problem {
+    pub(super) code: Code,
+    pub(super) text: String,
+    /// Findings, places, the first holder of a number: whatever tells more.
+    pub(super) details: Value,
+}
+
+impl Problem {
+    pub(super) fn new(code: Code, text: impl Into<String>) -> Self {
+        Self { code, text: text.into(), details: Value::Null }
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let mut value = json!({ "code": self.code, "text": self.text });
+        if let (Some(object), false) = (value.as_object_mut(), self.details.is_null()) {
+            object.insert("details".into(), self.details.clone());
+        }
+        value
+    }
+}
+
+/// What a body says.
+pub(super) struct Reading {
+    pub(super) format: Format,
+    pub(super) interchanges: Vec<ReadInterchange>,
+    /// Findings outside of any interchange, as the X12 core told them.
+    pub(super) rubbish: Vec<x12::Finding>,
+    /// Why nothing could be read at all.
+    pub(super) problem: Option<Problem>,
+}
+
+/// One interchange of a body.
+pub(super) struct ReadInterchange {
+    /// Who it says it is from, where we know them.
+    pub(super) partner: Option<Arc<Partner>>,
+    /// Why it waits for a person. Nothing of it is claimed, queued or acknowledged.
+    pub(super) held: Option<Problem>,
+    /// Live or test.
+    pub(super) mode: Mode,
+    pub(super) verdict: InterchangeVerdict,
+    /// What it claims if it is accepted.
+    pub(super) key: ClaimKey,
+    /// First byte and length in the body.
+    pub(super) range: (u64, u64),
+    /// Its documents, where the reading mapped them.
+    pub(super) documents: Vec<ReadDocument>,
+    /// How many transaction sets it has.
+    pub(super) sets: u32,
+}
+
+impl ReadInterchange {
+    pub(super) fn rejected(&self) -> bool {
+        self.verdict.status == x12::Status::Rejected
+    }
+
+    /// Whether its partner's documents count at all yet.
+    pub(super) fn onboarding(&self) -> bool {
+        self.partner.as_ref().is_some_and(|partner| partner.status == Status::Onboarding)
+    }
+}
+
+/// One transaction set, and the document it became.
+#[derive(Debug, Clone)]
+pub(super) struct ReadDocument {
+    /// Its place among the body's documents, from 0.
+    pub(super) position: u32,
+    /// Group in the interchange and set in the group, from 0.
+    pub(super) place: (usize, usize),
+    pub(super) kind: Option<DocumentType>,
+    /// ST01.
+    pub(super) set: String,
+    pub(super) state: DocumentState,
+    pub(super) problem: Option<Problem>,
+    pub(super) range: (u64, u64),
+    pub(super) number: Option<String>,
+    pub(super) orders: Vec<String>,
+    pub(super) subject: String,
+    /// What it claims if it is queued.
+    pub(super) key: Option<ClaimKey>,
+    pub(super) digest: Digest,
+    pub(super) extras: Option<Value>,
+    /// `id@digest` of the mapping.
+    pub(super) mapping: Option<String>,
+    /// The canonical document.
+    pub(super) json: Vec<u8>,
+}
+
+/// What becomes of the documents of a body.
+pub(super) enum Documents<'a> {
+    /// Only verdicts are wanted.
+    Skip,
+    /// Mapped and kept with their interchange.
+    Keep,
+    /// Mapped from this position on and put here, by the verdicts of an earlier pass: what is held or repeated as an
+    /// interchange (`counts` is false) is left out.
+    Give { from: u32, first: &'a Reading, counts: &'a [bool], slice: &'a mut Vec<(usize, ReadDocument)> },
+}
+
+/// How far to read before giving way.
+pub(super) const SLICE_DOCUMENTS: usize = crate::ledger::MAX_DOCUMENTS;
+/// … and how many bytes of documents, with room for what else a transaction holds.
+pub(super) const SLICE_BYTES: usize = crate::ledger::MAX_BYTES / 2;
+/// … and how many sets in any case, so that a thread is given back in time.
+const SLICE_SETS: usize = 4096;
+
+/// A body being read, piece by piece.
+pub(super) struct Walk {
+    context: Context,
+    checker: Checker<'static, Box<dyn Read + Send>>,
+    open: Option<Open>,
+    position: u32,
+    reading: Reading,
+}
+
+impl Walk {
+    /// Begins an X12 body.
+    pub(super) fn new(context: &Context, source: Box<dyn Read + Send>) -> Self {
+        let by_header = context.clone();
+        Self {
+            context: context.clone(),
+            checker: Checker::new(source, move |header| policy_for(&by_header, header)),
+            open: None,
+            position: 0,
+            reading: Reading::new(Format::X12),
+        }
+    }
+
+    /// Reads on; `true` at the end of the body, `false` where a slice is full.
+    pub(super) fn advance(&mut self, documents: &mut Documents<'_>) -> std::io::Result<bool> {
+        let (mut sets, mut bytes) = (0, 0);
+        while let Some(step) = self.checker.next()? {
+            match step {
+                Step::Rubbish(finding) => self.reading.rubbish.push(finding),
+                Step::Interchange(header) => self.open = Some(Open::new(&self.context, header, self.position)),
+                Step::Group(group) => {
+                    if let Some(open) = &mut self.open {
+                        open.enter(&self.context, group);
+                    }
+                }
+                Step::Set(set) => {
+                    let Some(open) = &mut self.open else { continue };
+                    let place = (open.group, open.set);
+                    open.set += 1;
+                    let position = self.position;
+                    self.position += 1;
+                    sets += 1;
+                    match documents {
+                        Documents::Skip => {}
+                        Documents::Keep => {
+                            let document = read_set(&self.context, open, &set, place, position);
+                            open.documents.push(document);
+                        }
+                        Documents::Give { from, first, counts, slice } => {
+                            let index = self.reading.interchanges.len();
+                            let wanted = position >= *from && counts.get(index) == Some(&true);
+                            if let (true, Some(verdict)) = (wanted, first.interchanges.get(index)) {
+                                let mut document = read_set(&self.context, open, &set, place, position);
+                                settle(&mut document, &verdict.verdict);
+                                bytes += document.json.len();
+                                slice.push((index, document));
+                                if slice.len() >= SLICE_DOCUMENTS || bytes >= SLICE_BYTES {
+                                    return Ok(false);
+                                }
+                            }
+                        }
+                    }
+                    if sets >= SLICE_SETS && !matches!(documents, Documents::Keep) {
+                        return Ok(false);
+                    }
+                }
+                Step::InterchangeEnd(verdict) => {
+                    if let Some(open) = self.open.take() {
+                        self.reading.interchanges.push(open.close(&self.context, *verdict, self.position));
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// What the whole body says.
+    pub(super) fn finish(mut self) -> Reading {
+        if self.reading.interchanges.is_empty() {
+            let finding = self.reading.rubbish.first().map(|finding| finding.text.clone());
+            let text = finding.unwrap_or_else(|| "There is no interchange in it.".into());
+            self.reading.problem = Some(Problem::new(codes::NOTHING_READ, text));
+        }
+        self.reading
+    }
+}
+
+impl Reading {
+    /// Of a body in which nothing was read yet.
+    pub(super) fn new(format: Format) -> Self {
+        Self { format, interchanges: Vec::new(), rubbish: Vec::new(), problem: None }
+    }
+}
+
+/// An interchange whose end has not come yet.
+struct Open {
+    partner: Option<Arc<Partner>>,
+    held: Option<Problem>,
+    mode: Mode,
+    header: InterchangeHeader,
+    /// The group that sets belong to, from 0, and the next set in it.
+    group: usize,
+    groups: usize,
+    set: usize,
+    documents: Vec<ReadDocument>,
+    first_position: u32,
+}
+
+impl Open {
+    fn new(context: &Context, header: &InterchangeHeader, position: u32) -> Self {
+        let partner = sender(context, header, None);
+        let held = objection(context, partner.as_ref(), header);
+        let mode = mode_of(context, partner.as_ref(), header);
+        Self {
+            partner,
+            held,
+            mode,
+            header: header.clone(),
+            group: 0,
+            groups: 0,
+            set: 0,
+            documents: Vec::new(),
+            first_position: position,
+        }
+    }
+
+    /// A group may name its sender more closely than the interchange does.
+    fn enter(&mut self, context: &Context, group: &GroupHeader) {
+        self.group = self.groups;
+        self.groups += 1;
+        self.set = 0;
+        if self.groups == 1 {
+            let closer = sender(context, &self.header, Some(&group.sender));
+            if closer.as_ref().map(|p| &p.id) != self.partner.as_ref().map(|p| &p.id) {
+                self.held = objection(context, closer.as_ref(), &self.header);
+                self.mode = mode_of(context, closer.as_ref(), &self.header);
+                self.partner = closer;
+            }
+        }
+    }
+
+    fn close(mut self, context: &Context, verdict: InterchangeVerdict, position: u32) -> ReadInterchange {
+        for document in &mut self.documents {
+            settle(document, &verdict);
+        }
+        if self.held.is_some() {
+            self.documents.clear();
+        }
+        let header = &self.header;
+        let connection = context.connection.as_ref().map_or("", |partner| partner.id.as_str());
+        ReadInterchange {
+            key: claims::interchange(
+                self.partner.as_ref().map_or(connection, |partner| &partner.id),
+                [&header.sender.qualifier, &header.sender.id, &header.receiver.qualifier, &header.receiver.id],
+                header.usage,
+                &header.control_number,
+            ),
+            range: (verdict.header.offset, verdict.end.saturating_sub(verdict.header.offset)),
+            partner: self.partner,
+            held: self.held,
+            mode: self.mode,
+            verdict,
+            documents: self.documents,
+            sets: position - self.first_position,
+        }
+    }
+}
+
+/// Who an envelope says it is from.
+fn sender(context: &Context, header: &InterchangeHeader, group_sender: Option<&str>) -> Option<Arc<Partner>> {
+    if context.assumed.is_some() {
+        return context.assumed.clone();
+    }
+    let id = (header.sender.qualifier.as_str(), header.sender.id.as_str());
+    context.snapshot.directory.by_envelope(id, group_sender).map(Arc::clone)
+}
+
+/// Why an interchange has to wait for a person before anything of it counts.
+fn objection(context: &Context, partner: Option<&Arc<Partner>>, header: &InterchangeHeader) -> Option<Problem> {
+    // A dry run has no connection: it shows what would become of the file if its envelope were in order.
+    let connection = context.connection.as_ref()?;
+    let claimed = format!("{}/{}", header.sender.qualifier, header.sender.id);
+    let Some(partner) = partner else {
+        return Some(Problem::new(
+            codes::UNKNOWN_SENDER,
+            format!("The envelope says that it is from {claimed}, and no partner's file has this id."),
+        ));
+    };
+    if !context.snapshot.directory.speaks_for(connection, partner) {
+        return Some(Problem::new(
+            codes::SENDER_NOT_ALLOWED,
+            format!(
+                "The envelope says that it is from {claimed} ({}), but it came on the connection of {}, which does not speak for them.",
+                partner.id, connection.id
+            ),
+        ));
+    }
+    let terms = partner.x12.as_ref()?;
+    if terms.ours.is(&header.receiver.qualifier, &header.receiver.id, None) {
+        return None;
+    }
+    Some(Problem::new(
+        codes::NOT_FOR_US,
+        format!(
+            "It is addressed to {}/{}; with {} we are {}.",
+            header.receiver.qualifier, header.receiver.id, partner.id, terms.ours
+        ),
+    ))
+}
+
+fn mode_of(context: &Context, partner: Option<&Arc<Partner>>, header: &InterchangeHeader) -> Mode {
+    let rehearsal = header.usage == b'T' || partner.is_some_and(|partner| partner.status != Status::Live);
+    if rehearsal { Mode::Test } else { context.mode }
+}
+
+/// What the sender's file says of reading and checking. Nobody we know gets the defaults.
+fn policy_for(context: &Context, header: &InterchangeHeader) -> x12::Policy {
+    context.snapshot.policies.of(sender(context, header, None).as_deref())
+}
+
+/// The mapping that a partner's sets go through.
+fn mapping_for(context: &Context, partner: Option<&Partner>, set: &str, version: &str) -> Option<Arc<Mapping>> {
+    let library = &context.snapshot.library;
+    let usual = library.for_x12(set, version);
+    let own = partner.and_then(|partner| match usual {
+        Some(usual) => partner.mapping(set, usual.document()),
+        None => partner.mappings.get(set).map(String::as_str),
+    });
+    own.and_then(|id| library.by_id(id)).or(usual).map(Arc::clone)
+}
+
+fn read_set(
+    context: &Context,
+    open: &Open,
+    set: &CheckedSet<'_>,
+    place: (usize, usize),
+    position: u32,
+) -> ReadDocument {
+    let mut document = ReadDocument {
+        position,
+        place,
+        kind: None,
+        set: set.id.to_owned(),
+        state: DocumentState::Queued,
+        problem: None,
+        range: (set.offset, set.view.map_or(0, |view| view.bytes().len() as u64)),
+        number: None,
+        orders: Vec::new(),
+        subject: String::new(),
+        key: None,
+        digest: Digest::default(),
+        extras: None,
+        mapping: None,
+        json: Vec::new(),
+    };
+    if set.status == x12::Status::Rejected {
+        document.reject(
+            codes::SET_REJECTED,
+            "It breaks the standard or what was agreed; its sender is told.",
+            set.findings,
+        );
+        return document;
+    }
+    if set.group.functional_id == "FA" {
+        document.kind = Some(DocumentType::FunctionalAcknowledgement);
+        document.state = DocumentState::Recorded;
+        return document;
+    }
+    let partner = open.partner.as_deref();
+    let Some(mapping) = mapping_for(context, partner, set.id, set.version) else {
+        document.hold(Problem::new(
+            codes::NO_MAPPING,
+            format!("There is no mapping for set {} in version {}.", set.id, set.version),
+        ));
+        return document;
+    };
+    document.kind = Some(mapping.document());
+    document.mapping = Some(format!("{}@{}", mapping.id(), mapping.digest()));
+    let Some(view) = &set.view else {
+        document.hold(Problem::new(codes::SET_TOO_LARGE, "The set is too large to be mapped."));
+        return document;
+    };
+    match mapping.read_x12_in(view, super::policy::charset(partner)) {
+        Ok(mapped) => {
+            if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
+                document.problem =
+                    Some(noted("It counts; what is not as the standard has it is listed.", set.findings));
+            }
+            document.mapped(open, partner, mapped.json, mapped.extras, &mapping);
+        }
+        Err(problems) => {
+            let mut problem = Problem::new(codes::NOT_MAPPED, first_text(&problems));
+            problem.details = serde_json::to_value(&problems).unwrap_or_default();
+            document.hold(problem);
+        }
+    }
+    document
+}
+
+/// Something that is told, and holds nothing up.
+fn noted(text: &str, findings: &[x12::Finding]) -> Problem {
+    let mut problem = Problem::new(codes::NOTED, text);
+    problem.details = serde_json::to_value(findings).unwrap_or_default();
+    problem
+}
+
+/// What is noted of the envelopes of a body that counts all the same.
+pub(super) fn envelope_notes(reading: &Reading) -> Vec<&x12::Finding> {
+    let verdicts = reading.interchanges.iter().map(|one| &one.verdict);
+    let all = verdicts.flat_map(|one| one.findings.iter().chain(one.groups.iter().flat_map(|group| &group.findings)));
+    all.filter(|finding| finding.severity >= x12::Severity::Warning).collect()
+}
+
+fn first_text(problems: &[crate::mapping::Problem]) -> String {
+    match problems {
+        [] => "The mapping could not read it.".into(),
+        [only] => only.text.clone(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.text, rest.len()),
+    }
+}
+
+impl ReadDocument {
+    fn hold(&mut self, problem: Problem) {
+        self.state = DocumentState::Held;
+        self.problem = Some(problem);
+    }
+
+    fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
+        let mut problem = Problem::new(code, text);
+        problem.details = serde_json::to_value(findings).unwrap_or_default();
+        self.state = DocumentState::Rejected;
+        self.problem = Some(problem);
+        self.key = None;
+        self.json = Vec::new();
+    }
+
+    fn mapped(
+        &mut self,
+        open: &Open,
+        partner: Option<&Partner>,
+        json: Vec<u8>,
+        extras: Option<Value>,
+        mapping: &Mapping,
+    ) {
+        let kind = mapping.document();
+        let summary = match summarise(kind, &json) {
+            Ok(summary) => summary,
+            Err(error) => {
+                let text = format!("What mapping {} makes of it is no {kind}: {error}", mapping.id());
+                return self.hold(Problem::new(codes::NOT_CANONICAL, text));
+            }
+        };
+        let partner = partner.map_or("", |partner| partner.id.as_str());
+        self.digest = keys::sha256(&json);
+        self.key = Some(claims::business(partner, kind, open.mode, summary.identity.as_deref(), &self.digest));
+        self.number = summary.number;
+        self.orders = summary.orders;
+        self.subject = summary.subject;
+        self.extras = extras;
+        self.json = json;
+        if open.partner.as_ref().is_some_and(|partner| partner.status == Status::Onboarding) {
+            self.state = DocumentState::Recorded;
+            self.key = None;
+        }
+    }
+}
+
+/// A set's own verdict is not the last word: its group or interchange may have been rejected after it was read.
+fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) {
+    if document.state == DocumentState::Rejected {
+        return;
+    }
+    let group = verdict.groups.get(document.place.0);
+    if verdict.status == x12::Status::Rejected {
+        document.reject(
+            codes::INTERCHANGE_REJECTED,
+            "Its interchange is rejected as a whole; its sender is told.",
+            &verdict.findings,
+        );
+    } else if let Some(group) = group.filter(|group| group.status == x12::GroupStatus::Rejected) {
+        document.reject(
+            codes::GROUP_REJECTED,
+            "Its functional group is rejected; its sender is told.",
+            &group.findings,
+        );
+    }
+}

@@ -1,0 +1,327 @@
+//! Stored bytes processed again with today's configuration: what was held runs on, what came out otherwise becomes a
+//! correction, and what came out the same keeps its event. A dry run shows the difference and stores nothing.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    Exchange,
+    compose::{self, Known, Subject, Tally},
+    inbound::{self, Read1, Source},
+    pool::Lane,
+    reading::{Context, Documents, ReadDocument, Walk},
+};
+use crate::{
+    document::{EventId, MessageId},
+    ledger::{
+        Claim, ClaimKind, Committed, Direction, Document, DocumentState, Fact, LedgerError, MAX_DOCUMENTS, Message,
+        MessageState, NewEvent, Owed, Revision,
+    },
+};
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Replayed {
+    /// The message.
+    pub message: MessageId,
+    /// Where it stood.
+    pub was: MessageState,
+    /// Where it stands now, or would.
+    pub now: MessageState,
+    /// Documents that came out otherwise; those that did not are left out.
+    pub changes: Vec<Change>,
+    /// How many came out the same.
+    pub unchanged: u64,
+    /// Whether any of this was stored.
+    pub stored: bool,
+}
+
+/// One document that came out otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its place in the message, from 0.
+    pub position: u32,
+    /// `purchase_order/4500012345`, or the set's name where it is not mapped.
+    pub subject: String,
+    /// How it stood; absent where it is new.
+    pub was: Option<DocumentState>,
+    /// How it stands now.
+    pub now: DocumentState,
+    /// The event that tells of it.
+    pub event: Option<EventId>,
+    /// The fields that differ: JSON Pointer, before, after.
+    pub fields: Vec<(String, Value, Value)>,
+    /// Why it is not queued, if it is not.
+    pub problem: Option<Value>,
+}
+
+impl Exchange {
+    /// Processes a stored message again.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotFound`] for a message that is not there, [`LedgerError::Conflict`] for one that is still being
+    /// worked out or that went out, and whatever the ledger says.
+    pub async fn replay(&self, id: MessageId, dry_run: bool, reason: &str) -> Result<Replayed, LedgerError> {
+        let ledger = &self.inner.ledger;
+        let message = ledger.message(id).await?.ok_or_else(|| LedgerError::NotFound(format!("message {id}")))?;
+        if message.direction == Direction::Out {
+            return Err(LedgerError::Conflict(format!("{id} is a message that went out; only arrivals are replayed")));
+        }
+        if message.state == MessageState::Processing {
+            return Err(LedgerError::Conflict(format!("{id} is still being worked out")));
+        }
+        let subject = Subject { id, at: message.at, correlation: message.correlation.clone() };
+        let (read, documents) = self.read_again(&message).await?;
+        let before = self.stored_documents(id).await?;
+
+        let mut known = Known::default();
+        known.add(&ledger.holders(inbound::interchange_claims(&read)).await?);
+        loop {
+            let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
+            let mut plan = Plan::default();
+            plan.claims =
+                composed.claims.iter().filter(|claim| claim.kind == ClaimKind::Interchange).copied().collect();
+            let mut business = Vec::new();
+            for (index, document) in &documents {
+                if composed.counted.get(*index) != Some(&true) && !read.reading.interchanges[*index].rejected() {
+                    continue;
+                }
+                business.extend(document.key.map(|key| Claim {
+                    kind: ClaimKind::Business,
+                    key,
+                    digest: document.digest,
+                    position: document.position,
+                }));
+                plan.add(self, &subject, &read, *index, document, &before, &known).await?;
+            }
+            let state = plan.tally.state(composed.problem.is_some());
+            let taken = ledger.holders(business).await?;
+            if known.add(&taken) {
+                continue;
+            }
+            let replayed = Replayed {
+                message: id,
+                was: message.state,
+                now: state,
+                changes: plan.changes.clone(),
+                unchanged: plan.unchanged,
+                stored: !dry_run,
+            };
+            if dry_run || (plan.changes.is_empty() && state == message.state) {
+                return Ok(Replayed { stored: false, ..replayed });
+            }
+            // What its sender was told about the syntax stays as it is, unless nothing was said yet.
+            let owed =
+                if message.state == MessageState::Held && before.is_empty() { composed.owed } else { Vec::new() };
+            let partner =
+                read.reading.interchanges.first().and_then(|one| one.partner.as_ref()).map(|one| one.id.clone());
+            let problem = composed.problem.map(|problem| problem.to_json());
+            let detail = format!("{} changed, {} unchanged: {reason}", plan.changes.len(), plan.unchanged);
+            let fact = Fact { at: self.now(), what: "replayed".into(), detail };
+            match self.store(id, state, problem, partner, plan, owed, fact).await? {
+                Committed::Stored => {
+                    self.inner.owed.notify_one();
+                    return Ok(replayed);
+                }
+                Committed::Taken(taken) => {
+                    known.add(&taken);
+                }
+            }
+        }
+    }
+
+    async fn read_again(&self, message: &Message) -> Result<(Read1, Vec<(usize, ReadDocument)>), LedgerError> {
+        let payload = self.inner.ledger.payload(message.id).await?;
+        let payload = payload.ok_or_else(|| LedgerError::NotFound(format!("the payload of {}", message.id)))?;
+        let source = Source::stored(&payload);
+        let snapshot = self.inner.snapshot.load_full();
+        let context = Context {
+            snapshot: Arc::clone(&snapshot),
+            connection: snapshot.directory.partner(&message.connection).cloned(),
+            assumed: None,
+            mode: message.mode,
+        };
+        let work = move || -> std::io::Result<_> {
+            let mut read = inbound::read(&context, &source)?;
+            let mut documents = Vec::new();
+            if matches!(source, Source::Memory(_)) {
+                for (index, interchange) in read.reading.interchanges.iter_mut().enumerate() {
+                    documents.extend(std::mem::take(&mut interchange.documents).into_iter().map(|one| (index, one)));
+                }
+            } else {
+                let counts: Vec<_> = read.reading.interchanges.iter().map(|one| one.held.is_none()).collect();
+                let mut walk = Walk::new(&context, source.open()?);
+                let mut done = false;
+                while !done {
+                    let give =
+                        &mut Documents::Give { from: 0, first: &read.reading, counts: &counts, slice: &mut documents };
+                    done = walk.advance(give)?;
+                }
+            }
+            Ok((read, documents))
+        };
+        let turn = self.inner.pool.run(&message.connection, Lane::Long, work).await;
+        let turn = turn.map_err(|_| LedgerError::Unavailable("too much of this partner is waiting".into()))?;
+        turn.map_err(|error| LedgerError::Unavailable(format!("the payload cannot be read: {error}")))
+    }
+
+    async fn stored_documents(&self, id: MessageId) -> Result<BTreeMap<u32, Document>, LedgerError> {
+        const PAGE: usize = 1000;
+        let mut all = BTreeMap::new();
+        let mut from = 0;
+        loop {
+            let page = self.inner.ledger.documents(id, from, PAGE).await?;
+            let full = page.len() == PAGE;
+            from = page.last().map_or(from, |last| last.position + 1);
+            all.extend(page.into_iter().map(|document| (document.position, document)));
+            if !full {
+                return Ok(all);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one revision")]
+    async fn store(
+        &self,
+        id: MessageId,
+        state: MessageState,
+        problem: Option<Value>,
+        partner: Option<String>,
+        plan: Plan,
+        owed: Vec<Owed>,
+        fact: Fact,
+    ) -> Result<Committed, LedgerError> {
+        let mut claims = plan.claims;
+        let mut rest = plan.documents;
+        let mut owed = Some(owed);
+        // All but the last slice leave the message as it stands, so that a crash between two is mended by a replay.
+        loop {
+            let after = rest.split_off(rest.len().min(MAX_DOCUMENTS));
+            let last = after.is_empty();
+            let positions: Vec<_> = rest.iter().map(|(document, _)| document.position).collect();
+            let (now, later): (Vec<Claim>, Vec<Claim>) = claims
+                .into_iter()
+                .partition(|claim| claim.kind != ClaimKind::Business || positions.contains(&claim.position));
+            let revision = Revision {
+                message: id,
+                state: if last { state } else { MessageState::Held },
+                problem: problem.clone(),
+                partner: partner.clone(),
+                claims: now,
+                documents: rest,
+                owed: if last { owed.take().unwrap_or_default() } else { Vec::new() },
+                facts: if last { vec![fact.clone()] } else { Vec::new() },
+            };
+            match self.inner.ledger.revise(revision).await? {
+                Committed::Stored if last => return Ok(Committed::Stored),
+                Committed::Stored => {}
+                taken @ Committed::Taken(_) => return Ok(taken),
+            }
+            (claims, rest) = (later, after);
+        }
+    }
+}
+
+/// What a replay would change.
+#[derive(Default)]
+struct Plan {
+    claims: Vec<Claim>,
+    documents: Vec<(Document, Option<NewEvent>)>,
+    changes: Vec<Change>,
+    unchanged: u64,
+    tally: Tally,
+}
+
+impl Plan {
+    #[expect(clippy::too_many_arguments, reason = "one document in all its circumstances")]
+    async fn add(
+        &mut self,
+        exchange: &Exchange,
+        subject: &Subject,
+        read: &Read1,
+        index: usize,
+        document: &ReadDocument,
+        before: &BTreeMap<u32, Document>,
+        known: &Known,
+    ) -> Result<(), LedgerError> {
+        let Some(interchange) = read.reading.interchanges.get(index) else { return Ok(()) };
+        let was = before.get(&document.position);
+        let told = was.and_then(|was| was.event);
+        let mut made = compose::documents(subject, interchange, std::slice::from_ref(document), known);
+        let Some((mut stored, mut event)) = made.documents.pop() else { return Ok(()) };
+        self.tally.count([&stored]);
+        let same = was.is_some_and(|was| was.state == stored.state && was.digest == stored.digest);
+        // What the ERP was told once can be corrected, but not taken back by a mapping that no longer works.
+        if same || (told.is_some() && event.is_none()) {
+            self.unchanged += 1;
+            return Ok(());
+        }
+        let mut fields = Vec::new();
+        if let (Some(told), Some(_)) = (told, &event) {
+            let revision = told.revision + 1;
+            (stored, event) = compose::store(subject, interchange, document.clone(), revision);
+            if let Some(old) = exchange.inner.ledger.event(told).await? {
+                let old: Value = serde_json::from_slice(&old.data).unwrap_or_default();
+                let new: Value = serde_json::from_slice(&document.json).unwrap_or_default();
+                differences(&old, &new, String::new(), &mut fields);
+            }
+        }
+        self.changes.push(Change {
+            position: document.position,
+            subject: if document.subject.is_empty() { document.set.clone() } else { document.subject.clone() },
+            was: was.map(|was| was.state),
+            now: stored.state,
+            event: stored.event,
+            fields,
+            problem: stored.problem.clone(),
+        });
+        self.claims.append(&mut made.claims);
+        self.documents.push((stored, event));
+        Ok(())
+    }
+}
+
+/// The most differences that one document lists.
+const MAX_DIFFERENCES: usize = 100;
+
+/// Where two JSON values differ, as JSON Pointers.
+fn differences(old: &Value, new: &Value, at: String, out: &mut Vec<(String, Value, Value)>) {
+    if old == new || out.len() >= MAX_DIFFERENCES {
+        return;
+    }
+    match (old, new) {
+        (Value::Object(old), Value::Object(new)) => {
+            let names: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+            for name in names {
+                let (old, new) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+                differences(old, new, format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), out);
+            }
+        }
+        (Value::Array(old), Value::Array(new)) => {
+            for index in 0..old.len().max(new.len()) {
+                let (old, new) = (old.get(index).unwrap_or(&Value::Null), new.get(index).unwrap_or(&Value::Null));
+                differences(old, new, format!("{at}/{index}"), out);
+            }
+        }
+        _ => out.push((at, old.clone(), new.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn differences_are_named_by_their_pointer() {
+        let old = json!({ "number": "1", "lines": [{ "quantity": "2" }], "a/b": 1 });
+        let new = json!({ "number": "1", "lines": [{ "quantity": "3" }, { "quantity": "4" }], "a/b": 2 });
+        let mut found = Vec::new();
+        differences(&old, &new, String::new(), &mut found);
+        let found: Vec<_> = found.iter().map(|(at, ..)| at.as_str()).collect();
+        assert_eq!(found, ["/a~1b", "/lines/0/quantity", "/lines/1"]);
+    }
+}

@@ -1,0 +1,159 @@
+//! Messages that are too large for one transaction: their documents follow the receipt in slices, in turns with
+//! everybody else, and their events are released together at the end.
+
+use std::sync::Arc;
+
+use super::{
+    Exchange,
+    compose::{self, Known, Subject, Tally},
+    events::{MessageFinished, SliceCommitted},
+    inbound::{self, Read1, Source},
+    pool::Lane,
+    reading::{Context, Documents, ReadDocument, Walk},
+};
+use crate::ledger::{Committed, Fact, LedgerError, Message, Slice};
+
+/// How long a message waits before it is worked on again after an error that may pass.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// The stored payload cannot be read back.
+fn unreadable(error: std::io::Error) -> LedgerError {
+    LedgerError::Unavailable(format!("a payload: {error}"))
+}
+
+impl Exchange {
+    /// Works a message out in the background, from the document at position `from` on.
+    pub(super) fn work_out(&self, message: Message, mut from: u32) {
+        let exchange = self.clone();
+        tokio::spawn(async move {
+            // The bytes are kept and acknowledged, so giving up is no choice: a full disk gets room again.
+            while let Err(error) = exchange.work(&message, &mut from).await {
+                tracing::error!(message = %message.id, %error, "A large message cannot be worked out now; it is tried again.");
+                tokio::time::sleep(RETRY).await;
+            }
+        });
+    }
+
+    async fn work(&self, message: &Message, from: &mut u32) -> Result<(), LedgerError> {
+        let ledger = &self.inner.ledger;
+        let payload = ledger.payload(message.id).await?;
+        let payload = payload.ok_or_else(|| LedgerError::NotFound(format!("the payload of {}", message.id)))?;
+        let source = Source::stored(&payload);
+        let snapshot = self.inner.snapshot.load_full();
+        let context = Context {
+            snapshot: Arc::clone(&snapshot),
+            connection: snapshot.directory.partner(&message.connection).map(Arc::clone),
+            assumed: None,
+            mode: message.mode,
+        };
+        let subject = Subject { id: message.id, at: message.at, correlation: message.correlation.clone() };
+
+        // The verdicts once more: they were not kept, and a restart has none.
+        let (by_context, by_source) = (context.clone(), source.clone());
+        let first = self.turn(message, move || inbound::read(&by_context, &by_source)).await?.map_err(unreadable)?;
+        let first = Arc::new(first);
+        let interchanges = inbound::interchange_claims(&first);
+        let mut known = Known::default();
+        known.add(&ledger.holders(interchanges).await?);
+        let composed = compose::compose(&subject, &first.reading, &first.digests, &known);
+        let counts: Arc<[bool]> = composed.counted.into();
+
+        let mut walk = Walk::new(&context, source.open().map_err(unreadable)?);
+        loop {
+            let (by_first, by_counts, from_now) = (Arc::clone(&first), Arc::clone(&counts), *from);
+            let (back, slice, done) = self
+                .turn(message, move || {
+                    let mut slice = Vec::new();
+                    let mut give = Documents::Give {
+                        from: from_now,
+                        first: &by_first.reading,
+                        counts: &by_counts,
+                        slice: &mut slice,
+                    };
+                    let done = walk.advance(&mut give);
+                    (walk, slice, done)
+                })
+                .await?;
+            walk = back;
+            if let Some(last) = slice.last().map(|(_, document)| document.position) {
+                self.append(&subject, &first, slice).await?;
+                *from = last + 1;
+            }
+            if done.map_err(unreadable)? {
+                break;
+            }
+        }
+        let tally = self.tally(message, &first).await?;
+        let state = tally.state(composed.problem.is_some());
+        let fact = Fact {
+            at: self.now(),
+            what: "worked out".into(),
+            detail: format!(
+                "{} accepted, {} rejected, {} held, {} here before",
+                tally.accepted, tally.rejected, tally.held, tally.duplicate
+            ),
+        };
+        ledger.finish(message.id, state, composed.owed, vec![fact]).await?;
+        MessageFinished { message, state, documents: *from }.emit();
+        self.inner.owed.notify_one();
+        Ok(())
+    }
+
+    async fn turn<T: Send + 'static>(
+        &self,
+        message: &Message,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let turn = self.inner.pool.run(&message.connection, Lane::Long, work).await;
+        turn.map_err(|_| LedgerError::Unavailable("too much of this partner is waiting".into()))
+    }
+
+    async fn append(
+        &self,
+        subject: &Subject,
+        first: &Read1,
+        slice: Vec<(usize, ReadDocument)>,
+    ) -> Result<(), LedgerError> {
+        let mut known = Known::default();
+        loop {
+            let mut all = compose::Documents::default();
+            for part in slice.chunk_by(|one, other| one.0 == other.0) {
+                let Some(interchange) = part.first().and_then(|(index, _)| first.reading.interchanges.get(*index))
+                else {
+                    continue;
+                };
+                let read: Vec<_> = part.iter().map(|(_, document)| document.clone()).collect();
+                let mut made = compose::documents(subject, interchange, &read, &known);
+                all.documents.append(&mut made.documents);
+                all.claims.append(&mut made.claims);
+            }
+            let stored: Vec<_> = all.documents.iter().map(|(document, _)| document.clone()).collect();
+            let slice = Slice { message: subject.id, claims: all.claims, documents: all.documents };
+            match self.inner.ledger.append(slice).await? {
+                Committed::Stored => {
+                    SliceCommitted { documents: &stored }.emit(&self.inner.telemetry);
+                    return Ok(());
+                }
+                Committed::Taken(taken) => {
+                    known.add(&taken);
+                }
+            }
+        }
+    }
+
+    /// How all of a message's documents came out, those from before a restart too.
+    async fn tally(&self, message: &Message, first: &Read1) -> Result<Tally, LedgerError> {
+        const PAGE: usize = 1000;
+        let mut tally = Tally::default();
+        tally.rejected += first.reading.interchanges.iter().filter(|one| one.rejected()).count() as u32;
+        let mut from = 0;
+        loop {
+            let page = self.inner.ledger.documents(message.id, from, PAGE).await?;
+            tally.count(page.iter());
+            match page.last() {
+                Some(last) if page.len() == PAGE => from = last.position + 1,
+                _ => return Ok(tally),
+            }
+        }
+    }
+}

@@ -1,0 +1,380 @@
+//! The one place that builds and starts everything, in the order in which the parts need each other, and stops it in the
+//! reverse.
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use serde::Serialize;
+use tokio::task::JoinHandle;
+
+use crate::{
+    config::{Consumer as ConsumerSettings, Diagnostic, Settings, Start},
+    console::{Console, requests_into},
+    control::{self, Operator},
+    doors::rest::Rest,
+    erp::Erp,
+    error::{Page, pages},
+    exchange::{Capacity, Exchange, Snapshot},
+    keys::{self, Secret},
+    ledger::{
+        Consumer, LedgerError, SharedLedger, StartAt,
+        sqlite::{Options, SqliteLedger},
+    },
+    mapping::Library,
+    net::{self, App, Limits, Serving, Stop, Tls, bind, serve},
+    observe::{Metrics, Started},
+    partner::{Directory, Sources},
+    spool::{MEMORY_LIMIT, Spool},
+};
+
+/// How long what is in flight may take when the gateway stops.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Every room's pages, for `/errors/{code}` and `gangway explain`.
+pub const EXPLAIN: &[&str] = &[
+    crate::config::EXPLAIN,
+    crate::partner::EXPLAIN,
+    crate::x12::EXPLAIN,
+    crate::as2::EXPLAIN,
+    crate::mapping::EXPLAIN,
+    crate::ledger::EXPLAIN,
+    crate::exchange::EXPLAIN,
+    crate::doors::rest::EXPLAIN,
+    crate::erp::EXPLAIN,
+    net::EXPLAIN,
+];
+
+/// The page of a code.
+pub fn page(code: &str) -> Option<Page> {
+    EXPLAIN.iter().flat_map(|text| pages(text)).find(|page| page.code.eq_ignore_ascii_case(code))
+}
+
+/// Where a running gateway listens; also written to `listeners.json` in the data folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Listening {
+    /// The supplier API, plain.
+    pub public: Option<SocketAddr>,
+    /// The supplier API over TLS.
+    pub public_tls: Option<SocketAddr>,
+    /// The ERP's API, metrics, health.
+    pub private: Option<SocketAddr>,
+    /// SFTP.
+    pub sftp: Option<SocketAddr>,
+}
+
+/// Why the gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder does not allow it.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Something could not be read, made or bound.
+    #[error("{what}: {error}")]
+    Io {
+        /// What it was.
+        what: String,
+        /// Why.
+        error: io::Error,
+    },
+    /// The settings do not allow it.
+    #[error("{0}")]
+    Settings(String),
+}
+
+/// A running gateway.
+pub struct Gateway {
+    listening: Listening,
+    ledger: SharedLedger,
+    reload: Arc<Reload>,
+    servings: Vec<Serving>,
+    stop: Stop,
+    acknowledging: JoinHandle<()>,
+    control: JoinHandle<()>,
+    data: PathBuf,
+}
+
+/// What a reload replaces.
+pub struct Reload {
+    settings: Settings,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    directory: Arc<ArcSwap<Directory>>,
+}
+
+/// Reads partners and mappings as they are on disk. What is broken is left out, or served as it last was when it was
+/// good, and told about.
+pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
+    let (library, mut findings) = Library::load(Some(&settings.mappings));
+    let (directory, told) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
+    findings.extend(told);
+    let (snapshot, told) = Snapshot::new(directory, library);
+    findings.extend(told);
+    (snapshot, findings)
+}
+
+impl Reload {
+    /// Swaps what is on disk in, and tells what is wrong with it.
+    pub fn run(&self) -> Vec<Diagnostic> {
+        let (snapshot, findings) = snapshot(&self.settings);
+        told(&findings);
+        self.directory.store(Arc::clone(&snapshot.directory));
+        self.snapshot.store(Arc::new(snapshot));
+        findings
+    }
+}
+
+fn told(findings: &[Diagnostic]) {
+    for finding in findings {
+        let (code, message) = (finding.code, &finding.message);
+        let place = finding.labels.first().map(|label| label.file.to_string()).unwrap_or_default();
+        if finding.is_error() {
+            tracing::error!(%code, file = place, "{message}");
+        } else {
+            tracing::warn!(%code, file = place, "{message}");
+        }
+    }
+}
+
+impl Gateway {
+    /// Starts a gateway: ledger first, listeners last, so that nothing is accepted that could not be kept.
+    ///
+    /// # Errors
+    /// When any part cannot start; what had started is stopped again.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        make_folder(&settings.data)?;
+        let ledger: SharedLedger = Arc::new(SqliteLedger::open(&settings.data, &Options::default())?);
+        let stop = Stop::new();
+        match Self::start_on(settings, Arc::clone(&ledger), stop.clone()).await {
+            Ok(gateway) => Ok(gateway),
+            Err(error) => {
+                stop.stop();
+                let _ = ledger.close().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn start_on(settings: Settings, ledger: SharedLedger, stop: Stop) -> Result<Self, StartError> {
+        let data = settings.data.clone();
+        let metrics = Arc::new(Metrics::new());
+        let spool = spool(&settings, &ledger)?;
+        let (first, findings) = snapshot(&settings);
+        told(&findings);
+        let directory = Arc::new(ArcSwap::new(Arc::clone(&first.directory)));
+        let snapshot = Arc::new(ArcSwap::from_pointee(first));
+
+        ledger.declare(settings.consumers.iter().map(consumer).collect()).await?;
+        let capacity = Capacity {
+            threads: match settings.limits.workers {
+                0 => std::thread::available_parallelism().map_or(2, usize::from),
+                workers => workers as usize,
+            },
+            waiting_each: *settings.limits.waiting as usize,
+        };
+        let exchange = Exchange::new(Arc::clone(&ledger), Arc::clone(&snapshot), &capacity, Arc::clone(&metrics));
+        exchange.resume().await?;
+        let acknowledging = exchange.spawn_acknowledging();
+
+        let token = token(&settings)?;
+        let names: Vec<String> = settings.consumers.iter().map(|consumer| consumer.name.clone()).collect();
+        let rest = Rest::new(
+            Arc::clone(&directory),
+            Arc::new(exchange.clone()),
+            Arc::clone(&ledger),
+            Arc::new(spool),
+            Arc::clone(&metrics),
+        );
+        let public = rest.router().merge(net::pages(page));
+        let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
+        let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
+        let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
+        let mut listening = Listening { private: private_address, ..Listening::default() };
+        let mut servings = Vec::new();
+        let mut serve = |listener, app: &App, tls| -> Result<(), StartError> {
+            if let Some(listener) = listener {
+                let serving = serve(listener, app.clone(), tls, Limits::default(), stop.clone());
+                servings.push(serving.map_err(|error| io("a listener", error))?);
+            }
+            Ok(())
+        };
+        let (plain, address) = open("the public listener", settings.public.http.get()).await?;
+        listening.public = address;
+        serve(plain, &public, None)?;
+        let (secure, address) = open("the public TLS listener", settings.public.https.get()).await?;
+        listening.public_tls = address;
+        if secure.is_some() {
+            serve(secure, &public, Some(tls(&settings)?))?;
+        }
+
+        let of_console = Arc::clone(&directory);
+        let console = Console {
+            ledger: Arc::clone(&ledger),
+            metrics: Arc::clone(&metrics),
+            consumers: names.clone(),
+            listeners: listening.named().map(|(name, address)| (name.to_owned(), address.to_string())).collect(),
+            stale: Box::new(move || of_console.load().stale().map(|partner| partner.id.clone()).collect()),
+            started: Instant::now(),
+            stop: stop.clone(),
+        };
+        let private = erp.router().merge(console.router()).merge(net::pages(page));
+        let private = App::new("private", private).watched(requests_into(Arc::clone(&metrics)));
+        serve(listener, &private, None)?;
+
+        let reload = Arc::new(Reload { settings, snapshot, directory });
+        let by_operator = Arc::clone(&reload);
+        let operator = Operator::running(exchange, names, Arc::new(move || by_operator.run()));
+        let control = control_socket(&data, operator, stop.clone());
+        listening.write(&data)?;
+        for (listener, address) in listening.named() {
+            Started { listener, address }.emit();
+        }
+        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, control, data })
+    }
+
+    /// Where it listens.
+    pub fn listening(&self) -> &Listening {
+        &self.listening
+    }
+
+    /// What swaps the configuration.
+    pub fn reload(&self) -> Arc<Reload> {
+        Arc::clone(&self.reload)
+    }
+
+    /// Stops taking anything new, finishes what is in flight, and closes the ledger.
+    ///
+    /// # Errors
+    /// When the ledger cannot be closed in order; what it acknowledged is safe all the same.
+    pub async fn stop(self) -> Result<(), LedgerError> {
+        tracing::info!("Stopping: nothing new is taken, what is in flight is finished.");
+        self.stop.stop();
+        let _ = fs::remove_file(self.data.join(LISTENERS));
+        for serving in self.servings {
+            let drained = serving.finish(GRACE).await;
+            if drained.cut > 0 {
+                tracing::warn!(cut = drained.cut, "Connections were cut because they did not finish in time.");
+            }
+        }
+        self.acknowledging.abort();
+        let _ = self.control.await;
+        self.ledger.close().await
+    }
+}
+
+/// Where the addresses are told.
+const LISTENERS: &str = "listeners.json";
+
+impl Listening {
+    fn named(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let all = [
+            ("public", self.public),
+            ("public over TLS", self.public_tls),
+            ("private", self.private),
+            ("sftp", self.sftp),
+        ];
+        all.into_iter().filter_map(|(name, address)| Some((name, address?)))
+    }
+
+    fn write(&self, data: &Path) -> Result<(), StartError> {
+        // Whoever waits for the file finds it whole.
+        let (part, path) = (data.join("listeners.json.part"), data.join(LISTENERS));
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        fs::write(&part, text).and_then(|()| fs::rename(&part, &path)).map_err(|error| io(path.display(), error))
+    }
+}
+
+fn io(what: impl std::fmt::Display, error: io::Error) -> StartError {
+    StartError::Io { what: what.to_string(), error }
+}
+
+fn make_folder(data: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
+    made.map_err(|error| io(format!("the data folder {}", data.display()), error))
+}
+
+fn spool(settings: &Settings, ledger: &SharedLedger) -> Result<Spool, StartError> {
+    let folder = ledger.payload_folder().map_or_else(|| settings.data.join("spool"), Path::to_path_buf);
+    let inline = usize::try_from(settings.limits.inline.get()).unwrap_or(usize::MAX);
+    let spool = Spool::new(&folder, inline, MEMORY_LIMIT).map_err(|error| io(folder.display(), error))?;
+    // The ledger swept its own when it was opened; a body that was still coming in belongs to nobody.
+    let swept = spool.sweep(|_| false).map_err(|error| io(folder.display(), error))?;
+    if swept > 0 {
+        tracing::info!(swept, "Bodies that were never finished were removed.");
+    }
+    Ok(spool)
+}
+
+fn token(settings: &Settings) -> Result<Secret, StartError> {
+    match &settings.erp.token {
+        Some(reference) => {
+            let resolved = reference.resolve(&settings.root);
+            resolved
+                .map(|secret| Secret::new(secret.reveal()))
+                .map_err(|error| StartError::Settings(format!("erp.token: {error}")))
+        }
+        None => {
+            let path = settings.data.join("erp.token");
+            let (token, made) = keys::token_file(&path).map_err(|error| io(path.display(), error))?;
+            if made {
+                tracing::info!(file = %path.display(), "A token for the ERP was made.");
+            }
+            Ok(token)
+        }
+    }
+}
+
+fn tls(settings: &Settings) -> Result<Tls, StartError> {
+    let tls = match (&settings.public.certificate, &settings.public.key) {
+        (Some(chain), Some(key)) => Tls::from_pem(&settings.resolve(chain), &settings.resolve(key)),
+        _ => Tls::own(&settings.data.join("tls"), &["localhost".into(), "127.0.0.1".into()]).map(|(tls, made)| {
+            if made {
+                tracing::warn!(
+                    "A TLS certificate was made that nobody else trusts; set public.certificate and public.key."
+                );
+            }
+            tls
+        }),
+    };
+    tls.map_err(|error| StartError::Settings(error.to_string()))
+}
+
+async fn open(
+    what: &str,
+    address: Option<SocketAddr>,
+) -> Result<(Option<tokio::net::TcpListener>, Option<SocketAddr>), StartError> {
+    let Some(address) = address else { return Ok((None, None)) };
+    let listener = bind(address).await.map_err(|error| io(what, error))?;
+    let bound = listener.local_addr().map_err(|error| io(what, error))?;
+    Ok((Some(listener), Some(bound)))
+}
+
+fn consumer(settings: &ConsumerSettings) -> Consumer {
+    let names = |types: &[crate::document::DocumentType]| types.iter().map(|kind| kind.as_str().to_owned()).collect();
+    Consumer {
+        name: settings.name.clone(),
+        types: names(&settings.types),
+        mode: settings.mode,
+        start: match settings.start {
+            Start::Earliest => StartAt::Earliest,
+            Start::Latest => StartAt::Latest,
+            Start::At(time) => StartAt::Time(time),
+        },
+        max_attempts: settings.max_attempts,
+        dead_and_continue: names(&settings.dead_and_continue),
+    }
+}
+
+fn control_socket(data: &Path, operator: Operator, stop: Stop) -> JoinHandle<()> {
+    let data = data.to_path_buf();
+    tokio::spawn(async move {
+        if let Err(error) = control::serve(&data, operator, stop).await {
+            tracing::error!(%error, "The control socket cannot be served; commands like gangway queue will not reach this gateway.");
+        }
+    })
+}

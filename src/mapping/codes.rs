@@ -1,0 +1,53 @@
+//! The codes of this room; their pages are in `explain.md`.
+
+crate::codes! {
+    /// The file is not TOML.
+    SYNTAX = "MAP-0001";
+    /// A key that no mapping file has.
+    UNKNOWN_KEY = "MAP-0002";
+    /// A value of the wrong kind, like a number where a text belongs.
+    WRONG_KIND = "MAP-0003";
+    /// A key that must be there is not.
+    MISSING_KEY = "MAP-0004";
+    /// A place that does not parse.
+    BAD_PLACE = "MAP-0005";
+    /// A field that the canonical document does not have.
+    UNKNOWN_FIELD = "MAP-0006";
+    /// A converter that does not exist, or one that does not make what the field holds.
+    BAD_CONVERTER = "MAP-0007";
+    /// A code table that does not exist, or two codes for one word without a canonical one.
+    BAD_TABLE = "MAP-0008";
+    /// A field that the document must have, and that no rule fills.
+    UNFILLED_FIELD = "MAP-0009";
+    /// `extends` or `like` names something that does not exist, or goes round in a circle.
+    BAD_BASE = "MAP-0010";
+    /// Two files with the same id.
+    DUPLICATE_ID = "MAP-0011";
+    /// A mapping file that cannot be read from disk.
+    UNREADABLE = "MAP-0012";
+    /// A list whose opener does not fit.
+    BAD_OPENER = "MAP-0013";
+    /// A value that its converter cannot read.
+    UNREADABLE_VALUE = "MAP-0101";
+    /// A code that its table does not have, where the rule says that the document is to be held.
+    UNKNOWN_CODE = "MAP-0102";
+    /// A place that must have a value has none.
+    REQUIRED_VALUE = "MAP-0103";
+    /// A place holds something other than the constant of its rule.
+    NOT_THE_CONSTANT = "MAP-0104";
+    /// Levels nest too deep.
+    TOO_DEEP = "MAP-0105";
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_code_has_its_page() {
+        let pages: Vec<_> = crate::error::pages(include_str!("explain.md")).collect();
+        for code in super::ALL {
+            let page = pages.iter().find(|page| page.code == code.as_str());
+            assert!(page.is_some_and(|page| page.body.len() > 80), "{code} has no page");
+        }
+        assert_eq!(pages.len(), super::ALL.len());
+    }
+}

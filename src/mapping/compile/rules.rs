@@ -1,0 +1,197 @@
+//! The rules of fields: converters, code tables, defaults, checked against what the field holds.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::Compiler;
+use crate::mapping::{
+    codes,
+    convert::{Converter, Scalar},
+    file::{Codes, Only, Rule, Spot, Word, did_you_mean},
+    place::{Leaf, Place},
+    plan::{Convert, FieldRule, Origin},
+    shape::Shape,
+    table::{Missing, Table},
+    text::{Charset, write_string},
+};
+
+impl<'a> Compiler<'a> {
+    pub(super) fn take_tables(&mut self, tables: &'a [Codes]) {
+        for table in tables {
+            let mut words: BTreeMap<&str, Vec<(&Word, Option<bool>)>> = BTreeMap::new();
+            let mut entries: Vec<(&str, &str, bool)> = Vec::new();
+            for entry in &table.entries {
+                if let Some(word) = &entry.word {
+                    words.entry(&word.text).or_default().push((&entry.code, entry.canonical));
+                    entries.push((&entry.code.text, &word.text, false));
+                }
+            }
+            let mut canonical = Vec::new();
+            for (word, codes) in &words {
+                let marked: Vec<_> = codes.iter().filter(|(_, mark)| *mark == Some(true)).collect();
+                let open: Vec<_> = codes.iter().filter(|(_, mark)| *mark != Some(false)).collect();
+                match (marked.as_slice(), open.as_slice()) {
+                    ([(code, _)], _) | ([], [(code, _)]) => canonical.push((code.text.as_str(), *word)),
+                    ([], []) => {}
+                    _ => {
+                        let all =
+                            codes.iter().map(|(code, _)| format!("\"{}\"", code.text)).collect::<Vec<_>>().join(", ");
+                        let hint =
+                            format!("mark the one that is to be written: {{ to = \"{word}\", canonical = true }}");
+                        let message = format!("{all} all mean `{word}`, and none of them alone is canonical");
+                        let at = codes.last().map_or(&table.name, |(code, _)| *code);
+                        self.found.push(at.error(codes::BAD_TABLE, message, Some(hint)));
+                    }
+                }
+            }
+            for entry in &mut entries {
+                entry.2 = canonical.contains(&(entry.0, entry.1));
+            }
+            self.tables.insert(&table.name.text, Arc::new(Table::new(entries.into_iter())));
+        }
+    }
+
+    pub(super) fn rule(&mut self, rule: &Rule, shape: &Shape, name: String, spot: &Spot) -> FieldRule {
+        let (scalar, words) = match shape {
+            Shape::Scalar(scalar, words) => (*scalar, words.as_deref()),
+            _ => (Scalar::Text, None),
+        };
+        let convert = match (&rule.codes, &rule.convert) {
+            (Some(codes), convert) => {
+                if let Some((_, word)) = convert {
+                    self.say(word.error(codes::BAD_CONVERTER, "a rule has `codes` or `as`, not both", None));
+                }
+                self.table(codes, rule, scalar, words, &name)
+            }
+            (None, convert) => {
+                if let Some(known) = words {
+                    let hint = format!(
+                        "give it `codes`: a table from the partner's codes to `{}`…",
+                        known.iter().take(3).cloned().collect::<Vec<_>>().join("`, `")
+                    );
+                    self.say(rule.spot.error(
+                        codes::BAD_TABLE,
+                        format!("`{name}` holds one of our words, not a code as sent"),
+                        Some(hint),
+                    ));
+                }
+                let converter = match convert {
+                    None => Converter::of(scalar),
+                    Some((converter, word)) => {
+                        if converter.makes() != scalar {
+                            let message = format!(
+                                "`{}` makes {}, and `{name}` is {}",
+                                word.text,
+                                converter.makes().name(),
+                                scalar.name()
+                            );
+                            self.say(word.error(codes::BAD_CONVERTER, message, None));
+                        }
+                        converter.clone()
+                    }
+                };
+                Convert::Value(converter)
+            }
+        };
+        let default = rule.default.as_ref().and_then(|word| {
+            let json = literal(&word.text, scalar, words);
+            if json.is_none() {
+                let message = format!("`{}` cannot be a default: `{name}` is {}", word.text, scalar.name());
+                self.say(word.error(
+                    codes::WRONG_KIND,
+                    message,
+                    words.map(|known| format!("one of `{}`", known.join("`, `"))),
+                ));
+            }
+            // What is read as the default must have a form to be written in, or the rule is for reading only.
+            let written = match &convert {
+                Convert::Value(converter) => converter.write(&word.text).is_some(),
+                Convert::Codes(table, _) => table.write(&word.text).is_some(),
+            };
+            if json.is_some() && !written && rule.only != Some(Only::Read) {
+                let hint = Some("add its code to the table, or say `only = \"read\"`".to_owned());
+                self.say(word.error(
+                    codes::BAD_TABLE,
+                    format!("the default `{}` could not be written back", word.text),
+                    hint,
+                ));
+            }
+            json
+        });
+        let place = rule.at.first().map(|(place, _)| match place {
+            Place::Segment { step, leaf: Leaf::Element { element, .. }, .. } => (step.tag.clone(), *element),
+            Place::Segment { step, .. } => (step.tag.clone(), 0),
+            Place::Own { .. } => (String::new(), 0),
+        });
+        let origin =
+            Origin { name, place: place.unwrap_or_default(), line_column: spot.line_column(), spot: spot.clone() };
+        FieldRule {
+            convert,
+            default,
+            constant: rule.constant.as_ref().map(|word| word.text.as_bytes().into()),
+            required: rule.required,
+            only: rule.only,
+            origin: Box::new(origin),
+        }
+    }
+
+    pub(super) fn table(
+        &mut self,
+        codes: &Word,
+        rule: &Rule,
+        scalar: Scalar,
+        words: Option<&[String]>,
+        name: &str,
+    ) -> Convert {
+        let Some(table) = self.tables.get(codes.text.as_str()).cloned() else {
+            let hint = match did_you_mean(&codes.text, self.tables.keys().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("write it into this file: [codes.{}]", codes.text),
+            };
+            self.say(codes.error(codes::BAD_TABLE, format!("there is no code table `{}`", codes.text), Some(hint)));
+            return Convert::Value(Converter::of(scalar));
+        };
+        for word in table.words() {
+            if literal(word, scalar, words).is_none() {
+                let hint = words.map(|known| match did_you_mean(word, known.iter().map(String::as_str)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("`{name}` is one of `{}`", known.join("`, `")),
+                });
+                let message = format!("the table `{}` gives `{word}`, and `{name}` cannot be that", codes.text);
+                self.found.push(codes.error(codes::BAD_TABLE, message, hint));
+                break;
+            }
+        }
+        if scalar != Scalar::Text && rule.missing == Missing::Pass {
+            let hint = Some("say `missing = \"skip\"` or `missing = \"hold\"`".to_owned());
+            let message = format!("`{name}` is {}: a code that the table does not have cannot pass", scalar.name());
+            self.say(codes.error(codes::BAD_TABLE, message, hint));
+        }
+        Convert::Codes(table, rule.missing)
+    }
+}
+
+/// A value that a file gives, as JSON; `None` if the field cannot be that.
+fn literal(text: &str, scalar: Scalar, words: Option<&[String]>) -> Option<Box<[u8]>> {
+    if words.is_some_and(|known| !known.iter().any(|word| word == text) && !crate::document::is_foreign_code(text)) {
+        return None;
+    }
+    let mut json = Vec::new();
+    match scalar {
+        Scalar::Text => write_string(text.as_bytes(), Charset::Utf8, &mut json),
+        Scalar::Bool => json.extend(matches!(text, "true" | "false").then_some(text.as_bytes())?),
+        Scalar::Integer => Converter::Int.read(text.as_bytes(), Charset::Utf8, &mut json)?,
+        Scalar::Decimal => {
+            text.parse::<crate::document::Decimal>().ok()?;
+            write_string(text.as_bytes(), Charset::Utf8, &mut json);
+        }
+        Scalar::Date => {
+            text.parse::<crate::document::Date>().ok()?;
+            write_string(text.as_bytes(), Charset::Utf8, &mut json);
+        }
+        Scalar::Time => {
+            text.parse::<crate::document::Time>().ok()?;
+            write_string(text.as_bytes(), Charset::Utf8, &mut json);
+        }
+    }
+    Some(json.into())
+}

@@ -1,0 +1,644 @@
+//! Mapping files as they are written: TOML with the place of every word, all mistakes told in one go.
+//!
+//! Reading knows the shape of the file only; whether its fields exist and its values fit is for `compile`.
+
+use std::{ops::Range, sync::Arc};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    codes,
+    convert::{self, Converter},
+    place::{Opener, Place, PlaceError},
+    table::Missing,
+};
+use crate::{
+    config::{Diagnostic, Label, Severity},
+    document::DocumentType,
+    error::Code,
+};
+
+/// A file's name and text.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: Arc<str>,
+    pub(crate) text: Arc<str>,
+}
+
+/// A place in a file.
+#[derive(Debug, Clone)]
+pub(crate) struct Spot {
+    pub(crate) source: Arc<Source>,
+    pub(crate) span: Range<usize>,
+}
+
+impl Spot {
+    pub(crate) fn error(&self, code: Code, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
+        let label = Label {
+            file: self.source.name.clone(),
+            source: self.source.text.clone(),
+            span: self.span.clone(),
+            text: String::new(),
+        };
+        Diagnostic { code, severity: Severity::Error, message: message.into(), labels: vec![label], hint }
+    }
+
+    /// Line and column, both from 1; columns count characters.
+    pub(crate) fn line_column(&self) -> (u32, u32) {
+        let before = self.source.text.get(..self.span.start).unwrap_or(&self.source.text);
+        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        (line as u32, column as u32)
+    }
+}
+
+/// A text of the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) text: String,
+    pub(crate) spot: Spot,
+}
+
+impl Word {
+    pub(crate) fn error(&self, code: Code, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
+        self.spot.error(code, message, hint)
+    }
+
+    /// The place inside the word where a place grammar error is.
+    fn place_error(&self, error: &PlaceError) -> Diagnostic {
+        let mut spot = self.spot.clone();
+        if spot.span.len() == self.text.len() + 2 && error.at <= self.text.len() {
+            let start = spot.span.start + 1 + error.at;
+            let width = self.text.get(error.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+            spot.span = start..start + width;
+        }
+        let hint = "places look like `BEG03`, `DTM[01=002]02`, `PO1{VP}` or `N1[01=ST]/N402`".to_owned();
+        spot.error(codes::BAD_PLACE, format!("`{}` is not a place: {}", self.text, error.message), Some(hint))
+    }
+}
+
+/// One file: a mapping, shared code tables, shared parts, or some of each.
+#[derive(Debug, Clone)]
+pub(crate) struct File {
+    pub(crate) source: Arc<Source>,
+    pub(crate) header: Option<Header>,
+    pub(crate) scope: Scope,
+    pub(crate) codes: Vec<Codes>,
+    pub(crate) parts: Vec<(Word, List)>,
+    pub(crate) broken: Broken,
+}
+
+/// Whether a file has mistakes of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    No,
+    /// It could be read: what else is wrong with it is worth telling.
+    Yes,
+    /// It is no TOML.
+    Unread,
+}
+
+/// `[mapping]`
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    pub(crate) id: Word,
+    pub(crate) extends: Option<Word>,
+    pub(crate) set: Option<Word>,
+    pub(crate) versions: Option<Vec<Word>>,
+    pub(crate) document: Option<DocumentType>,
+}
+
+/// What belongs to one item: the document, or an item of a list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    pub(crate) fields: Vec<Field>,
+    pub(crate) lists: Vec<NamedList>,
+    pub(crate) loops: Vec<(Word, Vec<Word>)>,
+    pub(crate) computed: Vec<(Place, Word)>,
+}
+
+/// A field of the canonical document, `price.amount` being two names.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) path: Vec<String>,
+    pub(crate) spot: Spot,
+    /// `None` takes the field of the base away.
+    pub(crate) rule: Option<Rule>,
+}
+
+/// How one field is bound.
+#[derive(Debug, Clone)]
+pub(crate) struct Rule {
+    pub(crate) at: Vec<(Place, Word)>,
+    pub(crate) convert: Option<(Converter, Word)>,
+    pub(crate) codes: Option<Word>,
+    pub(crate) missing: Missing,
+    pub(crate) default: Option<Word>,
+    pub(crate) constant: Option<Word>,
+    pub(crate) only: Option<Only>,
+    pub(crate) required: bool,
+    pub(crate) spot: Spot,
+}
+
+/// A rule that holds in one direction only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Only {
+    Read,
+    Write,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct NamedList {
+    pub(crate) path: Vec<String>,
+    pub(crate) spot: Spot,
+    /// `None` takes the list of the base away.
+    pub(crate) list: Option<List>,
+}
+
+/// A list of the canonical document.
+#[derive(Debug, Clone)]
+pub(crate) struct List {
+    pub(crate) like: Option<Word>,
+    pub(crate) each: Vec<(Opener, Word)>,
+    /// Whether there is an `each`, be it a wrong one: then it is told once only.
+    pub(crate) opens: bool,
+    pub(crate) holds: Vec<Word>,
+    pub(crate) until: Vec<Word>,
+    pub(crate) nest: Option<Word>,
+    pub(crate) value: Option<Rule>,
+    pub(crate) scope: Scope,
+    pub(crate) spot: Spot,
+}
+
+/// `[codes.purpose]`
+#[derive(Debug, Clone)]
+pub(crate) struct Codes {
+    pub(crate) name: Word,
+    pub(crate) entries: Vec<CodeEntry>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct CodeEntry {
+    pub(crate) code: Word,
+    /// `None` takes the code of the base away.
+    pub(crate) word: Option<Word>,
+    pub(crate) canonical: Option<bool>,
+}
+
+/// A key and what it says; the schema of mapping files is made of these too.
+pub(crate) type Key = (&'static str, &'static str);
+
+pub(crate) const TOP_KEYS: &[Key] = &[
+    ("mapping", "What this file maps."),
+    ("fields", "Fields of the document: each is bound to one place."),
+    ("lists", "Lists of the document: parties, lines…"),
+    ("codes", "Code tables: the partner's code = our word."),
+    ("loops", "Loops that are passed over: tag = the segments in it. Everything in them is kept as extras."),
+    ("computed", "Places that are counted out on writing, and that reading passes over."),
+    ("parts", "Lists that several mappings share: named with `like`."),
+];
+
+pub(crate) const HEADER_KEYS: &[Key] = &[
+    ("id", "The mapping's name, as partners' files call it."),
+    ("about", "What it is for, in words."),
+    ("extends", "The mapping that this one changes: what is listed here replaces, `false` removes."),
+    ("format", "What is mapped: `x12`."),
+    ("set", "The X12 transaction set, like \"855\"."),
+    ("versions", "The X12 versions that it is for, like [\"004010\", \"005010\"]. Without, it is used by name only."),
+    ("document", "The canonical document, like \"order_acknowledgement\"."),
+];
+
+pub(crate) const RULE_KEYS: &[Key] = &[
+    ("at", "The place, or several: the first in the document that has a value counts, the first here is written."),
+    ("as", "The converter, where the field's own kind is not enough: `trim`, `decimal(2)`, `date`…"),
+    ("codes", "The code table."),
+    ("missing", "What to do with a code that the table does not have: `pass` (keep it as `x12:…`), `hold`, `skip`."),
+    ("default", "The value where the document has none."),
+    ("constant", "What always stands there: written, and checked on reading."),
+    ("only", "`read` or `write`: a rule for one direction."),
+    ("required", "`true`: the document is held where the value is missing."),
+];
+
+pub(crate) const LIST_KEYS: &[Key] = &[
+    ("like", "A shared part; what is said here comes on top of it."),
+    ("each", "What opens an item: `PO1`, `HL[03=I]`, `PO1{*}`, `N301`, or several of them."),
+    ("holds", "Segments that belong to the item besides those of its rules."),
+    ("until", "The item holds everything up to one of these segments."),
+    ("nest", "The field of an item where the levels below it go (HL)."),
+    ("value", "The rule of a list of plain values."),
+    ("fields", "Fields of an item."),
+    ("lists", "Lists of an item."),
+    ("loops", "Loops that are passed over."),
+    ("computed", "Places that are counted out on writing."),
+];
+
+const ENTRY_KEYS: &[Key] =
+    &[("to", "Our word."), ("canonical", "Of several codes for one word, the one that is written.")];
+
+/// Reads a file. What could be read is given even where there are mistakes.
+pub(crate) fn parse(name: Arc<str>, text: Arc<str>, found: &mut Vec<Diagnostic>) -> File {
+    let source = Arc::new(Source { name, text });
+    let (root, errors) = DeTable::parse_recoverable(&source.text);
+    let others = found.len();
+    let mut reader = Reader { source: &source, found };
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        let line = source.text.get(span.start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let hint = syntax_hint(line);
+        reader.say(&span, codes::SYNTAX, format!("this is not TOML: {}", error.message()), hint);
+    }
+    // What TOML could not read is told once.
+    let unread: Vec<usize> = reader
+        .found
+        .iter()
+        .skip(others)
+        .map(|diagnostic| diagnostic.labels.first().map_or(0, |label| label.span.start))
+        .collect();
+    let before = reader.found.len();
+    let mut file = File {
+        source: source.clone(),
+        header: None,
+        scope: Scope::default(),
+        codes: Vec::new(),
+        parts: Vec::new(),
+        broken: Broken::No,
+    };
+    let root = root.get_ref();
+    for (key, value) in root.iter() {
+        match key.get_ref().as_ref() {
+            "mapping" => file.header = reader.header(value),
+            "codes" => file.codes = reader.codes(value),
+            "parts" => {
+                if let Some(table) = reader.table(value) {
+                    for (name, part) in table.iter() {
+                        let word = reader.key(name);
+                        if let Some(list) = reader.list(name.span(), part) {
+                            file.parts.push((word, list));
+                        }
+                    }
+                }
+            }
+            "fields" | "lists" | "loops" | "computed" => reader.scope_entry(key.get_ref(), value, &mut file.scope),
+            _ => reader.unknown_key(key, TOP_KEYS),
+        }
+    }
+    if !root.contains_key("mapping") && (root.contains_key("fields") || root.contains_key("lists")) {
+        let hint = Some("begin the file with `[mapping]` and its `id`, `set` and `document`".to_owned());
+        reader.say(&(0..0), codes::MISSING_KEY, "this file has fields but no [mapping]", hint);
+    }
+    let later = reader.found.split_off(before);
+    let told_already =
+        |diagnostic: &Diagnostic| diagnostic.labels.first().is_some_and(|label| unread.contains(&label.span.start));
+    reader.found.extend(later.into_iter().filter(|diagnostic| !told_already(diagnostic)));
+    if reader.found.len() > others {
+        file.broken = if before > others { Broken::Unread } else { Broken::Yes };
+    }
+    file
+}
+
+/// The nearest of `known`, if one is near.
+pub(crate) fn did_you_mean<'a>(wrong: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|name| (strsim::jaro_winkler(wrong, name), name))
+        .filter(|(near, _)| *near > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+fn syntax_hint(line: &str) -> Option<String> {
+    let value = line.split_once('=').map_or(line, |(_, value)| value).trim();
+    let looks_like_code = value.starts_with(|c: char| c == '0' || c.is_ascii_uppercase());
+    looks_like_code.then(|| "put EDI codes and places in quotes: \"00\"".to_owned())
+}
+
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    found: &'a mut Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn spot(&self, span: Range<usize>) -> Spot {
+        Spot { source: self.source.clone(), span }
+    }
+
+    fn say(&mut self, span: &Range<usize>, code: Code, message: impl Into<String>, hint: Option<String>) {
+        let diagnostic = self.spot(span.clone()).error(code, message, hint);
+        self.found.push(diagnostic);
+    }
+
+    fn key<T: AsRef<str>>(&self, key: &Spanned<T>) -> Word {
+        Word { text: key.get_ref().as_ref().to_owned(), spot: self.spot(key.span()) }
+    }
+
+    fn unknown_key<T: AsRef<str>>(&mut self, key: &Spanned<T>, known: &[Key]) {
+        let name = key.get_ref().as_ref();
+        let hint = match did_you_mean(name, known.iter().map(|(name, _)| *name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "known here: {}",
+                known.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            ),
+        };
+        self.say(&key.span(), codes::UNKNOWN_KEY, format!("there is no key `{name}` here"), Some(hint));
+    }
+
+    fn wrong_kind(&mut self, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let kind = value.get_ref().type_str();
+        let hint = match value.get_ref() {
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) => {
+                let raw = self.source.text.get(value.span()).unwrap_or_default();
+                Some(format!("put EDI codes in quotes: \"{raw}\""))
+            }
+            _ => None,
+        };
+        self.say(&value.span(), codes::WRONG_KIND, format!("{wanted} belongs here, not {kind}"), hint);
+    }
+
+    fn table<'v, 'i>(&mut self, value: &'v Spanned<DeValue<'i>>) -> Option<&'v DeTable<'i>> {
+        if value.get_ref().as_table().is_none() {
+            self.wrong_kind(value, "a table");
+        }
+        value.get_ref().as_table()
+    }
+
+    fn word(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Word> {
+        match value.get_ref().as_str() {
+            Some(text) => Some(Word { text: text.to_owned(), spot: self.spot(value.span()) }),
+            None => {
+                self.wrong_kind(value, "a text in quotes");
+                None
+            }
+        }
+    }
+
+    fn words(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<Word> {
+        match value.get_ref().as_array() {
+            Some(items) => items.iter().filter_map(|item| self.word(item)).collect(),
+            None => self.word(value).into_iter().collect(),
+        }
+    }
+
+    fn flag(&mut self, value: &Spanned<DeValue<'_>>) -> Option<bool> {
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong_kind(value, "`true` or `false`");
+        }
+        flag
+    }
+
+    fn choice<T>(
+        &mut self,
+        value: &Spanned<DeValue<'_>>,
+        known: &[&str],
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let word = self.word(value)?;
+        let parsed = parse(&word.text);
+        if parsed.is_none() {
+            let hint = match did_you_mean(&word.text, known.iter().copied()) {
+                Some(near) => format!("did you mean \"{near}\"?"),
+                None => {
+                    format!("known: {}", known.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", "))
+                }
+            };
+            self.found.push(word.error(codes::WRONG_KIND, format!("`{}` is not known here", word.text), Some(hint)));
+        }
+        parsed
+    }
+
+    fn places(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<(Place, Word)> {
+        let mut places = Vec::new();
+        for word in self.words(value) {
+            match Place::parse(&word.text) {
+                Ok(place) => places.push((place, word)),
+                Err(error) => self.found.push(word.place_error(&error)),
+            }
+        }
+        places
+    }
+
+    fn header(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Header> {
+        let table = self.table(value)?;
+        let (mut id, mut extends, mut set, mut versions, mut document) = (None, None, None, None, None);
+        let before = self.found.len();
+        for (key, value) in table.iter() {
+            match key.get_ref().as_ref() {
+                "id" => id = self.word(value),
+                "about" => drop(self.word(value)),
+                "extends" => extends = self.word(value),
+                "format" => drop(self.choice(value, &["x12"], |text| (text == "x12").then_some(()))),
+                "set" => set = self.word(value),
+                "versions" => versions = Some(self.words(value)),
+                "document" => {
+                    let known: Vec<_> = DocumentType::ALL.iter().map(|kind| kind.as_str()).collect();
+                    document = self.choice(value, &known, |text| text.parse().ok());
+                }
+                _ => self.unknown_key(key, HEADER_KEYS),
+            }
+        }
+        if id.is_none() && self.found.len() == before {
+            let hint = Some("give it a name of its own, like `id = \"acme-855\"`".to_owned());
+            self.say(&value.span(), codes::MISSING_KEY, "a mapping needs an `id`", hint);
+        }
+        Some(Header { id: id?, extends, set, versions, document })
+    }
+
+    fn scope_entry(&mut self, key: &str, value: &Spanned<DeValue<'_>>, scope: &mut Scope) {
+        match key {
+            "fields" => self.fields(value, &mut Vec::new(), &mut scope.fields),
+            "lists" => self.lists(value, &mut Vec::new(), &mut scope.lists),
+            "computed" => scope.computed = self.places(value),
+            _ => {
+                if let Some(table) = self.table(value) {
+                    for (tag, segments) in table.iter() {
+                        let tag = self.key(tag);
+                        let segments = self.words(segments);
+                        scope.loops.push((tag, segments));
+                    }
+                }
+            }
+        }
+    }
+
+    fn fields(&mut self, value: &Spanned<DeValue<'_>>, path: &mut Vec<String>, fields: &mut Vec<Field>) {
+        let Some(table) = self.table(value) else { return };
+        for (key, value) in table.iter() {
+            path.push(key.get_ref().to_string());
+            let inner = value.get_ref().as_table();
+            let nested = inner.is_some_and(|table| !table.keys().any(|key| is_key(key.get_ref(), RULE_KEYS)));
+            if nested {
+                self.fields(value, path, fields);
+            } else {
+                let spot = self.spot(key.span());
+                let rule = match value.get_ref().as_bool() {
+                    Some(false) => None,
+                    _ => Some(self.rule(spot.clone(), value)),
+                };
+                fields.push(Field { path: path.clone(), spot, rule });
+            }
+            path.pop();
+        }
+    }
+
+    fn rule(&mut self, spot: Spot, value: &Spanned<DeValue<'_>>) -> Rule {
+        let mut rule = Rule {
+            at: Vec::new(),
+            convert: None,
+            codes: None,
+            missing: Missing::default(),
+            default: None,
+            constant: None,
+            only: None,
+            required: false,
+            spot,
+        };
+        let Some(table) = value.get_ref().as_table() else {
+            if !value.get_ref().is_str() && !value.get_ref().is_array() {
+                self.wrong_kind(value, "a place in quotes, or a rule like { at = \"BEG05\" },");
+                return rule;
+            }
+            rule.at = self.places(value);
+            return rule;
+        };
+        for (key, value) in table.iter() {
+            match key.get_ref().as_ref() {
+                "at" => rule.at = self.places(value),
+                "as" => {
+                    if let Some(word) = self.word(value) {
+                        match Converter::parse(&word.text) {
+                            Some(converter) => rule.convert = Some((converter, word)),
+                            None => {
+                                let hint = match did_you_mean(&word.text, convert::NAMES.iter().copied()) {
+                                    Some(near) => format!("did you mean `{near}`?"),
+                                    None => format!("there are {}", convert::NAMES.join(", ")),
+                                };
+                                let message = format!("there is no converter `{}`", word.text);
+                                self.found.push(word.error(codes::BAD_CONVERTER, message, Some(hint)));
+                            }
+                        }
+                    }
+                }
+                "codes" => rule.codes = self.word(value),
+                "missing" => rule.missing = self.choice(value, Missing::NAMES, Missing::parse).unwrap_or_default(),
+                "default" => rule.default = self.word(value),
+                "constant" => rule.constant = self.word(value),
+                "only" => {
+                    rule.only = self.choice(value, &["read", "write"], |text| match text {
+                        "read" => Some(Only::Read),
+                        "write" => Some(Only::Write),
+                        _ => None,
+                    });
+                }
+                "required" => rule.required = self.flag(value).unwrap_or(false),
+                _ => self.unknown_key(key, RULE_KEYS),
+            }
+        }
+        if !table.contains_key("at") {
+            let hint = Some("say where the value stands: `at = \"BEG05\"`".to_owned());
+            self.say(&value.span(), codes::MISSING_KEY, "this rule has no place", hint);
+        }
+        rule
+    }
+
+    fn lists(&mut self, value: &Spanned<DeValue<'_>>, path: &mut Vec<String>, lists: &mut Vec<NamedList>) {
+        let Some(table) = self.table(value) else { return };
+        for (key, value) in table.iter() {
+            path.push(key.get_ref().to_string());
+            let inner = value.get_ref().as_table();
+            let nested = inner.is_some_and(|table| {
+                !table.keys().any(|key| is_key(key.get_ref(), LIST_KEYS))
+                    && table.values().all(|value| value.get_ref().is_table())
+            });
+            if nested {
+                self.lists(value, path, lists);
+            } else {
+                let spot = self.spot(key.span());
+                let list = match value.get_ref().as_bool() {
+                    Some(false) => Some(None),
+                    _ => self.list(key.span(), value).map(Some),
+                };
+                if let Some(list) = list {
+                    lists.push(NamedList { path: path.clone(), spot, list });
+                }
+            }
+            path.pop();
+        }
+    }
+
+    fn list(&mut self, span: Range<usize>, value: &Spanned<DeValue<'_>>) -> Option<List> {
+        let table = self.table(value)?;
+        let mut list = List {
+            like: None,
+            each: Vec::new(),
+            opens: false,
+            holds: Vec::new(),
+            until: Vec::new(),
+            nest: None,
+            value: None,
+            scope: Scope::default(),
+            spot: self.spot(span.clone()),
+        };
+        for (key, value) in table.iter() {
+            match key.get_ref().as_ref() {
+                "like" => list.like = self.word(value),
+                "each" => {
+                    list.opens = true;
+                    for word in self.words(value) {
+                        match Opener::parse(&word.text) {
+                            Ok(opener) => list.each.push((opener, word)),
+                            Err(error) => self.found.push(word.place_error(&error)),
+                        }
+                    }
+                }
+                "holds" => list.holds = self.words(value),
+                "until" => list.until = self.words(value),
+                "nest" => list.nest = self.word(value),
+                "value" => list.value = Some(self.rule(self.spot(key.span()), value)),
+                "fields" | "lists" | "loops" | "computed" => self.scope_entry(key.get_ref(), value, &mut list.scope),
+                _ => self.unknown_key(key, LIST_KEYS),
+            }
+        }
+        Some(list)
+    }
+
+    fn codes(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<Codes> {
+        let mut all = Vec::new();
+        let Some(table) = self.table(value) else { return all };
+        for (name, value) in table.iter() {
+            let name = self.key(name);
+            let Some(table) = self.table(value) else { continue };
+            let mut entries = Vec::new();
+            for (code, value) in table.iter() {
+                let code = self.key(code);
+                if value.get_ref().as_bool() == Some(false) {
+                    entries.push(CodeEntry { code, word: None, canonical: None });
+                } else if let Some(table) = value.get_ref().as_table() {
+                    let (mut word, mut canonical) = (None, None);
+                    for (key, value) in table.iter() {
+                        match key.get_ref().as_ref() {
+                            "to" => word = self.word(value),
+                            "canonical" => canonical = self.flag(value),
+                            _ => self.unknown_key(key, ENTRY_KEYS),
+                        }
+                    }
+                    if word.is_none() {
+                        let hint = Some("write `{ to = \"…\", canonical = true }`".to_owned());
+                        self.say(&value.span(), codes::MISSING_KEY, "this code has no word", hint);
+                    }
+                    entries.extend(word.map(|word| CodeEntry { code, word: Some(word), canonical }));
+                } else if let Some(word) = self.word(value) {
+                    entries.push(CodeEntry { code, word: Some(word), canonical: None });
+                }
+            }
+            all.push(Codes { name, entries });
+        }
+        all
+    }
+}
+
+fn is_key(name: &str, known: &[Key]) -> bool {
+    known.iter().any(|(key, _)| *key == name)
+}

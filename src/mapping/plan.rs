@@ -1,0 +1,258 @@
+//! What a mapping file is compiled to: for every loop and tag, what to do with a segment; for every kind of item, how its
+//! JSON is laid out. Nothing here changes after compiling; `read` walks it once per set.
+
+use std::sync::Arc;
+
+use super::{
+    convert::Converter,
+    file::{Only, Spot},
+    place::{Pairs, Part},
+    table::{Missing, Table},
+};
+
+/// No gate: always open.
+pub(crate) const ALWAYS: u16 = 0;
+
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) tags: Tags,
+    /// `loop * tags + tag`: what a segment does in a loop.
+    pub(crate) steps: Vec<Entry>,
+    pub(crate) actions: Vec<Action>,
+    /// What items there are; the first is the document.
+    pub(crate) kinds: Vec<Kind>,
+    /// How many gates there are, the one that is always open counted.
+    pub(crate) gates: usize,
+    pub(crate) rules: Vec<FieldRule>,
+}
+
+/// The loop that one is in after a segment, and the actions to run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Entry {
+    pub(crate) state: u16,
+    pub(crate) count: u16,
+    pub(crate) first: u32,
+}
+
+/// Something to do with a segment, if its gate is open and its filters hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Action {
+    pub(crate) gate: u16,
+    pub(crate) filters: Box<[(u8, Box<[u8]>)]>,
+    pub(crate) act: Act,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Act {
+    /// Open this gate if the filters hold, else shut it.
+    Gate(u16),
+    /// Take note of an HL and of what hangs above it.
+    Level,
+    /// Open an item.
+    Open(Open),
+    /// Open an item for each pair or element.
+    OpenEach(Box<OpenEach>),
+    /// Put elements into fields of one item: slot and element.
+    Fill { kind: u16, sets: Box<[(u16, u8)]> },
+    /// Put an element into a field.
+    Set { kind: u16, slot: u16, element: u8, component: u8 },
+    /// Put the value of a pair into a field.
+    SetPair { kind: u16, slot: u16, pairs: Pairs, qualifier: Box<[u8]> },
+    /// Nothing to keep: these elements are counted out on writing.
+    Claim(u64),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    pub(crate) kind: u16,
+    /// The kind of item that it belongs to, and in which of its lists.
+    pub(crate) parent: u16,
+    pub(crate) head: u16,
+    /// Opened with the item, shut where it was not opened; [`ALWAYS`] for none.
+    pub(crate) gate: u16,
+    /// Not where a filtered place took from the segment.
+    pub(crate) unless_taken: bool,
+    pub(crate) tree: Tree,
+}
+
+/// How an item finds what it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tree {
+    /// To the item of its parent kind that is open now.
+    Current,
+    /// To the nearest level above it that opened an item of its own kind, in this list of it; else to the parent kind.
+    Nest { head: u16 },
+    /// To the nearest level above it that opened an item of the parent kind.
+    Above,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct OpenEach {
+    pub(crate) kind: u16,
+    pub(crate) parent: u16,
+    pub(crate) head: u16,
+    pub(crate) from: From,
+    /// Fields of the pair or element itself.
+    pub(crate) own: Vec<(u16, Part, u8)>,
+    /// Fields of the segment it stands in: slot, element, component.
+    pub(crate) beside: Vec<(u16, u8, u8)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum From {
+    Pairs(Pairs),
+    Element { element: u8, component: u8, repeats: bool },
+}
+
+/// A kind of item, and how its JSON is laid out.
+///
+/// Fields and lists are numbered in the order of the schema; a set of them is one number with a bit for each.
+#[derive(Debug, Default)]
+pub(crate) struct Kind {
+    /// How many fields and lists it has: in an item each has a cell, and the one of an op is numbered as the op.
+    pub(crate) cells: u16,
+    /// A list of plain values: no braces.
+    pub(crate) plain: bool,
+    pub(crate) layout: Layout,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    pub(crate) ops: Vec<Op>,
+    pub(crate) objects: Vec<Object>,
+    /// Fields that have a default.
+    pub(crate) always: u64,
+    /// Fields without which the document is held.
+    pub(crate) held: u64,
+    /// Fields without which the item is none.
+    pub(crate) needs: u64,
+}
+
+/// How many fields and lists an item may have.
+pub(crate) const MOST_OPS: usize = 64;
+
+/// Not in an object of the item.
+pub(crate) const OUTSIDE: u8 = u8::MAX;
+
+/// A field or list of an item.
+#[derive(Debug)]
+pub(crate) struct Op {
+    /// `,"name":`
+    pub(crate) key: Box<[u8]>,
+    /// The object that it stands in, or [`OUTSIDE`].
+    pub(crate) object: u8,
+    pub(crate) what: What,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum What {
+    Field { rule: u32 },
+    List,
+}
+
+/// An object in an item, like the price of a line.
+#[derive(Debug)]
+pub(crate) struct Object {
+    /// `,"name":{`
+    pub(crate) key: Box<[u8]>,
+    /// The object around it, or [`OUTSIDE`]; always one before it.
+    pub(crate) parent: u8,
+    /// All that stands in it.
+    pub(crate) ops: u64,
+    /// Fields without which it is none: what else there is of it goes to the extras.
+    pub(crate) needs: u64,
+}
+
+/// What a field is made of; what only messages need is kept apart.
+#[derive(Debug)]
+pub(crate) struct FieldRule {
+    pub(crate) convert: Convert,
+    /// JSON, ready.
+    pub(crate) default: Option<Box<[u8]>>,
+    pub(crate) constant: Option<Box<[u8]>>,
+    /// Where it is missing, the document is held.
+    pub(crate) required: bool,
+    pub(crate) only: Option<Only>,
+    pub(crate) origin: Box<Origin>,
+}
+
+/// Where a rule comes from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    /// `lines.price.amount`.
+    pub(crate) name: String,
+    /// The place that is named first: tag and element.
+    pub(crate) place: (String, u8),
+    pub(crate) spot: Spot,
+    pub(crate) line_column: (u32, u32),
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Convert {
+    Value(Converter),
+    Codes(Arc<Table>, Missing),
+}
+
+/// Tags to their numbers; 0 is any tag that no rule knows.
+#[derive(Debug, Default)]
+pub(crate) struct Tags {
+    slots: Vec<(u32, u16)>,
+    shift: u32,
+    count: usize,
+}
+
+impl Tags {
+    pub(crate) fn new<'a>(tags: impl Iterator<Item = &'a str> + Clone) -> Self {
+        let size = (tags.clone().count() * 4).next_power_of_two().max(8);
+        let mut table = Self { slots: vec![(0, 0); size], shift: 32 - size.trailing_zeros(), count: 1 };
+        for tag in tags {
+            let Some(key) = pack(tag.as_bytes()) else { continue };
+            let mut at = table.start(key);
+            while let Some(slot) = table.slots.get_mut(at) {
+                if slot.0 == 0 {
+                    *slot = (key, table.count as u16);
+                    table.count += 1;
+                    break;
+                }
+                if slot.0 == key {
+                    break;
+                }
+                at = (at + 1) & (size - 1);
+            }
+        }
+        table
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    fn start(&self, key: u32) -> usize {
+        (key.wrapping_mul(0x9E37_79B1) >> self.shift) as usize
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, tag: &[u8]) -> usize {
+        let Some(key) = pack(tag) else { return 0 };
+        let mut at = self.start(key);
+        while let Some((found, number)) = self.slots.get(at) {
+            if *found == key {
+                return usize::from(*number);
+            }
+            if *found == 0 {
+                return 0;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+        0
+    }
+}
+
+#[inline]
+fn pack(tag: &[u8]) -> Option<u32> {
+    match tag {
+        [a, b] => Some(u32::from_le_bytes([*a, *b, 0, 2])),
+        [a, b, c] => Some(u32::from_le_bytes([*a, *b, *c, 3])),
+        _ => None,
+    }
+}

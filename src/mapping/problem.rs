@@ -1,0 +1,125 @@
+//! What is wrong with a value: where it stands in the document, and which line of which mapping file wanted it otherwise.
+
+use serde::{Deserialize, Serialize};
+
+use super::{plan::Origin, text::Charset};
+use crate::{
+    error::Code,
+    x12::token::{Segment, SetView},
+};
+
+/// One value that a mapping could not read. Both sides are named: the document and the mapping file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Problem {
+    /// The stable name, like `MAP-0101`.
+    pub code: String,
+    /// What is wrong, in one sentence.
+    pub text: String,
+    /// The segment in its set, from 1: ST is 1.
+    pub segment: u32,
+    /// Its tag.
+    pub tag: String,
+    /// The element, from 1; 0 where the segment as a whole is meant.
+    pub element: u16,
+    /// Where the value begins in the file, in bytes.
+    pub offset: u64,
+    /// The value as sent, at most 80 characters of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The mapping file; empty where no rule is to blame.
+    pub mapping: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// Its column, from 1.
+    pub column: u32,
+}
+
+impl Problem {
+    pub(crate) fn at_segment(code: Code, text: String, segment: &Segment<'_>, element: u16) -> Self {
+        Self {
+            code: code.as_str().to_owned(),
+            text,
+            segment: segment.position(),
+            tag: String::from_utf8_lossy(segment.tag()).into_owned(),
+            element,
+            offset: if element == 0 { segment.offset() } else { segment.element_offset(usize::from(element)) },
+            value: None,
+            mapping: String::new(),
+            line: 0,
+            column: 0,
+        }
+    }
+
+    pub(crate) fn at_value(
+        code: Code,
+        text: String,
+        set: &SetView<'_>,
+        segment: u32,
+        element: u16,
+        charset: Charset,
+        rule: &Origin,
+    ) -> Self {
+        let mut problem = Self::of(code, text, rule);
+        if let Some(segment) = set.segment(segment as usize) {
+            let value = charset.decode(segment.element(usize::from(element))).chars().take(80).collect();
+            let at = Self::at_segment(code, String::new(), &segment, element);
+            problem =
+                Self { value: Some(value), segment: at.segment, tag: at.tag, element, offset: at.offset, ..problem };
+        }
+        problem
+    }
+
+    /// A value that is not there: at the segment where it would stand, or at the one that opened the item.
+    pub(crate) fn missing(code: Code, text: String, set: &SetView<'_>, opened: u32, rule: &Origin) -> Self {
+        let problem = Self::of(code, text, rule);
+        let (tag, element) = &rule.place;
+        let from = opened as usize;
+        let own = set.segments().skip(from).find(|segment| segment.tag() == tag.as_bytes());
+        match (own, set.segment(from)) {
+            (Some(segment), _) => {
+                let at = Self::at_segment(code, String::new(), &segment, u16::from(*element));
+                Self { segment: at.segment, tag: at.tag, element: at.element, offset: at.offset, ..problem }
+            }
+            (None, Some(segment)) => Self {
+                segment: segment.position(),
+                tag: tag.clone(),
+                element: u16::from(*element),
+                offset: segment.offset(),
+                ..problem
+            },
+            _ => problem,
+        }
+    }
+
+    fn of(code: Code, text: String, rule: &Origin) -> Self {
+        Self {
+            code: code.as_str().to_owned(),
+            text,
+            segment: 0,
+            tag: String::new(),
+            element: 0,
+            offset: 0,
+            value: None,
+            mapping: rule.spot.source.name.to_string(),
+            line: rule.line_column.0,
+            column: rule.line_column.1,
+        }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} segment {} (byte {}) {}", self.code, self.segment, self.offset, self.tag)?;
+        if self.element > 0 {
+            write!(f, " element {:02}", self.element)?;
+        }
+        if let Some(value) = &self.value {
+            write!(f, " {value:?}")?;
+        }
+        write!(f, ": {}", self.text)?;
+        if !self.mapping.is_empty() {
+            write!(f, " ({}:{}:{})", self.mapping, self.line, self.column)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,185 @@
+//! Code tables: a partner's codes and our words, both ways. One code per word, or one of several is the canonical one.
+
+use std::collections::HashMap;
+
+use super::text::{Charset, write_characters, write_string};
+
+/// What to do with a code that the table does not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Keep it, with the format before it: `x12:ZZ`.
+    #[default]
+    Pass,
+    /// Hold the document until someone mends the table.
+    Hold,
+    /// Leave the field out; the value stays with the extras.
+    Skip,
+}
+
+impl Missing {
+    pub(crate) const NAMES: &'static [&'static str] = &["pass", "hold", "skip"];
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "pass" => Self::Pass,
+            "hold" => Self::Hold,
+            "skip" => Self::Skip,
+            _ => return None,
+        })
+    }
+}
+
+/// A compiled table. Codes of up to seven bytes are found by one multiplication.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// Slots of a power of two: the packed code and the index of its word; 0 is free.
+    slots: Vec<(u64, u32)>,
+    shift: u32,
+    words: Vec<Word>,
+    long: HashMap<Vec<u8>, u32>,
+    /// Our word to the code that is written.
+    codes: HashMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Word {
+    text: String,
+    json: Box<[u8]>,
+}
+
+impl Table {
+    /// A table of `(code, word, canonical)`; the caller has seen to it that each word has one canonical code.
+    pub(crate) fn new<'a>(entries: impl Iterator<Item = (&'a str, &'a str, bool)> + Clone) -> Self {
+        let size = (entries.clone().count() * 2).next_power_of_two().max(4);
+        let mut table = Self {
+            slots: vec![(0, 0); size],
+            shift: 64 - size.trailing_zeros(),
+            words: Vec::new(),
+            long: HashMap::new(),
+            codes: HashMap::new(),
+        };
+        for (code, word, canonical) in entries {
+            let index = table.words.len() as u32;
+            let mut json = Vec::new();
+            write_string(word.as_bytes(), Charset::Utf8, &mut json);
+            table.words.push(Word { text: word.to_owned(), json: json.into() });
+            match pack(code.as_bytes()) {
+                Some(key) => table.insert(key, index),
+                None => drop(table.long.insert(code.as_bytes().to_vec(), index)),
+            }
+            if canonical {
+                table.codes.insert(word.to_owned(), code.to_owned());
+            }
+        }
+        table
+    }
+
+    fn insert(&mut self, key: u64, index: u32) {
+        let mut at = self.start(key);
+        while let Some(slot) = self.slots.get_mut(at) {
+            if slot.0 == 0 || slot.0 == key {
+                *slot = (key, index);
+                return;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    fn start(&self, key: u64) -> usize {
+        (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+
+    fn word(&self, code: &[u8]) -> Option<&Word> {
+        let index = match pack(code) {
+            None => *self.long.get(code)?,
+            Some(key) => {
+                let mut at = self.start(key);
+                loop {
+                    match self.slots.get(at)? {
+                        (0, _) => return None,
+                        (found, index) if *found == key => break *index,
+                        _ => at = (at + 1) & (self.slots.len() - 1),
+                    }
+                }
+            }
+        };
+        self.words.get(index as usize)
+    }
+
+    /// Our word for a code.
+    #[cfg(test)]
+    fn read(&self, code: &[u8]) -> Option<&str> {
+        self.word(code.trim_ascii()).map(|word| word.text.as_str())
+    }
+
+    /// Writes our word for a code as JSON; `None` if the table does not have it.
+    pub(crate) fn read_json(&self, code: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        out.extend_from_slice(&self.word(code.trim_ascii())?.json);
+        Some(())
+    }
+
+    /// The code for our word.
+    pub(crate) fn write<'a>(&'a self, word: &'a str) -> Option<&'a str> {
+        self.codes.get(word).map(String::as_str).or_else(|| word.strip_prefix("x12:"))
+    }
+
+    /// Every word that the table can give.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(|word| word.text.as_str())
+    }
+}
+
+/// Writes a code that no table has, marked as the partner's own.
+pub(crate) fn pass(code: &[u8], charset: Charset, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\"x12:");
+    write_characters(code.trim_ascii(), charset, out);
+    out.push(b'"');
+}
+
+/// A short code as a number that is never 0: its bytes and its length.
+#[inline]
+fn pack(code: &[u8]) -> Option<u64> {
+    if code.len() > 7 {
+        return None;
+    }
+    let bytes = code.iter().rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+    Some(bytes | (code.len() as u64 + 1) << 56)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_read_and_written() {
+        let table = Table::new(
+            [("RE", "remit_to", true), ("RI", "remit_to", false), ("A-LONG-CODE", "long", true)].into_iter(),
+        );
+        assert_eq!(
+            (table.read(b"RI"), table.read(b"RE "), table.read(b"A-LONG-CODE")),
+            (Some("remit_to"), Some("remit_to"), Some("long"))
+        );
+        assert_eq!((table.read(b"R"), table.read(b""), table.read(b"R\0")), (None, None, None));
+        assert_eq!(
+            (table.write("remit_to"), table.write("x12:ZZ"), table.write("nothing")),
+            (Some("RE"), Some("ZZ"), None)
+        );
+        let mut out = Vec::new();
+        pass(b"Z\"", Charset::Utf8, &mut out);
+        assert_eq!(out, b"\"x12:Z\\\"\"");
+    }
+
+    proptest! {
+        #[test]
+        fn every_code_of_a_table_is_found(codes in proptest::collection::btree_set("[A-Z0-9]{1,9}", 0..200), other in "[A-Z0-9]{1,9}") {
+            let table = Table::new(codes.iter().map(|code| (code.as_str(), code.as_str(), true)));
+            for code in &codes {
+                prop_assert_eq!(table.read(code.as_bytes()), Some(code.as_str()));
+                prop_assert_eq!(table.write(code), Some(code.as_str()));
+            }
+            prop_assert_eq!(table.read(other.as_bytes()).is_some(), codes.contains(&other));
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Acknowledgements as a partner reads them: exact bytes, exact codes, and always clean by our own check.
+
+use super::super::isa::tests::ISA;
+use super::super::{Checker, Policy, Severity, Step};
+use super::*;
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+fn now() -> DateTime {
+    jiff::civil::date(2026, 7, 1).at(12, 5, 0, 0)
+}
+
+const NUMBERS: AckNumbers = AckNumbers { interchange: 42, group: 9 };
+
+fn verdicts(text: &[u8], policy: &Policy) -> Vec<InterchangeVerdict> {
+    let mut checker = Checker::new(text, |_| policy.clone());
+    let mut verdicts = Vec::new();
+    while let Some(step) = checker.next().unwrap() {
+        if let Step::InterchangeEnd(verdict) = step {
+            verdicts.push(*verdict);
+        }
+    }
+    verdicts
+}
+
+/// What is wrong with an acknowledgement by our own check.
+fn faults(ack: &[u8]) -> Vec<Finding> {
+    let strict = Policy { strict_isa: true, ..Policy::default() };
+    verdicts(ack, &strict).iter().flat_map(|verdict| verdict.all_findings().cloned().collect::<Vec<_>>()).collect()
+}
+
+fn answered(text: &str, policy: &Policy, how: &AckPolicy) -> String {
+    let verdict = verdicts(text.as_bytes(), policy).remove(0);
+    let Some(ack) = acknowledge(&verdict, &AckPolicy { lines: true, ..*how }, NUMBERS, now()) else {
+        return "nothing".to_owned();
+    };
+    assert_eq!(faults(&ack), []);
+    String::from_utf8(ack).unwrap()
+}
+
+fn answer(text: &str) -> String {
+    answered(text, &Policy::default(), &AckPolicy::default())
+}
+
+/// An interchange that asks for no TA1.
+fn interchange(version: &str, body: &str) -> String {
+    let isa = String::from_utf8(ISA.to_vec()).unwrap().replace("*1*P*", "*0*P*");
+    let isa = if version < "005010" { isa.replace("*^*00501*", "*U*00401*") } else { isa };
+    let count = body.matches("ST*").count();
+    format!("{isa}GS*PO*THEIRS*OURS*20260701*1200*7*X*{version}~{body}GE*{count}*7~IEA*1*000000001~")
+}
+
+const GOOD: &str = "ST*850*0001~BEG*00*SA*4500**20260701~PO1*1*2*EA*9.5~SE*4*0001~";
+const BAD: &str = "ST*850*0002~BEG*00*SA***20261301~N3*X~PO1*1*2X*EA*9.5*PE*UP~ZZZ*1~DTM*002*20260101*9999~SE*8*0003~";
+
+#[test]
+fn a_good_group_is_accepted() {
+    assert_snapshot!(answer(&interchange("004010", GOOD)), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK5*A~
+        AK9*A*1*1*1~
+        SE*6*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+    assert_snapshot!(answer(&interchange("005010", GOOD)), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*^*00501*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*005010~
+        ST*997*0001~
+        AK1*PO*7*005010~
+        AK2*850*0001~
+        AK5*A~
+        AK9*A*1*1*1~
+        SE*6*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+}
+
+#[test]
+fn what_is_wrong_is_told_by_place_and_code() {
+    let both = [GOOD, BAD].concat();
+    assert_snapshot!(answer(&interchange("004010VICS", &both)), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010VICS~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK5*A~
+        AK2*850*0002~
+        AK3*BEG*2**8~
+        AK4*3*324*1~
+        AK4*5*373*8*20261301~
+        AK3*N3*3**2~
+        AK3*PO1*4**8~
+        AK4*2*330*6~
+        AK4*7*234*2~
+        AK3*ZZZ*5**1~
+        AK3*DTM*6**8~
+        AK4*3*337*9*9999~
+        AK5*R*3*4*5~
+        AK9*P*2*2*1~
+        SE*18*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+    let failed = AckPolicy { functional: Functional::F999, sets: AckSets::Failed, ..AckPolicy::default() };
+    assert_snapshot!(answered(&interchange("005010", &both), &Policy::default(), &failed), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*^*00501*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*005010~
+        ST*999*0001~
+        AK1*PO*7*005010~
+        AK2*850*0002~
+        IK3*BEG*2**8~
+        IK4*3*324*1~
+        IK4*5*373*8*20261301~
+        IK3*N3*3**2~
+        IK3*PO1*4**8~
+        IK4*2*380*6~
+        IK4*7*234*2~
+        IK3*ZZZ*5**1~
+        IK3*DTM*6**8~
+        IK4*3*337*9*9999~
+        IK5*R*3*4*5~
+        AK9*P*2*2*1~
+        SE*16*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+}
+
+#[test]
+fn repetitions_and_components_have_their_place_in_5010() {
+    let set = "ST*850*0001~BEG*00*SA*4500**20260701~PO1*1*2^3*EA*9.5~REF*DP*1**LT>A>LTX>B~SE*5*0001~";
+    assert_snapshot!(answer(&interchange("005010", set)), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*^*00501*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*005010~
+        ST*997*0001~
+        AK1*PO*7*005010~
+        AK2*850*0001~
+        AK3*PO1*3**8~
+        AK4*2>>2*380*12~
+        AK5*R*5~
+        AK9*R*1*1*0~
+        SE*8*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+    let older = interchange("004010", &set.replace("2^3", "2>3"));
+    assert_snapshot!(answer(&older), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK3*PO1*3**8~
+        AK4*2>2*330*3~
+        AK5*R*5~
+        AK9*R*1*1*0~
+        SE*8*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+}
+
+#[test]
+fn values_that_cannot_be_copied_are_left_out() {
+    let set = "ST*850*0001~BEG*00*SA*4500*\u{e9}*20260701~PO1*1*2*EA*9.5~PID*FF****A>B~CUR*BY*U\u{7}D~SE*6*0001~";
+    assert_snapshot!(answer(&interchange("004010", set)), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK3*PID*4**8~
+        AK4*1*349*5*FF~
+        AK4*5>2*352*3~
+        AK3*CUR*5**7~
+        AK5*R*5~
+        AK9*R*1*1*0~
+        SE*10*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+}
+
+#[test]
+fn groups_have_their_own_words() {
+    let text = interchange("004010", GOOD).replace("GE*1*7", "GE*3*8");
+    assert_snapshot!(answer(&text), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK5*A~
+        AK9*E*3*1*1*4*5~
+        SE*6*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+    // Groups of one sender and version are answered together; a version without tables has an answer, if no tables to check it by.
+    let text = interchange("004010", GOOD).replace("GE*1*7~", "GS*PO*THEIRS*OURS*20260701*1200*8*X*004010~");
+    let more = format!("{GOOD}GE*1*8~GS*PO*OTHER*OURS*20260701*1200*9*X*003040~{GOOD}GE*1*9~IEA*3");
+    let verdict = verdicts(text.replace("IEA*1", &more).as_bytes(), &Policy::default()).remove(0);
+    assert_eq!(acknowledgement_groups(&verdict, &AckPolicy::default()), 2);
+    let lines = AckPolicy { lines: true, ..AckPolicy::default() };
+    let ack = acknowledge(&verdict, &lines, NUMBERS, now()).unwrap();
+    assert_snapshot!(String::from_utf8(ack).unwrap(), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK5*A~
+        AK9*E*1*1*1*3~
+        SE*6*0001~
+        ST*997*0002~
+        AK1*PO*8~
+        AK2*850*0001~
+        AK5*A~
+        AK9*A*1*1*1~
+        SE*6*0002~
+        GE*2*9~
+        GS*FA*OURS*OTHER*260701*1205*10*X*003040~
+        ST*997*0001~
+        AK1*PO*9~
+        AK2*850*0001~
+        AK5*R*1~
+        AK9*R*1*1*0*2~
+        SE*6*0001~
+        GE*1*10~
+        IEA*2*000000042~
+    ");
+}
+
+#[test]
+fn a_partner_may_have_errors_noted_only() {
+    let mut policy = Policy::default();
+    for rule in ["element_date", "segment_unknown", "segment_unexpected"] {
+        policy.severities.set(rule, Severity::Warning);
+    }
+    let set = "ST*850*0001~BEG*00*SA*4500**20261301~PO1*1*2*EA*9.5~ZZZ~SE*5*0001~";
+    assert_snapshot!(answered(&interchange("004010", set), &policy, &AckPolicy::default()), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK3*BEG*2**8~
+        AK4*5*373*8*20261301~
+        AK3*ZZZ*4**1~
+        AK5*E*5~
+        AK9*E*1*1*1~
+        SE*9*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+}
+
+#[test]
+fn a_ta1_answers_the_interchange() {
+    let asks = interchange("004010", GOOD).replace("*0*P*", "*1*P*");
+    assert_snapshot!(answer(&asks), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        TA1*000000001*260701*1200*A*000~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*004010~
+        ST*997*0001~
+        AK1*PO*7~
+        AK2*850*0001~
+        AK5*A~
+        AK9*A*1*1*1~
+        SE*6*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+    // Without its IEA nothing in it counts, and only the TA1 says so.
+    let cut = interchange("004010", GOOD).replace("IEA*1*000000001~", "");
+    assert_snapshot!(answer(&cut), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        TA1*000000001*260701*1200*R*023~
+        IEA*0*000000042~
+    ");
+    let never = AckPolicy { ta1: Ta1When::Never, ..AckPolicy::default() };
+    assert_eq!(answered(&cut, &Policy::default(), &never), "nothing");
+    let always = AckPolicy { ta1: Ta1When::Always, functional: Functional::None, ..AckPolicy::default() };
+    assert_snapshot!(answered(&interchange("004010", GOOD).replace("IEA*1", "IEA*2"), &Policy::default(), &always), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*U*00401*000000042*0*P*>~
+        TA1*000000001*260701*1200*E*021~
+        IEA*0*000000042~
+    ");
+}
+
+#[test]
+fn an_acknowledgement_is_never_acknowledged() {
+    let always = AckPolicy { ta1: Ta1When::Always, ..AckPolicy::default() };
+    let ack = answer(&interchange("004010", GOOD));
+    assert_eq!(answered(&ack, &Policy::default(), &always), "nothing");
+    let isa = String::from_utf8(ISA.to_vec()).unwrap();
+    let ta1 = format!("{isa}TA1*000000001*260701*1200*A*000~IEA*0*000000001~");
+    assert_eq!(answered(&ta1, &Policy::default(), &always), "nothing");
+}
+
+#[test]
+fn separators_that_would_collide_are_exchanged() {
+    // Theirs are taken over, a multi-byte terminator is not, and neither is one that their names hold.
+    let text = interchange("004010", GOOD).replace('*', "|").replace('~', "\n");
+    assert!(answer(&text).contains("AK1|PO|7\n"));
+    let text = interchange("004010", GOOD).replace('~', "\u{2026}");
+    assert!(answer(&text).contains("AK1*PO*7~"));
+    let own = AckPolicy {
+        delimiters: Some(Delimiters { element: b'T', ..Layout::default().delimiters }),
+        ..AckPolicy::default()
+    };
+    assert!(answered(&text, &Policy::default(), &own).contains("AK1*PO*7~"));
+    let text = interchange("004010", GOOD)
+        .replace('~', "\u{2026}")
+        .replace("THEIRS", "TH~*RS")
+        .replace('*', "|")
+        .replace("TH~|RS", "TH~*RS");
+    assert!(answer(&text).contains("GS|FA|OURS|TH~*RS|"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn whatever_is_answered_is_answered_cleanly(
+        cuts in prop::collection::vec((106_usize..500, 0_usize..40, prop::option::of("[A-Z*~>^0-9 é]{0,9}")), 0..4),
+        is_999 in any::<bool>(),
+    ) {
+        let mut text = interchange("005010", &[GOOD, BAD, GOOD].concat());
+        for (at, length, insert) in cuts {
+            let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            let end = (0..=(at + length).min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap();
+            text.replace_range(at..end.max(at), &insert.unwrap_or_default());
+        }
+        let how = AckPolicy { functional: if is_999 { Functional::F999 } else { Functional::F997 }, ..AckPolicy::default() };
+        for verdict in verdicts(text.as_bytes(), &Policy::default()) {
+            let Some(ack) = acknowledge(&verdict, &how, NUMBERS, now()) else { continue };
+            // What is copied from them may be wrong in itself: identifiers and control numbers, and nothing else.
+            let copied = |finding: &Finding| {
+                let place = (finding.tag.as_str(), finding.element.unwrap_or(0));
+                matches!(place, ("AK1", 1..=3) | ("AK2", 1..=3) | ("AK3" | "IK3", 1) | ("GS", 8) | ("ST", _))
+            };
+            let faults: Vec<Finding> = faults(&ack).into_iter().filter(|finding| !copied(finding)).collect();
+            prop_assert_eq!(faults, []);
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The envelope's own rules: what ISA and GS must say, which control numbers were seen, and what the counts come to.
+
+use super::codes;
+use super::element::{is_date, is_time};
+use super::envelope::{GroupHeader, InterchangeHeader};
+use super::finding::{Collector, Finding};
+use super::policy::Policy;
+use super::rules::{AckCode, Severity};
+use super::set_check::Tables;
+use super::standard::Standard;
+use super::verdict::{GroupStatus, Status, Ta1};
+use crate::error::Code;
+use std::collections::{BTreeMap, HashSet};
+
+/// How many control numbers that are no numbers are remembered to find doubles.
+const NAMES: usize = 100_000;
+
+/// Checks what the ISA says.
+pub(super) fn isa(header: &InterchangeHeader, policy: &Policy, into: &mut Collector) {
+    let mut add = |code: Code, element: usize, note: u8, text: String| {
+        into.add(&policy.severities, code, || {
+            let finding = Finding::new(code, header.offset, text).of("ISA", None).becoming(AckCode::Interchange(note));
+            if element == 0 { finding } else { finding.at_element(element).with(header.element(element)) }
+        });
+    };
+    if header.bytes.len() != 105 {
+        add(codes::ISA_WIDTH, 0, 22, format!("the ISA has {} bytes and not 106", header.bytes.len() + 1));
+    }
+    let qualifiers =
+        Standard::get("005010").and_then(|standard| standard.element("I05")).and_then(|e| e.codes.as_ref());
+    for (element, party) in [(5, &header.sender), (7, &header.receiver)] {
+        if qualifiers.is_some_and(|known| !known.contains(party.qualifier.as_bytes())) {
+            let text = format!("ISA{element:02} `{}` is no known qualifier", party.qualifier);
+            add(codes::ISA_QUALIFIER, element, element as u8, text);
+        }
+        if party.id.is_empty() {
+            add(codes::ISA_PARTY, element + 1, element as u8 + 1, format!("ISA{:02} is empty", element + 1));
+        }
+    }
+    if !is_date(header.date.as_bytes()) {
+        add(codes::ISA_DATE, 9, 14, format!("ISA09 `{}` is no date", header.date));
+    }
+    if header.time.len() != 4 || !is_time(header.time.as_bytes()) {
+        add(codes::ISA_TIME, 10, 15, format!("ISA10 `{}` is no time", header.time));
+    }
+    let version = header.version.strip_prefix("00").filter(|rest| rest.len() == 3).and_then(|rest| rest.parse().ok());
+    if !version.is_some_and(|version: u32| (200..900).contains(&version)) {
+        add(codes::ISA_VERSION, 12, 17, format!("ISA12 `{}` is no known version", header.version));
+    }
+    let number = &header.control_number;
+    if !(1..=9).contains(&number.len()) || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        add(codes::ISA_CONTROL, 13, 18, format!("ISA13 `{number}` is no control number"));
+    }
+    if !matches!(header.element(14), b"0" | b"1") {
+        add(codes::ISA_ACK_FLAG, 14, 19, "ISA14 is neither 0 nor 1".to_owned());
+    }
+    if !b"PTI".contains(&header.usage) {
+        add(codes::ISA_USAGE, 15, 20, "ISA15 is none of P, T and I".to_owned());
+    }
+    let delimiters = header.delimiters;
+    if [delimiters.element, delimiters.segment].contains(&delimiters.component) {
+        add(codes::ISA_SEPARATOR, 16, 27, "ISA16 is no separator: a letter, a digit or another separator".to_owned());
+    }
+}
+
+/// Checks what the GS says.
+pub(super) fn gs(header: &GroupHeader, policy: &Policy, into: &mut Collector, seen: &mut Seen) {
+    let mut add = |code: Code, element: usize, text: String| {
+        into.add(&policy.severities, code, || {
+            Finding::new(code, header.offset, text).of("GS", None).at_element(element).with(header.element(element))
+        });
+    };
+    let number = &header.control_number;
+    if !(1..=9).contains(&number.len()) || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        add(codes::GROUP_CONTROL, 6, format!("GS06 `{number}` is no control number"));
+    } else if !seen.first_time(number.trim_start_matches('0').as_bytes()) {
+        add(codes::GROUP_CONTROL, 6, format!("GS06 {number} stands in this interchange twice"));
+    }
+    if !is_date(header.date.as_bytes()) {
+        add(codes::GROUP_DATE, 4, format!("GS04 `{}` is no date", header.date));
+    }
+    if !is_time(header.time.as_bytes()) {
+        add(codes::GROUP_TIME, 5, format!("GS05 `{}` is no time", header.time));
+    }
+    match Tables::find(policy, policy.version.as_deref().unwrap_or(&header.version)) {
+        None => {
+            let text = format!("there are no tables for version `{}` (GS08)", header.version);
+            add(codes::GROUP_VERSION, 8, text);
+        }
+        Some(tables) if !tables.get().sets().iter().any(|set| set.group() == header.functional_id) => {
+            let text = format!("there is no table for a set of group `{}` (GS01)", header.functional_id);
+            add(codes::GROUP_UNKNOWN, 1, text);
+        }
+        Some(_) => {}
+    }
+}
+
+/// How a group fared, from its sets and what was found about itself.
+pub(super) fn group_status(received: u64, accepted: u64, noted: bool, found: &Collector) -> GroupStatus {
+    if received == 0 {
+        return match found.worst {
+            Some(Severity::Error) => GroupStatus::Rejected,
+            Some(_) => GroupStatus::AcceptedWithErrors,
+            None => GroupStatus::Accepted,
+        };
+    }
+    if accepted == 0 {
+        GroupStatus::Rejected
+    } else if accepted < received {
+        GroupStatus::PartiallyAccepted
+    } else if noted || found.worst.is_some() {
+        GroupStatus::AcceptedWithErrors
+    } else {
+        GroupStatus::Accepted
+    }
+}
+
+/// How a set or an interchange fared, from what was found about itself.
+pub(super) fn status(found: &Collector) -> Status {
+    match found.worst {
+        Some(Severity::Error) => Status::Rejected,
+        Some(_) => Status::AcceptedWithErrors,
+        None => Status::Accepted,
+    }
+}
+
+/// What a TA1 says of an interchange: its status, and the note of the gravest finding.
+pub(super) fn ta1(header: &InterchangeHeader, status: Status, findings: &[Finding]) -> Option<Ta1> {
+    if header.control_number.is_empty() {
+        return None;
+    }
+    let note_of = |finding: &Finding| match finding.ack {
+        AckCode::Interchange(note) if finding.is_told() => Some((finding.severity, note)),
+        _ => None,
+    };
+    // Of equally grave ones the first.
+    let gravest = findings.iter().filter_map(note_of).rev().max_by_key(|(severity, _)| *severity);
+    let note = match (status, gravest) {
+        (Status::Accepted, _) => 0,
+        (_, Some((_, note))) => note,
+        (_, None) => 24,
+    };
+    Some(Ta1 { status, note })
+}
+
+/// Whether two control numbers are the same: leading zeros of numbers do not matter.
+pub(super) fn same_number(one: &[u8], other: &[u8]) -> bool {
+    let (one, other) = (one.trim_ascii(), other.trim_ascii());
+    let significant = |value: &[u8]| -> Option<usize> {
+        let number = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        number.then(|| value.iter().take_while(|byte| **byte == b'0').count())
+    };
+    one == other
+        || match (significant(one), significant(other)) {
+            (Some(zeros), Some(others)) => one.get(zeros..) == other.get(others..),
+            _ => false,
+        }
+}
+
+/// A count like SE01; `None` if it is no number or beyond all counts.
+pub(super) fn count(value: &[u8]) -> Option<u64> {
+    let value = std::str::from_utf8(value).ok()?.trim();
+    value.parse().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Control numbers that were seen. Numbers in a row cost nothing, so a million sets do not either.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Runs of numbers by their first, each with its last. The key's upper half is the number of digits.
+    runs: BTreeMap<u64, u64>,
+    names: HashSet<Vec<u8>>,
+}
+
+impl Seen {
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        self.runs.clear();
+        self.names.clear();
+    }
+
+    /// Whether this one is seen for the first time.
+    pub(super) fn first_time(&mut self, value: &[u8]) -> bool {
+        let number = count(value).filter(|number| value.len() <= 9 && *number < 1 << 32);
+        let Some(key) = number.map(|number| (value.len() as u64) << 32 | number) else {
+            return self.names.len() >= NAMES || self.names.insert(value.to_vec());
+        };
+        if let Some((_, last)) = self.runs.range_mut(..=key).next_back() {
+            if key <= *last {
+                return false;
+            }
+            if key == *last + 1 {
+                *last = key;
+                return true;
+            }
+        }
+        if self.runs.len() < NAMES {
+            self.runs.insert(key, key);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doubles_are_found_among_numbers_and_names() {
+        let mut seen = Seen::default();
+        for new in ["0001", "0002", "0004", "0003", "1", "ABC", "00012", ""] {
+            assert!(seen.first_time(new.as_bytes()), "{new}");
+        }
+        for old in ["0001", "0002", "0003", "0004", "1", "ABC", "00012", ""] {
+            assert!(!seen.first_time(old.as_bytes()), "{old}");
+        }
+        assert!(seen.runs.len() <= 4);
+    }
+
+    #[test]
+    fn leading_zeros_make_no_other_number() {
+        assert!(same_number(b"000000012", b" 12 ") && same_number(b"0", b"000") && same_number(b"A1", b"A1"));
+        assert!(!same_number(b"12", b"13") && !same_number(b"", b"0") && !same_number(b"0A", b"A"));
+        assert_eq!((count(b"007"), count(b"+7"), count(b"999999999999999999999999999999")), (Some(7), None, None));
+    }
+}

@@ -1,0 +1,83 @@
+//! Every 850, 855, 856 and 810 of the corpus through the mapping for its version: a document that keeps to its type, or
+//! a refusal for a reason that is true of the file.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use gangway::{
+    document::summarise,
+    mapping::{Library, fixtures},
+    x12::{CheckedSet, Checker, Policy, Step},
+};
+
+fn corpus() -> Option<PathBuf> {
+    let folder = std::env::var_os("GANGWAY_CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from)
+        .join("x12");
+    if !folder.is_dir() {
+        eprintln!("there is no corpus at {}: set GANGWAY_CORPUS", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+#[test]
+fn every_order_answer_shipment_and_invoice_becomes_a_document() {
+    let Some(folder) = corpus() else { return };
+    let library = Library::builtin().expect("what is compiled in has no mistake");
+    let mut refused = BTreeMap::new();
+    let (mut read, mut extras) = (BTreeMap::<String, usize>::new(), 0);
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut checker = Checker::new(fs::File::open(&path).unwrap(), |_| Policy::default());
+        while let Some(step) = checker.next().unwrap() {
+            let Step::Set(CheckedSet { view: Some(view), id, version, .. }) = step else { continue };
+            let Some(mapping) = library.for_x12(id, version) else { continue };
+            match mapping.read_x12(&view) {
+                Ok(mapped) => {
+                    let json = String::from_utf8_lossy(&mapped.json);
+                    let summary = summarise(mapping.document(), &mapped.json)
+                        .unwrap_or_else(|error| panic!("{name}: {error}\n{json}"));
+                    assert!(summary.number.is_some_and(|number| !number.is_empty()), "{name}");
+                    if std::env::var_os("GANGWAY_SHOW").is_some() {
+                        println!("{name} {version}\n{json}\nextras {:?}\n", mapped.extras);
+                    }
+                    *read.entry(id.to_owned()).or_default() += 1;
+                    extras += mapped.extras.and_then(|extras| extras.as_array().map(Vec::len)).unwrap_or_default();
+                }
+                Err(problems) => {
+                    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                    refused.insert(format!("{name} {}", view.offset()), problems.join("\n"));
+                }
+            }
+        }
+    }
+    println!("{read:?}, {extras} extras, refused {refused:#?}");
+    // Both refused ones are 850 in name only: there is no BEG in them, and so no order number.
+    let names: Vec<_> = refused.keys().map(|key| key.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["EDI.Net__Samples__x12.Issue101.edi", "EDI.Net__Samples__x12.Issue172.edi"]);
+    assert!(
+        refused.values().all(|problem| problem.contains("BEG element 03: a document needs `number`")),
+        "{refused:#?}"
+    );
+    let expected = [("810", 8), ("850", 11), ("855", 7), ("856", 10)].map(|(id, count)| (id.to_owned(), count));
+    assert_eq!(read, BTreeMap::from(expected));
+}
+
+/// The fixtures that lie beside the mappings. `GANGWAY_BLESS=1` writes what comes out as expected: read it before you commit.
+#[test]
+fn fixtures_become_what_lies_beside_them() {
+    let library = Library::builtin().expect("what is compiled in has no mistake");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let accept = std::env::var_os("GANGWAY_BLESS").is_some();
+    let outcomes = fixtures::run(&library, &folder, None, accept).unwrap();
+    assert!(outcomes.len() >= 8);
+    for outcome in outcomes {
+        assert!(outcome.failures.is_empty(), "{}:\n{}", outcome.file.display(), outcome.failures.join("\n"));
+    }
+}
