@@ -72,6 +72,7 @@ impl Source {
 
     fn start(&self) -> io::Result<Vec<u8>> {
         let mut start = Vec::with_capacity(DETECT_BYTES);
+        #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
         self.open()?.take(DETECT_BYTES as u64).read_to_end(&mut start)?;
         Ok(start)
     }

@@ -58,7 +58,6 @@ fn main() -> anyhow::Result<()> {
         Command::Power(options) => power::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
-        Command::Mapping { file } => mapping::run([file].into_iter()).map_err(anyhow::Error::msg),
         Command::Mapping { file } => mapping::run(&file),
         Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
