@@ -17,10 +17,13 @@ use crate::{
     config::{Consumer as ConsumerSettings, Diagnostic, Settings, Start},
     console::{Console, requests_into},
     control::{self, Operator},
-    doors::rest::Rest,
+    doors::{
+        rest::Rest,
+        sftp::{self, HostKeys, Sftp},
+    },
     erp::Erp,
     error::{Page, pages},
-    exchange::{Capacity, Exchange, Snapshot},
+    exchange::{Capacity, Exchange, Intake, Snapshot},
     keys::{self, Secret},
     ledger::{
         Consumer, LedgerError, SharedLedger, StartAt,
@@ -46,6 +49,7 @@ pub const EXPLAIN: &[&str] = &[
     crate::ledger::EXPLAIN,
     crate::exchange::EXPLAIN,
     crate::doors::rest::EXPLAIN,
+    sftp::EXPLAIN,
     crate::erp::EXPLAIN,
     net::EXPLAIN,
 ];
@@ -162,7 +166,7 @@ impl Gateway {
     async fn start_on(settings: Settings, ledger: SharedLedger, stop: Stop) -> Result<Self, StartError> {
         let data = settings.data.clone();
         let metrics = Arc::new(Metrics::new());
-        let spool = spool(&settings, &ledger)?;
+        let spool = Arc::new(spool(&settings, &ledger)?);
         let (first, findings) = snapshot(&settings);
         told(&findings);
         let directory = Arc::new(ArcSwap::new(Arc::clone(&first.directory)));
@@ -186,7 +190,7 @@ impl Gateway {
             Arc::clone(&directory),
             Arc::new(exchange.clone()),
             Arc::clone(&ledger),
-            Arc::new(spool),
+            Arc::clone(&spool),
             Arc::clone(&metrics),
         );
         let public = rest.router().merge(net::pages(page));
@@ -224,6 +228,19 @@ impl Gateway {
         let private = erp.router().merge(console.router()).merge(net::pages(page));
         let private = App::new("private", private).watched(requests_into(Arc::clone(&metrics)));
         serve(listener, &private, None)?;
+
+        let (sftp, address) = open("the SFTP listener", settings.sftp.address.get()).await?;
+        listening.sftp = address;
+        if let Some(listener) = sftp {
+            let own = data.join("sftp");
+            let keys = HostKeys::open(&own, settings.sftp.rsa_host_key).map_err(|error| io(own.display(), error))?;
+            let limits = sftp::Limits::of(&settings);
+            let intake: Arc<dyn Intake> = Arc::new(exchange.clone());
+            let (directory, ledger) = (Arc::clone(&directory), Arc::clone(&ledger));
+            let door =
+                Sftp::new(directory, intake, ledger, Arc::clone(&spool), Arc::clone(&metrics), own, keys, limits);
+            servings.push(door.start(listener, stop.clone()).map_err(|error| io("the SFTP listener", error))?);
+        }
 
         let reload = Arc::new(Reload { settings, snapshot, directory });
         let by_operator = Arc::clone(&reload);

@@ -5,7 +5,7 @@
 //! ```text
 //!  supplier                                    Gangway                                              ERP
 //!  ───────►  door       ─►  exchange   ─►  x12 │ xml  ─►  mapping  ─►  ledger    ─►  queue  ─►  lease, ack
-//!            rest           detect         read, check    document     one commit    erp::
+//!            rest, sftp     detect         read, check    document     one commit    erp::
 //!            spool          take turns     verdict        event        (or none)
 //!  ◄─ receipt, only after the commit                                      │
 //!                                                                         │ owed
