@@ -255,6 +255,9 @@ impl<'p, R: Read> Checker<'p, R> {
     #[inline]
     fn is_control(&self, span: Span) -> bool {
         let (bytes, ends) = self.reader.segment(span);
+        if !matches!(bytes.get(span.start as usize), Some(b'S' | b'G' | b'I')) {
+            return false;
+        }
         let end = ends.first().copied().unwrap_or(span.start);
         matches!(bytes.get(span.start as usize..end as usize), Some(b"SE" | b"ST" | b"GE" | b"GS" | b"IEA"))
     }

@@ -209,8 +209,11 @@ impl<'a> Signer<'a> {
                 if digests.content.start(1).map_err(Fault::Storage)?.first() == Some(&tag::SET) {
                     return Err(Fault::Cms("a signature without attributes over what looks like attributes".into()));
                 }
-                let holder =
-                    if used == self.digest { self.holder(certificates, rules, Signed::Digest(&digests.of(self.digest)?))? } else { None };
+                let holder = if used == self.digest {
+                    self.holder(certificates, rules, Signed::Digest(&digests.of(self.digest)?))?
+                } else {
+                    None
+                };
                 if holder.is_none() && certificates.iter().any(|certificate| self.id.means(certificate)) {
                     return Err(Fault::Integrity);
                 }

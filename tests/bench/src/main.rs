@@ -33,7 +33,6 @@ enum Command {
         /// The file.
         file: String,
     },
-    /// X12 to canonical JSON, beside a scan for one byte.
     /// X12 to canonical documents, beside a scan for one byte.
     Mapping {
         /// The file.
@@ -58,7 +57,6 @@ fn main() -> anyhow::Result<()> {
         Command::Power(options) => power::run(&options),
         Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
-        Command::Mapping { file } => mapping::run([file].into_iter()).map_err(anyhow::Error::msg),
         Command::Mapping { file } => mapping::run(&file),
         Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
