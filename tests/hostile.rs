@@ -199,7 +199,7 @@ gwtest!(a_set_that_is_large_is_taken_whole, async |dir| {
     let gateway = Gateway::start(&dir).await;
     let set = order_acknowledgement(&Order::sample("PO-1", 8_000), "S-1");
     let bytes = Interchange::new(&party(ACME), &ours(), 1).with(set).to_bytes();
-    assert!(bytes.len() > 900_000, "{}", bytes.len());
+    assert!(bytes.len() > 700_000, "{}", bytes.len());
     accepted(gateway.supplier(ACME_KEY).post_x12("k", bytes.clone()).await.unwrap());
     let events = drain(&gateway.erp(), "erp", 1).await;
     let payload = status(gateway.erp().payload(&events[0].event.messageid).await.unwrap(), 200);

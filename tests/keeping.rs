@@ -52,19 +52,16 @@ gwtest!(a_backup_under_load_restores_to_something_whole, async |dir| {
 gwtest!(a_held_document_runs_again_once_its_mapping_is_mended, async |dir| {
     assemble(&dir);
     let (name, builtin) = mapping_of("855");
-    // A mapping of the operator's own that does not know the unit "CA": valid X12, and nothing we can map.
-    let broken: String = builtin
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("\"CA\""))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    assert_ne!(broken, builtin, "the built-in mapping has no line for the unit CA");
+    // A mapping of the operator's own that holds what has a purpose it does not know: valid X12, and nothing we can map.
+    let line = "codes = \"purpose\" }";
+    let broken = builtin.replacen(line, "codes = \"purpose\", missing = \"hold\" }", 1);
+    assert_ne!(broken, builtin, "the built-in mapping has no line with {line}");
     dir.create(format!("mappings/{name}"), broken);
     let gateway = Gateway::start(&dir).await;
     let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
-    let mut order = Order::sample("PO-1", 1);
-    order.lines[0].unit = "CA".into();
-    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(order_acknowledgement(&order, "S-1")).to_bytes();
+    let mut set = order_acknowledgement(&Order::sample("PO-1", 1), "S-1");
+    set.segment("BAK").expect("a BAK")[1] = "ZZ".into();
+    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(set).to_bytes();
     let id = accepted(supplier.post_x12("k", bytes.clone()).await.unwrap());
     let held = settled(&erp, &id).await;
     assert_eq!(state(&held), "held", "{held}");

@@ -12,9 +12,6 @@
 //! digests and signatures are over the exact bytes, and nothing is serialised again before it is verified.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
-/// The pages of this room's codes.
-pub const EXPLAIN: &str = include_str!("explain.md");
-
 pub mod algorithm;
 pub mod ber;
 pub mod certificate;
@@ -34,3 +31,6 @@ pub mod mime;
 pub mod oid;
 pub mod receive;
 pub mod send;
+
+/// The pages of this room's codes.
+pub const EXPLAIN: &str = include_str!("explain.md");

@@ -67,7 +67,7 @@ fn told(replayed: &Replayed, dry_run: bool) -> String {
     out = out.replacen(&replayed.message.to_string().to_lowercase(), &replayed.message.to_string(), 1);
     out.push_str(&format!(", {} unchanged\n", replayed.unchanged));
     for change in &replayed.changes {
-        let was = change.was.map_or("new".to_owned(), |was| format!("{was:?}").to_lowercase());
+        let was = change.was.map_or_else(|| "new".to_owned(), |was| format!("{was:?}").to_lowercase());
         out.push_str(&format!(
             "  {} {}: {was} -> {}\n",
             change.position,

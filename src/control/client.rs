@@ -1,12 +1,15 @@
 //! The socket's side of the command line: one request, one answer.
 
 use std::{
-    io::{self, BufRead, BufReader, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     os::unix::net::UnixStream,
     path::Path,
 };
 
 use super::{Answer, Request, SOCKET};
+
+/// The longest answer that is read.
+const MAX_ANSWER: u64 = 1 << 30;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +46,7 @@ pub fn call(data: &Path, request: &Request) -> Result<Answer, ClientError> {
     line.push(b'\n');
     stream.write_all(&line)?;
     let mut answer = String::new();
-    BufReader::new(stream).read_line(&mut answer)?;
+    #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
+    BufReader::new(stream.take(MAX_ANSWER)).read_line(&mut answer)?;
     Ok(serde_json::from_str(&answer)?)
 }

@@ -54,6 +54,7 @@ async fn converse(stream: UnixStream, operator: Operator) -> io::Result<()> {
     let mut lines = BufReader::new(read);
     loop {
         let mut line = Vec::new();
+        // The `take` is the cap.
         if (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line).await? == 0 {
             return Ok(());
         }

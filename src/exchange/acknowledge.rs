@@ -121,7 +121,7 @@ impl Exchange {
             MessageFilter { relates_to: Some(first), direction: Some(Direction::Out), ..MessageFilter::default() };
         let mut said = self.inner.ledger.messages(filter, None, PAGE).await?;
         said.sort_by_key(|message| message.id);
-        let Some(original) = said.get(interchange).or(said.last()) else {
+        let Some(original) = said.get(interchange).or_else(|| said.last()) else {
             return Err(LedgerError::Conflict(format!("the acknowledgement of {first} is not issued yet")));
         };
         let payload = self.inner.ledger.payload(original.id).await?;

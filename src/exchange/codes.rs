@@ -33,6 +33,8 @@ crate::codes! {
     INTERCHANGE_REJECTED = "EXC-0015";
     /// A partner's overlay does not fit the standard.
     OVERLAY_MISFIT = "EXC-0016";
+    /// It counts, and something in it is not as the standard has it.
+    NOTED = "EXC-0017";
 }
 
 #[cfg(test)]

@@ -21,7 +21,9 @@ use super::{
     events::ArrivalCommitted,
     message_id,
     pool::Lane,
-    reading::{Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk},
+    reading::{
+        Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk, envelope_notes,
+    },
 };
 use crate::{
     keys,
@@ -35,6 +37,9 @@ use crate::{
 /// How often an entry is composed anew because somebody else was first. Each time something more is known to be taken,
 /// so that more than two are rare.
 const ATTEMPTS: usize = 16;
+
+/// The most findings about envelopes that a message's timeline lists.
+const MAX_NOTES: usize = 20;
 
 /// A body as the readers want it.
 #[derive(Debug, Clone)]
@@ -67,6 +72,7 @@ impl Source {
 
     fn start(&self) -> io::Result<Vec<u8>> {
         let mut start = Vec::with_capacity(DETECT_BYTES);
+        #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
         self.open()?.take(DETECT_BYTES as u64).read_to_end(&mut start)?;
         Ok(start)
     }
@@ -307,11 +313,17 @@ fn entry(
         Content::Memory(bytes) => Payload::Inline(bytes.clone()),
         Content::File(file) => Payload::File(file.hand_over()),
     };
-    let facts = vec![Fact {
+    let mut facts = vec![Fact {
         at: subject.at,
         what: "received".into(),
         detail: format!("{} bytes, {} document(s), {}", arrival.body.len, sets(reading), summary(reading)),
     }];
+    let notes = envelope_notes(reading).into_iter().take(MAX_NOTES);
+    facts.extend(notes.map(|finding| Fact {
+        at: subject.at,
+        what: "noted".into(),
+        detail: format!("{} at byte {}: {}", finding.code, finding.offset, finding.text),
+    }));
     let mut claims = composed.claims;
     claims.extend(transport);
     let (documents, owed) = if complete { (composed.documents, composed.owed) } else { (Vec::new(), Vec::new()) };

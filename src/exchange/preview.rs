@@ -52,6 +52,7 @@ pub fn trace(
     now: Timestamp,
 ) -> io::Result<Trace> {
     let mut start = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
     source.by_ref().take(DETECT_BYTES as u64).read_to_end(&mut start)?;
     let format = detect(&start);
     let source = Box::new(io::Cursor::new(start).chain(source));

@@ -423,7 +423,13 @@ fn read_set(
         return document;
     };
     match mapping.read_x12_in(view, super::policy::charset(partner)) {
-        Ok(mapped) => document.mapped(open, partner, mapped.json, mapped.extras, &mapping),
+        Ok(mapped) => {
+            if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
+                document.problem =
+                    Some(noted("It counts; what is not as the standard has it is listed.", set.findings));
+            }
+            document.mapped(open, partner, mapped.json, mapped.extras, &mapping);
+        }
         Err(problems) => {
             let mut problem = Problem::new(codes::NOT_MAPPED, first_text(&problems));
             problem.details = serde_json::to_value(&problems).unwrap_or_default();
@@ -431,6 +437,20 @@ fn read_set(
         }
     }
     document
+}
+
+/// Something that is told, and holds nothing up.
+fn noted(text: &str, findings: &[x12::Finding]) -> Problem {
+    let mut problem = Problem::new(codes::NOTED, text);
+    problem.details = serde_json::to_value(findings).unwrap_or_default();
+    problem
+}
+
+/// What is noted of the envelopes of a body that counts all the same.
+pub(super) fn envelope_notes(reading: &Reading) -> Vec<&x12::Finding> {
+    let verdicts = reading.interchanges.iter().map(|one| &one.verdict);
+    let all = verdicts.flat_map(|one| one.findings.iter().chain(one.groups.iter().flat_map(|group| &group.findings)));
+    all.filter(|finding| finding.severity >= x12::Severity::Warning).collect()
 }
 
 fn first_text(problems: &[crate::mapping::Problem]) -> String {

@@ -80,9 +80,8 @@ impl Exchange {
         known.add(&ledger.holders(inbound::interchange_claims(&read)).await?);
         loop {
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
-            let mut plan = Plan::default();
-            plan.claims =
-                composed.claims.iter().filter(|claim| claim.kind == ClaimKind::Interchange).copied().collect();
+            let claims = composed.claims.iter().filter(|claim| claim.kind == ClaimKind::Interchange).copied().collect();
+            let mut plan = Plan { claims, ..Plan::default() };
             let mut business = Vec::new();
             for (index, document) in &documents {
                 if composed.counted.get(*index) != Some(&true) && !read.reading.interchanges[*index].rejected() {

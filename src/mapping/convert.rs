@@ -83,12 +83,14 @@ pub(crate) const NAMED: &[Named] = &[Named {
     expects: "18 digits, or 20 that begin with 00",
     read: |value| match value.len() {
         20 => value.strip_prefix("00").filter(|code| code.bytes().all(|b| b.is_ascii_digit())).map(str::to_owned),
-        _ => Some(value.to_owned()),
+        // Blanks alone say nothing.
+        _ => value.bytes().any(|byte| byte != b' ').then(|| value.to_owned()),
     },
     write: |code| match (code.len(), code.bytes().all(|b| b.is_ascii_digit())) {
         (18, true) => Some(format!("00{code}")),
         (20, _) => None,
-        _ => Some(code.to_owned()),
+        // Blanks alone read as nothing.
+        _ => code.bytes().any(|byte| byte != b' ').then(|| code.to_owned()),
     },
 }];
 

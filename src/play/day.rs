@@ -178,8 +178,8 @@ impl Day {
     async fn state(&self, what: &str, of: &Step, wanted: &str) -> Result<Step, DayError> {
         let id = of.result.trim_start_matches("202 ");
         let answer = self.erp.message(id).await.map_err(|error| play(what, error))?.json();
-        let state = answer.pointer("/message/state").or(answer.get("state")).and_then(Value::as_str);
-        let problem = answer.pointer("/message/problem/text").or(answer.pointer("/problem/text"));
+        let state = answer.pointer("/message/state").or_else(|| answer.get("state")).and_then(Value::as_str);
+        let problem = answer.pointer("/message/problem/text").or_else(|| answer.pointer("/problem/text"));
         let problem = problem.and_then(Value::as_str).unwrap_or_default();
         if state == Some(wanted) {
             return Ok(Step { what: what.to_owned(), result: format!("{wanted}: {problem}") });

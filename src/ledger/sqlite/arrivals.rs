@@ -3,7 +3,7 @@
 //! What can be done before the writer's turn (JSON, digests, keys) is done here by the caller; the writer only writes.
 
 use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params, types::Value};
+use rusqlite::{Connection, OptionalExtension, ffi::SQLITE_CONSTRAINT_UNIQUE, params, types::Value};
 
 use super::{
     fault::{Outcome, damaged},
@@ -104,11 +104,11 @@ impl NewMessage {
         let stored = tx
             .conn
             .prepare_cached(
+                // Not `ON CONFLICT` nor `OR IGNORE`, for which the engine makes a table of its own each time.
                 "INSERT INTO messages (num, id, at, direction, channel, state, mode, connection, partner, transport_id,
                    filename, content_type, digest, bytes, interchange, correlation, config, relates_to, unfinished,
                    problem, facts)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
-                 ON CONFLICT (id) DO NOTHING",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
             )?
             .execute(params![
                 num,
@@ -132,10 +132,13 @@ impl NewMessage {
                 unfinished,
                 self.problem,
                 self.facts,
-            ])?;
-        if stored == 0 {
-            return Ok(None);
-        }
+            ]);
+        match stored {
+            Err(rusqlite::Error::SqliteFailure(error, _)) if error.extended_code == SQLITE_CONSTRAINT_UNIQUE => {
+                return Ok(None);
+            }
+            stored => stored?,
+        };
         tx.next.message += 1;
         tx.touched_messages();
         Ok(Some(num))

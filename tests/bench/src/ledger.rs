@@ -57,8 +57,18 @@ pub fn run(options: &Options) -> Result<()> {
     let time = Duration::from_secs(options.seconds);
     let size = options.size;
     let bytes = plain(&typical(1, size)).len();
+    let mut made = 0;
     let (mut plains, mut ledgers, mut processors) = (Vec::new(), Vec::new(), Vec::new());
-    println!("{bytes} bytes per arrival, {} producers, {} s", options.producers, options.seconds);
+    let (began, used) = (Instant::now(), processor_time(std::process::id()));
+    while began.elapsed() < Duration::from_secs(1) {
+        (0..100).for_each(|n| drop(std::hint::black_box(typical(n, size))));
+        made += 100;
+    }
+    let making = (processor_time(std::process::id()) - used).as_secs_f64() * 1e6 / f64::from(made);
+    println!(
+        "{bytes} bytes per arrival, {} producers, {} s; making an entry takes the benchmark {making:.1} µs",
+        options.producers, options.seconds
+    );
     for round in 1..=options.rounds {
         let folder = tempfile::Builder::new().prefix("raw-").tempdir_in(&options.folder)?;
         let record = Arc::new(move |id: Id| content(id, bytes));
