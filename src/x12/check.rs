@@ -13,7 +13,7 @@ use super::envelope::{GroupHeader, InterchangeHeader, text};
 use super::envelope_check::{Seen, count};
 use super::finding::{Collector, Finding};
 use super::policy::Policy;
-use super::read::{Binary, Piece, Reader};
+use super::read::{Binary, Overlong, Piece, Reader};
 use super::rules::Severities;
 use super::set_check::{Raw, SetCheck, Tables};
 use super::token::{SetView, Span};
@@ -226,8 +226,8 @@ impl<'p, R: Read> Checker<'p, R> {
                     None if self.pending.is_some() => None,
                     None => return Ok(None),
                 },
-                Piece::Overlong(offset) => {
-                    self.overlong(offset);
+                Piece::Overlong(overlong) => {
+                    self.overlong(overlong);
                     None
                 }
                 Piece::Rubbish { offset, length, sample, why } => {
@@ -255,6 +255,9 @@ impl<'p, R: Read> Checker<'p, R> {
     #[inline]
     fn is_control(&self, span: Span) -> bool {
         let (bytes, ends) = self.reader.segment(span);
+        if !matches!(bytes.get(span.start as usize), Some(b'S' | b'G' | b'I')) {
+            return false;
+        }
         let end = ends.first().copied().unwrap_or(span.start);
         matches!(bytes.get(span.start as usize..end as usize), Some(b"SE" | b"ST" | b"GE" | b"GS" | b"IEA"))
     }
@@ -413,14 +416,15 @@ impl<'p, R: Read> Checker<'p, R> {
         Ok(())
     }
 
-    fn overlong(&mut self, offset: u64) {
+    fn overlong(&mut self, Overlong { offset, start }: Overlong) {
         let text = "a segment is longer than may be held, and was passed over";
+        let tag: String = start.iter().map(|byte| char::from(*byte)).take_while(char::is_ascii_alphanumeric).collect();
         let severities = &self.policy.severities;
         if self.set.open {
             self.check.pass();
             let position = self.check.count;
             self.check.found.add(severities, codes::SEGMENT_TOO_LONG, || {
-                Finding::new(codes::SEGMENT_TOO_LONG, offset, text).of("", position)
+                Finding::new(codes::SEGMENT_TOO_LONG, offset, text).of(&tag, position)
             });
         } else if let Some(interchange) = &mut self.interchange {
             interchange.segments += 1;

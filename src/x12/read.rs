@@ -33,11 +33,20 @@ pub(super) enum Piece {
     /// An ISA stands here: [`Reader::enter`] reads it.
     Isa,
     /// A segment longer than the cap was passed over; it began here in the file.
-    Overlong(u64),
+    Overlong(Overlong),
     /// Bytes outside any interchange: where they began, how many, the first of them, and what is wrong where they look like an ISA.
     Rubbish { offset: u64, length: u64, sample: Vec<u8>, why: Option<&'static str> },
     /// The end of the file.
     End,
+}
+
+/// What is known of a segment that was passed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Overlong {
+    /// Where it began in the file.
+    pub(super) offset: u64,
+    /// Its first bytes, where its tag is.
+    pub(super) start: [u8; 3],
 }
 
 /// How a binary segment's length element fared.
@@ -87,8 +96,8 @@ pub(super) struct Reader<R> {
     kept: u32,
     /// Whether the segment read last had no terminator.
     unterminated: bool,
-    /// Where an overlong segment began in the file.
-    overlong: Option<u64>,
+    /// The overlong segment that is being passed over.
+    overlong: Option<Overlong>,
     /// Bytes of binary data still to pass over.
     pass: u64,
 }
@@ -194,12 +203,12 @@ impl<R: Read> Reader<R> {
             };
             let end = self.index.ends.get((last as usize).wrapping_sub(1)).copied().unwrap_or(self.cursor);
             if self.overlong.is_some() || end - self.cursor > self.cap_here() {
-                let offset = self.overlong.take().unwrap_or_else(|| self.offset(self.cursor));
+                let overlong = self.overlong.take().unwrap_or_else(|| self.overlong_at(self.cursor));
                 self.release();
                 self.stop += 1;
                 self.next = last;
                 self.cursor = end + 1;
-                return Ok(Piece::Overlong(offset));
+                return Ok(Piece::Overlong(overlong));
             }
             // It only looks like an ISA: past the check that stopped `ready`.
             let (start, first) = (self.cursor, self.next);
@@ -236,9 +245,9 @@ impl<R: Read> Reader<R> {
 
     /// What stands after the last terminator, as a segment if it is one.
     fn last_segment(&mut self) -> io::Result<Piece> {
-        if let Some(offset) = self.overlong.take() {
+        if let Some(overlong) = self.overlong.take() {
             self.cursor = self.filled as u32;
-            return Ok(Piece::Overlong(offset));
+            return Ok(Piece::Overlong(overlong));
         }
         let from = self.cursor;
         let rest = self.buffer.get(from as usize..self.filled).unwrap_or_default();
@@ -251,7 +260,7 @@ impl<R: Read> Reader<R> {
         }
         if self.filled as u32 - start > self.cap_here() {
             self.cursor = self.filled as u32;
-            return Ok(Piece::Overlong(self.offset(start)));
+            return Ok(Piece::Overlong(self.overlong_at(start)));
         }
         let first = self.next;
         // Separators among the blanks that were cut off do not exist: a separator is no blank, or the blanks are data.

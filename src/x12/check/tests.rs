@@ -313,6 +313,8 @@ fn caps_end_in_findings() {
         while let Some(step) = checker.next().unwrap() {
             if let Step::Set(set) = step {
                 seen.push((set.view.is_some(), set.status.letter(), set.findings.len(), set.more));
+                let long = set.findings.iter().find(|finding| finding.code == codes::SEGMENT_TOO_LONG);
+                assert!(long.is_none_or(|finding| finding.tag == "MSG"));
             }
         }
         assert_eq!(seen, [(true, b'R', 3, 7), (false, b'R', 1, 0), (false, b'A', 0, 0), (true, b'A', 0, 0)]);

@@ -1,6 +1,6 @@
 //! What is not read by its terminator alone: binary data by their length, and segments that are longer than may be held.
 
-use super::{Binary, MAX_CAP, Reader};
+use super::{Binary, MAX_CAP, Overlong, Reader};
 use crate::x12::token::Span;
 use std::io::{self, Read};
 
@@ -20,7 +20,7 @@ impl<R: Read> Reader<R> {
             return Ok(Binary::Mismatch(span));
         };
         if length > self.caps.set_bytes as u64 {
-            self.overlong = Some(self.offset(span.start));
+            self.overlong = Some(self.overlong_at(span.start));
             self.release();
             self.index.clear();
             (self.stop, self.odd, self.next) = (0, 0, 0);
@@ -83,6 +83,13 @@ impl<R: Read> Reader<R> {
         }
     }
 
+    /// What is to be told of the segment at `at`, which is passed over.
+    pub(super) fn overlong_at(&self, at: u32) -> Overlong {
+        let there = self.buffer.get(at as usize..self.filled).unwrap_or_default();
+        let start = there.first_chunk().copied().unwrap_or_default();
+        Overlong { offset: self.offset(at), start }
+    }
+
     /// Gives up the segment in hand, as far as it was read: it is longer than the cap.
     pub(super) fn drop_segment(&mut self) {
         let at = (self.cursor + self.blanks()) as usize;
@@ -90,8 +97,9 @@ impl<R: Read> Reader<R> {
         if let Some((data, length)) = binary_data(there, self.delimiters.element).filter(|_| self.overlong.is_none()) {
             self.pass = length.saturating_sub((there.len() - data) as u64);
         }
-        let place = self.offset(self.cursor);
-        self.overlong.get_or_insert(place);
+        if self.overlong.is_none() {
+            self.overlong = Some(self.overlong_at(at as u32));
+        }
         self.release();
         self.cursor = self.indexed as u32;
         self.index.filled = self.next as usize;

@@ -19,7 +19,7 @@ impl<R: Read> Reader<R> {
             self.shift();
         }
         if self.buffer.len() - self.filled < CHUNK / 2 {
-            let size = (self.buffer.len() * 2).max(CHUNK);
+            let size = (self.buffer.len() * 3 / 2).max(self.filled + CHUNK);
             self.buffer.resize(size, 0);
         }
         let from = self.filled;

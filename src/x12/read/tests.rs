@@ -62,7 +62,7 @@ fn pieces_with(bytes: &[u8], size: usize, caps: Caps) -> Vec<(u64, String)> {
                     reader.leave();
                 }
             }
-            Piece::Overlong(offset) => seen.push((offset, "overlong".into())),
+            Piece::Overlong(overlong) => seen.push((overlong.offset, "overlong".into())),
             Piece::Rubbish { offset, length, sample, why } => {
                 seen.push((offset, format!("rubbish {length} {:?} {why:?}", sample.escape_ascii().to_string())));
             }

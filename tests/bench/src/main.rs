@@ -33,7 +33,6 @@ enum Command {
         /// The file.
         file: String,
     },
-    /// X12 to canonical JSON, beside a scan for one byte.
     /// X12 to canonical documents, beside a scan for one byte.
     Mapping {
         /// The file.

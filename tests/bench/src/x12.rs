@@ -1,7 +1,7 @@
 //! The X12 core's speed: each stage in MB/s beside a memchr scan of the same bytes in the same run, so that the ratio is what is
 //! read, whatever the machine. Time is the thread's own on its core where the system tells it, so that neighbours do not count.
 
-use gangway::x12::{self, Checker, Policy, Step};
+use gangway::x12::{self, AckNumbers, AckPolicy, Checker, Policy, Step, acknowledge};
 use std::fs::File;
 use std::hint::black_box;
 use std::io::Read;
@@ -31,6 +31,12 @@ pub fn run(path: &str) -> std::io::Result<()> {
     report("tokens and envelope totals", best(|| Ok(x12::envelope_stats(File::open(path)?)?.segments))?, "segments");
     report("full check (x12 stats)", best(|| Ok(x12::stats(File::open(path)?)?.errors))?, "errors");
     report("full check, views handed out", best(|| checked(path, |_| 0))?, "sets");
+    let numbers = AckNumbers { interchange: 1, group: 1 };
+    let now = jiff::civil::date(2026, 7, 1).at(12, 0, 0, 0);
+    let answer = |verdict: &x12::InterchangeVerdict| {
+        acknowledge(verdict, &AckPolicy::default(), numbers, now).map_or(0, |bytes| bytes.len() as u64)
+    };
+    report("full check, views and 997", best(|| checked(path, answer))?, "sets and bytes of 997");
     if let Some(peak) = peak() {
         println!("peak memory: {peak} MB");
     }
