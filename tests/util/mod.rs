@@ -10,7 +10,7 @@ pub mod disk;
 mod gateway;
 pub mod source;
 
-use std::{io::Write, process::Command, sync::OnceLock, time::Duration};
+use std::{io::Write, time::Duration};
 
 use gangway::play::{Answer, ErpClient, Leased};
 
@@ -30,22 +30,9 @@ pub(crate) use gwtest;
 
 /// What `gwtest!` expands to.
 pub fn run(name: &str, body: impl AsyncFnOnce(Dir)) {
-    if !serves() {
-        skip(name, "this build of the program has no `serve`");
-        return;
-    }
     let dir = Dir::new(name);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(body(dir));
-}
-
-/// Whether the program can serve at all.
-fn serves() -> bool {
-    static SERVES: OnceLock<bool> = OnceLock::new();
-    *SERVES.get_or_init(|| {
-        let help = Command::new(env!("CARGO_BIN_EXE_gangway")).arg("--help").output().expect("the program starts");
-        String::from_utf8_lossy(&help.stdout).contains("serve")
-    })
 }
 
 /// Says that a test proved nothing here, where `tests/run` gathers it.
