@@ -149,7 +149,7 @@ impl SqliteLedger {
             Box::new(move || bell.ring()),
         )?;
         let thread = |e| from_io("cannot start a thread for", &places.folder, &e);
-        let (follower, _) = open::reader(&places, 8)?;
+        let (follower, _) = open::reader(&places, 8, false)?;
         let helpers = vec![
             checkpoints.start(open::connect(&places.ledger, 2)?, fail_stop).map_err(thread)?,
             alarm.start(sender).map_err(thread)?,
@@ -180,7 +180,7 @@ impl SqliteLedger {
         }
         let readers = Readers::new(&places, 1)?;
         let (_, changed) = watch::channel(0);
-        let (conn, _) = open::reader(&places, 2)?;
+        let (conn, _) = open::reader(&places, 2, false)?;
         let (found, known) = (schema::version(&conn)?, u32::try_from(schema::MIGRATIONS.len()).unwrap_or(u32::MAX));
         if found > known {
             return Err(LedgerError::Newer { path: data_dir.display().to_string(), found, known });

@@ -116,8 +116,8 @@ pub(super) fn connect(path: &Path, cache_mb: u32) -> Outcome<Connection> {
     Ok(conn)
 }
 
-/// A connection that only reads; with the search index beside it, where there is one.
-pub(super) fn reader(places: &Places, cache_mb: u32) -> Outcome<(Connection, bool)> {
+/// A connection that only reads, with the search index beside it where there is one and it is asked for.
+pub(super) fn reader(places: &Places, cache_mb: u32, index: bool) -> Outcome<(Connection, bool)> {
     let conn = Connection::open_with_flags(
         &places.ledger,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -127,7 +127,7 @@ pub(super) fn reader(places: &Places, cache_mb: u32) -> Outcome<(Connection, boo
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -1024 * i64::from(cache_mb))?;
-    let indexed = places.index.exists();
+    let indexed = index && places.index.exists();
     if indexed {
         conn.execute("ATTACH ?1 AS ix", [places.index.display().to_string()])?;
     }

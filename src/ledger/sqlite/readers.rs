@@ -42,7 +42,7 @@ impl Readers {
     pub(super) fn new(places: &Places, count: u32) -> Outcome<Self> {
         let mut free = Vec::new();
         for _ in 0..count {
-            let (conn, indexed) = open::reader(places, 8)?;
+            let (conn, indexed) = open::reader(places, 8, true)?;
             free.push(Reader { conn, indexed });
         }
         let turns = Arc::new(Semaphore::new(count as usize));

@@ -114,12 +114,30 @@ async fn leftovers_are_swept_and_nothing_else() {
     assert_eq!(ledger.payload_folder(), Some(payloads.join("incoming").as_path()));
 }
 
+/// Waits until the search index of a ledger that is open goes as far as message `count`.
+async fn indexed(folder: &Path, count: i64) {
+    let conn = rusqlite::Connection::open(folder.join("index.db")).unwrap();
+    for _ in 0..3000 {
+        if conn.query_row("SELECT message FROM mark", [], |row| row.get(0)) == Ok(count) {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("the index never went as far as {count}");
+}
+
 #[tokio::test]
 async fn the_index_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     let other = tempfile::tempdir().unwrap();
-    filled(folder.path(), 3).await;
-    filled(other.path(), 5).await;
+    for (folder, count) in [(&folder, 3), (&other, 5)] {
+        let ledger = open(folder.path());
+        for _ in 0..count {
+            commit(&ledger, &["k"]).await;
+        }
+        indexed(folder.path(), count).await;
+        ledger.close().await.unwrap();
+    }
     let index = folder.path().join("index.db");
     let by = MessageFilter { number: Some("k".to_owned()), ..MessageFilter::default() };
     let spoil: [&dyn Fn(); 4] = [
@@ -132,12 +150,9 @@ async fn the_index_is_made_anew() {
         spoil();
         let ledger = open(folder.path());
         assert_eq!(ledger.messages(by.clone(), None, 99).await.unwrap().len(), 3, "spoiled in way {n}");
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        indexed(folder.path(), 3).await;
         assert_eq!(ledger.messages(by.clone(), None, 99).await.unwrap().len(), 3, "spoiled in way {n}");
         ledger.close().await.unwrap();
-        let conn = rusqlite::Connection::open(&index).unwrap();
-        let mark: i64 = conn.query_row("SELECT message FROM mark", [], |row| row.get(0)).unwrap();
-        assert_eq!(mark, 3, "spoiled in way {n}");
     }
 }
 
