@@ -6,7 +6,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::{
     As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms, codes,
-    digest, file, overlay,
+    digest, file, overlay, send,
 };
 use crate::config::{
     AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
@@ -171,6 +171,8 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
             certificates,
         }),
         sftp: file.sftp.as_ref().map(sftp_terms),
+        webhook: file.webhook.as_ref().map(send::webhook),
+        send: send::terms(&file.send),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
         digest: digest(texts.into_iter().chain(attached)),
@@ -261,6 +263,12 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         if *sftp.sessions == 0 {
             let told = Diagnostic::error(config::OUT_OF_RANGE, "with 0, this user could never log in");
             findings.push(told.at(&sftp.sessions.origin, "at least 1"));
+        }
+    }
+    for first in [&file.send.first_interchange, &file.send.first_group] {
+        if !(1..=999_999_999).contains(&first.value) {
+            let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");
+            findings.push(told.at(&first.origin, ""));
         }
     }
     if let Some(x12) = &file.x12 {

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use super::{
     AcknowledgementsIn, ApiKeyHash, As2Id, Characters, Charset, Complete, Detail, DuplicateInterchange, EnvelopeId,
     Fetched, Folder, FolderPath, Functional, HttpUrl, NamePattern, Network, OverlaySection, PasswordHash, Repetition,
-    RuleSeverity, SameFile, SftpUser, SshKey, Status, Ta1, Usage, Version, codes, sftp,
+    RuleSeverity, SameFile, SendSection, SftpUser, SshKey, Status, Ta1, Usage, Version, WebhookSection, codes, sftp,
 };
 use crate::{
     config::{AtLeastOne, Duration, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
@@ -20,6 +20,8 @@ pub(super) const SHAPE: Shape = &[
     ("rest", RestSection::KEYS),
     ("as2", As2Section::KEYS),
     ("sftp", SftpSection::KEYS),
+    ("webhook", WebhookSection::KEYS),
+    ("send", SendSection::KEYS),
     ("limits", LimitsSection::KEYS),
 ];
 
@@ -37,6 +39,8 @@ pub(super) const OWN: &[&str] = &[
     "sftp.users",
     "sftp.keys",
     "sftp.passwords",
+    "webhook.url",
+    "webhook.secrets",
 ];
 
 section! {
@@ -59,6 +63,10 @@ section! {
         pub as2: Option<As2Section>,
         /// SFTP.
         pub sftp: Option<SftpSection>,
+        /// The partner's own endpoint for events.
+        pub webhook: Option<WebhookSection>,
+        /// Documents to the partner.
+        pub send: SendSection,
         /// How much the partner may send.
         pub limits: LimitsSection,
         /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.
