@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 use super::{
     Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms,
     attached::{self, Attached},
-    codes, digest, file, overlay,
+    codes, digest, file, overlay, send,
 };
 use crate::config::{
     AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
@@ -165,6 +165,8 @@ fn partner(composed: &Composed, file: &PartnerFile, attached: &Attached) -> Part
         rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys) }),
         as2: file.as2.as_ref().map(|as2| attached.as2(as2)),
         sftp: file.sftp.as_ref().map(sftp_terms),
+        webhook: file.webhook.as_ref().map(send::webhook),
+        send: send::terms(&file.send),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
         digest: digest(texts.into_iter().chain(files)),
@@ -259,6 +261,12 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
     }
     if let Some(as2) = &file.as2 {
         attached::check(as2, findings);
+    }
+    for first in [&file.send.first_interchange, &file.send.first_group] {
+        if !(1..=999_999_999).contains(&first.value) {
+            let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");
+            findings.push(told.at(&first.origin, ""));
+        }
     }
     if let Some(x12) = &file.x12 {
         let differences = overlay::overlay(&x12.overlay);

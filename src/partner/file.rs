@@ -6,7 +6,8 @@ use super::{
     AcknowledgementsIn, ApiKeyHash, As2Id, As2Version, Characters, Charset, Complete, Compression, Day, Detail,
     DigestName, DigestSpelling, DuplicateInterchange, Encoding, Encrypt, EnvelopeId, Fetched, Folder, FolderPath,
     Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection, PasswordHash, Receipt, ReceiptBy, Repetition,
-    RuleSeverity, SameFile, SftpUser, Sign, SignaturePadding, SshKey, Status, Ta1, Usage, Version, codes, sftp,
+    RuleSeverity, SameFile, SendSection, SftpUser, Sign, SignaturePadding, SshKey, Status, Ta1, Usage, Version,
+    WebhookSection, codes, sftp,
 };
 use crate::{
     config::{
@@ -25,6 +26,8 @@ pub(super) const SHAPE: Shape = &[
     ("as2", As2Section::KEYS),
     ("as2.quirks", As2Quirks::KEYS),
     ("sftp", SftpSection::KEYS),
+    ("webhook", WebhookSection::KEYS),
+    ("send", SendSection::KEYS),
     ("limits", LimitsSection::KEYS),
 ];
 
@@ -46,6 +49,8 @@ pub(super) const OWN: &[&str] = &[
     "sftp.users",
     "sftp.keys",
     "sftp.passwords",
+    "webhook.url",
+    "webhook.secrets",
 ];
 
 section! {
@@ -68,6 +73,10 @@ section! {
         pub as2: Option<As2Section>,
         /// SFTP.
         pub sftp: Option<SftpSection>,
+        /// The partner's own endpoint for events.
+        pub webhook: Option<WebhookSection>,
+        /// Documents to the partner.
+        pub send: SendSection,
         /// How much the partner may send.
         pub limits: LimitsSection,
         /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.

@@ -16,6 +16,7 @@ mod identity;
 mod last_good;
 mod load;
 mod overlay;
+mod send;
 mod sftp;
 mod terms;
 #[cfg(test)]
@@ -40,6 +41,10 @@ pub use last_good::LastGood;
 pub use load::Sources;
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
+};
+pub use send::{
+    Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
+    SendTerms, WebhookSection, WebhookTerms,
 };
 pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, SameFile, SftpTerms};
 pub use terms::{
@@ -94,6 +99,10 @@ pub struct Partner {
     pub as2: Option<As2Terms>,
     /// SFTP.
     pub sftp: Option<SftpTerms>,
+    /// Its own endpoint for events.
+    pub webhook: Option<WebhookTerms>,
+    /// Documents to it.
+    pub send: SendTerms,
     /// Mappings of its own, by transaction set or document.
     pub mappings: BTreeMap<String, String>,
     /// The template it uses.

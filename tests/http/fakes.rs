@@ -53,6 +53,8 @@ fn partner(id: &str, status: Status, keys: &[&str]) -> Partner {
         rest: Some(RestTerms { api_keys: keys.iter().map(|key| ApiKeyHash::of(key)).collect() }),
         as2: None,
         sftp: None,
+        webhook: None,
+        send: gangway::partner::SendTerms::default(),
         mappings: Default::default(),
         template: None,
         digest: String::new(),
