@@ -32,8 +32,8 @@ pub use node::{Entry, Node, Table, Value};
 pub use read::{FromNode, Reader, Shape, TextForm, Wrong};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use settings::{
-    As2, Consumer, ConsumerFile, ControlNumbers, Erp, LogFormat, LogSettings, Private, Public, Retention, Settings,
-    SettingsFile, SettingsLimits, Sftp,
+    As2, Calls, Consumer, ConsumerFile, ControlNumbers, Erp, LogFormat, LogSettings, Private, Public, Retention,
+    Settings, SettingsFile, SettingsLimits, Sftp,
 };
 pub use source::{Origin, Source, Spanned};
 pub use unit::{Duration, Rate, Size, Window};

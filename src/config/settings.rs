@@ -19,6 +19,7 @@ pub(super) const SHAPE: Shape = &[
     ("", SettingsFile::KEYS),
     ("public", Public::KEYS),
     ("as2", As2::KEYS),
+    ("calls", Calls::KEYS),
     ("sftp", Sftp::KEYS),
     ("private", Private::KEYS),
     ("erp", Erp::KEYS),
@@ -41,6 +42,8 @@ section! {
         pub public: Public,
         /// Who we are on AS2.
         pub as2: As2,
+        /// Where we call.
+        pub calls: Calls,
         /// The SFTP drop boxes.
         pub sftp: Sftp,
         /// What only the ERP and operators may reach.
@@ -74,6 +77,15 @@ section! {
         /// The networks of our own balancers. Only what comes from them is believed when it says in X-Forwarded-For
         /// for whom it speaks.
         pub trusted_proxies: Vec<Network>,
+    }
+}
+
+section! {
+    /// Where we call.
+    pub struct Calls {
+        /// Networks of our own into which a host's name in a partner's file may lead. Otherwise it leads to the internet
+        /// only. An address that is written there is called wherever it is, except for link-local ones.
+        pub inside: Vec<Network>,
     }
 }
 
@@ -229,6 +241,8 @@ pub struct Settings {
     pub public: Public,
     /// Who we are on AS2.
     pub as2: As2,
+    /// Where we call.
+    pub calls: Calls,
     /// The SFTP drop boxes.
     pub sftp: Sftp,
     /// What only the ERP and operators may reach.
@@ -353,6 +367,7 @@ impl Settings {
             mappings: root.join(file.mappings),
             public: file.public,
             as2: file.as2,
+            calls: file.calls,
             sftp: file.sftp,
             private: file.private,
             erp: file.erp,
