@@ -342,6 +342,11 @@ impl Writer {
         self.segment("IEA", &[groups.to_string().as_str().into(), number.as_str().into()])
     }
 
+    /// How many bytes are written so far, lines of a fixed length not counted.
+    pub fn written(&self) -> usize {
+        self.out.len()
+    }
+
     /// The bytes.
     pub fn finish(self) -> Vec<u8> {
         match self.layout.wrap.filter(|width| *width > 0) {
