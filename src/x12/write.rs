@@ -3,6 +3,10 @@
 //! A value that holds a separator cannot be written as it is; it is refused, or the separator in it replaced where the partner's file says
 //! with what. Nothing is ever dropped in silence.
 
+mod open;
+
+pub use open::{Mark, OpenSegment, Place};
+
 use super::codes;
 use super::envelope::PartyId;
 use super::token::{Delimiters, Segment};
