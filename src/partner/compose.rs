@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
-
 use super::{
-    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms, codes,
-    digest, file, overlay,
+    Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms,
+    attached::{self, Attached},
+    codes, digest, file, overlay, send,
 };
 use crate::config::{
     AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
@@ -96,11 +95,10 @@ pub(super) fn compose(
     };
     let read = PartnerFile::from_node(&merged, &mut reader);
     let mut more = reader.into_findings();
-    let mut attachments = Vec::new();
-    let mut certificates = Vec::new();
+    let mut attached = Attached::default();
     if let Some(read) = &read {
         check(read, &merged, &mut more);
-        certificates = fetch_certificates(read, fetch, &mut attachments, &mut more);
+        attached = Attached::read(read, fetch, &mut more);
     }
     drop_echoes(source, &findings, &mut more);
     findings.extend(more);
@@ -111,14 +109,14 @@ pub(super) fn compose(
         id: id.to_owned(),
         source: Arc::clone(source),
         template,
-        attachments,
+        attachments: std::mem::take(&mut attached.files),
         via: merged.at("x12.via").and_then(text),
         mappings: mappings.into_iter().flat_map(|table| table.entries()).filter_map(|e| text(&e.node)).collect(),
         good: None,
         findings,
     };
     if let (Some(file), false) = (read, broken) {
-        let partner = partner(&composed, &file, certificates);
+        let partner = partner(&composed, &file, &attached);
         composed.good = Some(Good { partner, file });
     }
     composed
@@ -151,10 +149,10 @@ pub fn effective(files: &super::Files, id: &str) -> Option<Vec<Effective>> {
     Some(merged.leaves().into_iter().map(leaf).collect())
 }
 
-fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificate>) -> Partner {
+fn partner(composed: &Composed, file: &PartnerFile, attached: &Attached) -> Partner {
     let template_text = composed.template.as_ref().map_or("", |template| &*template.source.text);
     let texts = [composed.source.text.as_bytes(), template_text.as_bytes()];
-    let attached = composed.attachments.iter().map(|(_, bytes)| bytes.as_slice());
+    let files = composed.attachments.iter().map(|(_, bytes)| bytes.as_slice());
     Partner {
         id: composed.id.clone(),
         name: file.name.value.clone(),
@@ -165,15 +163,13 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
         documents: file.limits.documents,
         x12: file.x12.as_ref().map(terms),
         rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys) }),
-        as2: file.as2.as_ref().map(|as2| As2Terms {
-            id: as2.id.value.clone(),
-            url: as2.url.as_ref().map(|url| url.value.clone()),
-            certificates,
-        }),
+        as2: file.as2.as_ref().map(|as2| attached.as2(as2)),
         sftp: file.sftp.as_ref().map(sftp_terms),
+        webhook: file.webhook.as_ref().map(send::webhook),
+        send: send::terms(&file.send),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
-        digest: digest(texts.into_iter().chain(attached)),
+        digest: digest(texts.into_iter().chain(files)),
         stale: None,
     }
 }
@@ -221,7 +217,7 @@ fn terms(section: &X12Section) -> X12Terms {
     }
 }
 
-fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
+pub(super) fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
     items.iter().map(|item| item.value.clone()).collect()
 }
 
@@ -263,47 +259,17 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
             findings.push(told.at(&sftp.sessions.origin, "at least 1"));
         }
     }
+    if let Some(as2) = &file.as2 {
+        attached::check(as2, findings);
+    }
+    for first in [&file.send.first_interchange, &file.send.first_group] {
+        if !(1..=999_999_999).contains(&first.value) {
+            let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");
+            findings.push(told.at(&first.origin, ""));
+        }
+    }
     if let Some(x12) = &file.x12 {
         let differences = overlay::overlay(&x12.overlay);
         findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));
     }
-}
-
-fn fetch_certificates(
-    file: &PartnerFile,
-    fetch: Fetch<'_>,
-    attachments: &mut Vec<(String, Vec<u8>)>,
-    findings: &mut Vec<Diagnostic>,
-) -> Vec<Certificate> {
-    let mut certificates = Vec::new();
-    for path in file.as2.iter().flat_map(|as2| &as2.certificates.0) {
-        let mut told = |message: String, hint: &str| {
-            findings.push(Diagnostic::error(codes::BAD_CERTIFICATE, message).at(&path.origin, "").hint(hint));
-        };
-        let shown = path.display();
-        let bytes = match fetch(path) {
-            Ok(bytes) => bytes,
-            Err(e) => {
-                told(
-                    format!("the certificate {shown} cannot be read: {e}"),
-                    "paths start at the folder of partner files",
-                );
-                continue;
-            }
-        };
-        match CertificateDer::pem_slice_iter(&bytes).next() {
-            Some(Ok(der)) => {
-                certificates.push(Certificate { path: path.value.clone(), der: der.to_vec() });
-                attachments.push((shown.to_string(), bytes));
-            }
-            Some(Err(e)) => {
-                told(format!("the certificate {shown} is damaged: {e}"), "ask the partner to send it again");
-            }
-            None => told(
-                format!("{shown} holds no certificate"),
-                "PEM begins with -----BEGIN CERTIFICATE-----; openssl x509 -inform der turns a .cer or .der file into it",
-            ),
-        }
-    }
-    certificates
 }

@@ -3,6 +3,8 @@
 //! A partner is who a document is from; a connection is how it came. One mistake costs one partner: whoever's file is
 //! broken is served as its files last were when they were good, visibly so, and everybody else goes on.
 
+mod as2;
+mod attached;
 pub mod codes;
 mod compose;
 mod conflict;
@@ -14,17 +16,25 @@ mod identity;
 mod last_good;
 mod load;
 mod overlay;
+mod send;
 mod sftp;
 mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
+pub use as2::{
+    As2Demands, As2Sending, As2Terms, As2Version, Compression, Day, DigestName, DigestSpelling, Encoding, Encrypt,
+    KeyTransport, Receipt, ReceiptBy, Sign, SignaturePadding,
+};
+pub use attached::{EXPIRY_DAYS, ending};
 pub use compose::{Effective, effective};
 pub use directory::{ApiAccess, Directory};
 pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
-pub use file::{As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section};
+pub use file::{
+    As2Quirks, As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section,
+};
 pub use files::Files;
 pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
 pub use last_good::LastGood;
@@ -32,7 +42,11 @@ pub use load::Sources;
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
-pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms};
+pub use send::{
+    Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
+    SendTerms, WebhookSection, WebhookTerms,
+};
+pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, SameFile, SftpTerms};
 pub use terms::{
     Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
 };
@@ -85,6 +99,10 @@ pub struct Partner {
     pub as2: Option<As2Terms>,
     /// SFTP.
     pub sftp: Option<SftpTerms>,
+    /// Its own endpoint for events.
+    pub webhook: Option<WebhookTerms>,
+    /// Documents to it.
+    pub send: SendTerms,
     /// Mappings of its own, by transaction set or document.
     pub mappings: BTreeMap<String, String>,
     /// The template it uses.
@@ -100,26 +118,6 @@ pub struct Partner {
 pub struct RestTerms {
     /// The hashes of its keys.
     pub api_keys: Vec<ApiKeyHash>,
-}
-
-/// A partner's AS2.
-#[derive(Debug, Clone, PartialEq)]
-pub struct As2Terms {
-    /// Its AS2-From.
-    pub id: As2Id,
-    /// Where messages to it are sent.
-    pub url: Option<HttpUrl>,
-    /// Its certificates; any of them verifies.
-    pub certificates: Vec<Certificate>,
-}
-
-/// A certificate, read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Certificate {
-    /// Its file, as the partner's file names it.
-    pub path: PathBuf,
-    /// The certificate, DER.
-    pub der: Vec<u8>,
 }
 
 impl Partner {
