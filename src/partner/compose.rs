@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::{
-    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms, codes,
-    digest, file, overlay,
+    As2Terms, Certificate, Certification, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms,
+    X12Section, X12Terms, codes, digest, file, overlay,
 };
 use crate::config::{
     AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
@@ -164,13 +164,15 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
         requests: file.limits.requests,
         documents: file.limits.documents,
         x12: file.x12.as_ref().map(terms),
-        rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys) }),
+        rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys), version: rest.version }),
         as2: file.as2.as_ref().map(|as2| As2Terms {
             id: as2.id.value.clone(),
             url: as2.url.as_ref().map(|url| url.value.clone()),
             certificates,
         }),
         sftp: file.sftp.as_ref().map(sftp_terms),
+        sftp_push: file.sftp_push.as_ref().map(SftpPushTerms::from),
+        certification: Certification::from(&file.certification),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
         digest: digest(texts.into_iter().chain(attached)),
@@ -262,6 +264,13 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
             let told = Diagnostic::error(config::OUT_OF_RANGE, "with 0, this user could never log in");
             findings.push(told.at(&sftp.sessions.origin, "at least 1"));
         }
+    }
+    if let Some(push) = &file.sftp_push
+        && push.key.is_none()
+        && push.password.is_none()
+    {
+        let told = Diagnostic::error(config::MISSING_KEY, "there is neither `sftp_push.key` nor `sftp_push.password`");
+        findings.push(told.at(&push.user.origin, "").hint("name where our key for it is: key = \"file:secrets/NAME\""));
     }
     if let Some(x12) = &file.x12 {
         let differences = overlay::overlay(&x12.overlay);

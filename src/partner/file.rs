@@ -3,9 +3,10 @@
 use std::{fmt, path::PathBuf};
 
 use super::{
-    AcknowledgementsIn, ApiKeyHash, As2Id, Characters, Charset, Complete, Detail, DuplicateInterchange, EnvelopeId,
-    Fetched, Folder, FolderPath, Functional, HttpUrl, NamePattern, Network, OverlaySection, PasswordHash, Repetition,
-    RuleSeverity, SameFile, SftpUser, SshKey, Status, Ta1, Usage, Version, codes, sftp,
+    AcknowledgementsIn, ApiKeyHash, ApiVersion, As2Id, CertificationSection, Characters, Charset, Complete, Detail,
+    DuplicateInterchange, EnvelopeId, Fetched, Folder, FolderPath, Functional, HttpUrl, NamePattern, Network,
+    OverlaySection, PasswordHash, Repetition, RuleSeverity, SameFile, SftpPushSection, SftpUser, SshKey, Status, Ta1,
+    Usage, Version, codes, sftp,
 };
 use crate::{
     config::{AtLeastOne, Duration, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
@@ -20,6 +21,8 @@ pub(super) const SHAPE: Shape = &[
     ("rest", RestSection::KEYS),
     ("as2", As2Section::KEYS),
     ("sftp", SftpSection::KEYS),
+    ("sftp_push", SftpPushSection::KEYS),
+    ("certification", CertificationSection::KEYS),
     ("limits", LimitsSection::KEYS),
 ];
 
@@ -37,6 +40,11 @@ pub(super) const OWN: &[&str] = &[
     "sftp.users",
     "sftp.keys",
     "sftp.passwords",
+    "sftp_push.server",
+    "sftp_push.user",
+    "sftp_push.host_keys",
+    "sftp_push.key",
+    "sftp_push.password",
 ];
 
 section! {
@@ -59,10 +67,14 @@ section! {
         pub as2: Option<As2Section>,
         /// SFTP.
         pub sftp: Option<SftpSection>,
+        /// The partner's own SFTP server, to which files for it are taken.
+        pub sftp_push: Option<SftpPushSection>,
         /// How much the partner may send.
         pub limits: LimitsSection,
         /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.
         pub mappings: Entries<Spanned<String>, Mapped>,
+        /// What has to be seen before it goes live.
+        pub certification: CertificationSection,
     }
 }
 
@@ -112,6 +124,9 @@ section! {
         /// The hashes of its API keys; several while one replaces another. Live keys begin with gw_live_, test keys,
         /// whose documents feed test consumers only, with gw_test_.
         pub api_keys: Vec<Spanned<ApiKeyHash>>,
+        /// The version of the API that its system was written for, by its date. Its answers keep that form until this is
+        /// changed, and every answer names it as `Gangway-Version`.
+        pub version: ApiVersion = ApiVersion::NEWEST,
     }
 }
 

@@ -3,6 +3,8 @@
 //! A partner is who a document is from; a connection is how it came. One mistake costs one partner: whoever's file is
 //! broken is served as its files last were when they were good, visibly so, and everybody else goes on.
 
+mod api_version;
+mod certification;
 pub mod codes;
 mod compose;
 mod conflict;
@@ -14,6 +16,7 @@ mod identity;
 mod last_good;
 mod load;
 mod overlay;
+mod push;
 mod sftp;
 mod terms;
 #[cfg(test)]
@@ -21,6 +24,8 @@ mod tests;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
+pub use api_version::{ApiVersion, Ending};
+pub use certification::{Certification, CertificationSection, Step, needs_certification};
 pub use compose::{Effective, effective};
 pub use directory::{ApiAccess, Directory};
 pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
@@ -32,6 +37,7 @@ pub use load::Sources;
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
+pub use push::{Server, SftpPushSection, SftpPushTerms};
 pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms};
 pub use terms::{
     Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
@@ -85,6 +91,10 @@ pub struct Partner {
     pub as2: Option<As2Terms>,
     /// SFTP.
     pub sftp: Option<SftpTerms>,
+    /// Its own SFTP server.
+    pub sftp_push: Option<SftpPushTerms>,
+    /// What has to be seen before it goes live.
+    pub certification: Certification,
     /// Mappings of its own, by transaction set or document.
     pub mappings: BTreeMap<String, String>,
     /// The template it uses.
@@ -100,6 +110,8 @@ pub struct Partner {
 pub struct RestTerms {
     /// The hashes of its keys.
     pub api_keys: Vec<ApiKeyHash>,
+    /// The version of the API that its system was written for.
+    pub version: ApiVersion,
 }
 
 /// A partner's AS2.
@@ -126,6 +138,18 @@ impl Partner {
     /// The mapping it has of its own for a transaction set, like `855`, or else for the document that it is.
     pub fn mapping(&self, set: &str, document: DocumentType) -> Option<&str> {
         self.mappings.get(set).or_else(|| self.mappings.get(document.as_str())).map(String::as_str)
+    }
+
+    /// The channels that it has, in words.
+    pub fn channels(&self) -> Vec<&'static str> {
+        let has = [
+            ("rest", self.rest.as_ref().is_some_and(|rest| !rest.api_keys.is_empty())),
+            ("as2", self.as2.is_some()),
+            ("sftp", self.sftp.is_some()),
+            ("sftp-push", self.sftp_push.is_some()),
+            ("via", self.x12.as_ref().is_some_and(|x12| x12.via.is_some())),
+        ];
+        has.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
     }
 
     /// Whether it can come in by itself, without another's connection.

@@ -190,6 +190,8 @@ pub async fn partner(id: &str, change: impl FnOnce(&mut SftpTerms)) -> Partner {
         rest: None,
         as2: None,
         sftp: Some(terms),
+        sftp_push: None,
+        certification: Default::default(),
         mappings: BTreeMap::new(),
         template: None,
         digest: String::new(),
