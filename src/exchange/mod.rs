@@ -10,6 +10,7 @@ mod arrival;
 mod claims;
 pub mod codes;
 mod compose;
+mod courier;
 mod detect;
 mod event;
 mod events;
@@ -30,6 +31,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
+pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;
 pub use preview::{Trace, convert, trace};

@@ -20,6 +20,11 @@ pub enum Channel {
     Sftp,
     /// The ERP's own API.
     Erp,
+    /// A partner's own SFTP server.
+    #[serde(rename = "sftp-push")]
+    SftpPush,
+    /// A partner's own endpoint.
+    Webhook,
 }
 
 /// Which way a message goes.

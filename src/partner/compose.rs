@@ -6,7 +6,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
 use super::{
     As2Terms, Certificate, Certification, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms,
-    X12Section, X12Terms, codes, digest, file, overlay,
+    X12Section, X12Terms, codes, digest, file, overlay, send,
 };
 use crate::config::{
     AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
@@ -173,6 +173,8 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
         sftp: file.sftp.as_ref().map(sftp_terms),
         sftp_push: file.sftp_push.as_ref().map(SftpPushTerms::from),
         certification: Certification::from(&file.certification),
+        webhook: file.webhook.as_ref().map(send::webhook),
+        send: send::terms(&file.send),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
         digest: digest(texts.into_iter().chain(attached)),
@@ -271,6 +273,12 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
     {
         let told = Diagnostic::error(config::MISSING_KEY, "there is neither `sftp_push.key` nor `sftp_push.password`");
         findings.push(told.at(&push.user.origin, "").hint("name where our key for it is: key = \"file:secrets/NAME\""));
+    }
+    for first in [&file.send.first_interchange, &file.send.first_group] {
+        if !(1..=999_999_999).contains(&first.value) {
+            let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");
+            findings.push(told.at(&first.origin, ""));
+        }
     }
     if let Some(x12) = &file.x12 {
         let differences = overlay::overlay(&x12.overlay);

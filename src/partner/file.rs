@@ -5,8 +5,8 @@ use std::{fmt, path::PathBuf};
 use super::{
     AcknowledgementsIn, ApiKeyHash, ApiVersion, As2Id, CertificationSection, Characters, Charset, Complete, Detail,
     DuplicateInterchange, EnvelopeId, Fetched, Folder, FolderPath, Functional, HttpUrl, NamePattern, Network,
-    OverlaySection, PasswordHash, Repetition, RuleSeverity, SameFile, SftpPushSection, SftpUser, SshKey, Status, Ta1,
-    Usage, Version, codes, sftp,
+    OverlaySection, PasswordHash, Repetition, RuleSeverity, SameFile, SendSection, SftpPushSection, SftpUser, SshKey,
+    Status, Ta1, Usage, Version, WebhookSection, codes, sftp,
 };
 use crate::{
     config::{AtLeastOne, Duration, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
@@ -23,6 +23,8 @@ pub(super) const SHAPE: Shape = &[
     ("sftp", SftpSection::KEYS),
     ("sftp_push", SftpPushSection::KEYS),
     ("certification", CertificationSection::KEYS),
+    ("webhook", WebhookSection::KEYS),
+    ("send", SendSection::KEYS),
     ("limits", LimitsSection::KEYS),
 ];
 
@@ -45,6 +47,8 @@ pub(super) const OWN: &[&str] = &[
     "sftp_push.host_keys",
     "sftp_push.key",
     "sftp_push.password",
+    "webhook.url",
+    "webhook.secrets",
 ];
 
 section! {
@@ -69,6 +73,10 @@ section! {
         pub sftp: Option<SftpSection>,
         /// The partner's own SFTP server, to which files for it are taken.
         pub sftp_push: Option<SftpPushSection>,
+        /// The partner's own endpoint for events.
+        pub webhook: Option<WebhookSection>,
+        /// Documents to the partner.
+        pub send: SendSection,
         /// How much the partner may send.
         pub limits: LimitsSection,
         /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.

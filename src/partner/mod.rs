@@ -17,6 +17,7 @@ mod last_good;
 mod load;
 mod overlay;
 mod push;
+mod send;
 mod sftp;
 mod terms;
 #[cfg(test)]
@@ -38,6 +39,10 @@ pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
 pub use push::{Server, SftpPushSection, SftpPushTerms};
+pub use send::{
+    Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
+    SendTerms, WebhookSection, WebhookTerms,
+};
 pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms};
 pub use terms::{
     Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
@@ -95,6 +100,10 @@ pub struct Partner {
     pub sftp_push: Option<SftpPushTerms>,
     /// What has to be seen before it goes live.
     pub certification: Certification,
+    /// Its own endpoint for events.
+    pub webhook: Option<WebhookTerms>,
+    /// Documents to it.
+    pub send: SendTerms,
     /// Mappings of its own, by transaction set or document.
     pub mappings: BTreeMap<String, String>,
     /// The template it uses.

@@ -58,6 +58,8 @@ fn partner(id: &str, status: Status, keys: &[&str]) -> Partner {
         sftp: None,
         sftp_push: None,
         certification: Default::default(),
+        webhook: None,
+        send: gangway::partner::SendTerms::default(),
         mappings: Default::default(),
         template: None,
         digest: String::new(),

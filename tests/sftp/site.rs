@@ -192,6 +192,8 @@ pub async fn partner(id: &str, change: impl FnOnce(&mut SftpTerms)) -> Partner {
         sftp: Some(terms),
         sftp_push: None,
         certification: Default::default(),
+        webhook: None,
+        send: gangway::partner::SendTerms::default(),
         mappings: BTreeMap::new(),
         template: None,
         digest: String::new(),

@@ -39,7 +39,10 @@ macro_rules! words {
     )*};
 }
 words! {
-    Channel { Rest = "rest", As2 = "as2", Sftp = "sftp", Erp = "erp" }
+    Channel {
+        Rest = "rest", As2 = "as2", Sftp = "sftp", Erp = "erp",
+        SftpPush = "sftp-push", Webhook = "webhook",
+    }
     Direction { In = "in", Out = "out" }
     Mode { Live = "live", Test = "test" }
     MessageState {
