@@ -93,7 +93,7 @@ impl Step {
             Self::Connect => "have them send any of the sample files over their own connection",
             Self::Receipt => "comes with the first file: the MDN, the 202 or the SFTP OK that they got",
             Self::ControlNumbers => {
-                "ask the old translator for its next ISA13 and GS06, and set them before the cutover"
+                "put the old translator's next ISA13 and GS06 into send.first_interchange and send.first_group"
             }
             Self::OrderDelivered => "send them a test order: POST /erp/v1/documents",
             Self::OrderAcknowledged => "have them return the 997 for that order",

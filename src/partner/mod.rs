@@ -8,6 +8,7 @@ mod certification;
 pub mod codes;
 mod compose;
 mod conflict;
+mod difference;
 mod directory;
 mod example;
 mod file;
@@ -19,6 +20,7 @@ mod overlay;
 mod push;
 mod send;
 mod sftp;
+mod shelf;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -28,13 +30,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 pub use api_version::{ApiVersion, Ending};
 pub use certification::{Certification, CertificationSection, Step, needs_certification};
 pub use compose::{Effective, effective};
+pub use difference::{Difference, differences};
 pub use directory::{ApiAccess, Directory};
 pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
 pub use file::{As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section};
 pub use files::Files;
 pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
 pub use last_good::LastGood;
-pub use load::Sources;
+pub use load::{Loader, Sources};
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
