@@ -74,16 +74,18 @@ pub fn remove_api_key(text: &str, hash: &str) -> Result<Option<Edited>, EditErro
     };
     let before = held(keys);
     let Some(place) = keys.iter().position(|key| key.as_str() == Some(hash)) else { return Ok(None) };
-    keys.remove(place);
-    // The comment behind the removed key stands before the one that follows, or at the end of the list.
+    let gone = keys.remove(place);
+    // The comment behind a key stands before the next one, or at the end of the list: the removed key's goes with it,
+    // and that of the key before it stays.
+    let before_it = gone.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
     match keys.get_mut(place) {
         Some(next) => {
             let prefix = next.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default();
-            let kept = without_comment_of_the_line(prefix);
+            let kept = closed_up(before_it, prefix);
             next.decor_mut().set_prefix(kept);
         }
         None => {
-            let kept = without_comment_of_the_line(keys.trailing().as_str().unwrap_or_default());
+            let kept = closed_up(before_it, keys.trailing().as_str().unwrap_or_default());
             keys.set_trailing(kept);
         }
     }
@@ -125,10 +127,12 @@ fn held(keys: &Array) -> String {
     format!("[{}]", short.collect::<Vec<_>>().join(", "))
 }
 
-fn without_comment_of_the_line(behind: &str) -> String {
-    match behind.split_once('\n') {
-        Some((line, rest)) if line.trim_start().starts_with('#') => format!("\n{rest}"),
-        _ => behind.to_owned(),
+/// What stands between two keys when the one between them is gone: the end of the first one's line, and all that came
+/// after the removed one's.
+fn closed_up(before: &str, after: &str) -> String {
+    match (before.split_once('\n'), after.split_once('\n')) {
+        (Some((end, _)), Some((_, rest))) => format!("{end}\n{rest}"),
+        _ => after.to_owned(),
     }
 }
 
