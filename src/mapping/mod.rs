@@ -134,6 +134,26 @@ impl Mapping {
         }
     }
 
+    /// Takes the totals out of `again` that were computed because `document` does not give them.
+    fn drop_computed(&self, document: &serde_json::Value, again: &mut serde_json::Value) {
+        for rule in self.plan.rules.iter().filter(|rule| rule.computed) {
+            let pointer = format!("/{}", rule.origin.name.replace('.', "/"));
+            if document.pointer(&pointer).is_some() {
+                continue;
+            }
+            let mut above = pointer.as_str();
+            // What is left empty goes too.
+            while let Some((outer, name)) = above.rsplit_once('/') {
+                let Some(object) = again.pointer_mut(outer).and_then(serde_json::Value::as_object_mut) else { break };
+                object.shift_remove(name);
+                if !object.is_empty() {
+                    break;
+                }
+                above = outer;
+            }
+        }
+    }
+
     /// Reads a set of a partner that writes UTF-8, where bytes beyond that are read as Latin-1.
     pub fn read_x12(&self, set: &SetView<'_>) -> Result<Mapped, Vec<Problem>> {
         self.read_x12_in(set, Charset::default())

@@ -173,6 +173,8 @@ pub(crate) struct FieldRule {
     pub(crate) constant: Option<Box<[u8]>>,
     /// What is written where the document says nothing: the constant, or the default in the partner's form.
     pub(crate) absent: Option<Box<[u8]>>,
+    /// Whether it is a total that is written where the document gives none.
+    pub(crate) computed: bool,
     /// What need not be written.
     pub(crate) omit: Option<Box<str>>,
     /// Where it is missing, the document is held.
