@@ -173,6 +173,8 @@ pub(crate) struct FieldRule {
     pub(crate) constant: Option<Box<[u8]>>,
     /// What is written where the document says nothing: the constant, or the default in the partner's form.
     pub(crate) absent: Option<Box<[u8]>>,
+    /// Whether another rule keeps what stands in its place.
+    pub(crate) shared: bool,
     /// Whether it is a total that is written where the document gives none.
     pub(crate) computed: bool,
     /// What need not be written.

@@ -125,6 +125,7 @@ impl<'a> Compiler<'a> {
             default,
             absent: constant.clone().or_else(|| written_form(&convert, &rule.default.as_ref()?.text)),
             constant,
+            shared: false,
             computed: rule.compute.is_some(),
             omit: rule.omit.as_ref().map(|word| word.text.as_str().into()),
             convert,
