@@ -59,6 +59,31 @@ pub enum Format {
     X12,
 }
 
+/// One rule of a mapping, and the line that it comes from: of the mapping's own file, of one that it extends, or of a part
+/// that it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleOrigin<'m> {
+    /// The canonical field, like `lines.quantity.value`.
+    pub field: &'m str,
+    /// Its places, as the file has them: `PO102`.
+    pub place: &'m str,
+    /// The file.
+    pub file: &'m str,
+    /// The line, from 1.
+    pub line: u32,
+    /// The direction it holds in, where it is one only.
+    pub one_way: Option<OneWay>,
+}
+
+/// The direction of a rule that holds in one only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OneWay {
+    /// It is not written.
+    Read,
+    /// It is not read.
+    Write,
+}
+
 /// A set that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapped {
@@ -98,6 +123,20 @@ impl Mapping {
     /// The file that it was read from.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// Its rules, each with the line that it comes from, in the order of the files.
+    pub fn rules(&self) -> impl Iterator<Item = RuleOrigin<'_>> {
+        self.plan.rules.iter().map(|rule| RuleOrigin {
+            field: &rule.origin.name,
+            place: &rule.origin.at,
+            file: &rule.origin.spot.source.name,
+            line: rule.origin.line_column.0,
+            one_way: rule.only.map(|only| match only {
+                file::Only::Read => OneWay::Read,
+                file::Only::Write => OneWay::Write,
+            }),
+        })
     }
 
     /// What it reads from and writes to.

@@ -225,6 +225,8 @@ fn same(one: &str, other: &str) -> bool {
 pub(crate) struct Origin {
     /// `lines.price.amount`.
     pub(crate) name: String,
+    /// The places as the file has them.
+    pub(crate) at: String,
     /// The place that is named first: tag and element.
     pub(crate) place: (String, u8),
     pub(crate) spot: Spot,

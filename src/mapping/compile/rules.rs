@@ -118,8 +118,13 @@ impl<'a> Compiler<'a> {
             Place::Segment { step, .. } => (step.tag.clone(), 0),
             Place::Own { .. } => (String::new(), 0),
         });
-        let origin =
-            Origin { name, place: place.unwrap_or_default(), line_column: spot.line_column(), spot: spot.clone() };
+        let origin = Origin {
+            name,
+            at: rule.at.iter().map(|(_, word)| word.text.as_str()).collect::<Vec<_>>().join(", "),
+            place: place.unwrap_or_default(),
+            line_column: spot.line_column(),
+            spot: spot.clone(),
+        };
         let constant: Option<Box<[u8]>> = rule.constant.as_ref().map(|word| word.text.as_bytes().into());
         FieldRule {
             default,
