@@ -6,8 +6,8 @@
 #[macro_use]
 mod macros;
 
-pub mod common;
 mod check;
+pub mod common;
 mod event;
 mod id;
 mod invoice;
