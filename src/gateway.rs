@@ -101,7 +101,7 @@ pub struct Gateway {
     reload: Arc<Reload>,
     servings: Vec<Serving>,
     stop: Stop,
-    acknowledging: JoinHandle<()>,
+    dispatching: JoinHandle<()>,
     control: JoinHandle<()>,
     data: PathBuf,
 }
@@ -153,7 +153,7 @@ impl Gateway {
         };
         let exchange = Exchange::new(Arc::clone(&ledger), Arc::clone(&snapshot), &capacity, Arc::clone(&metrics));
         exchange.resume().await?;
-        let acknowledging = exchange.spawn_acknowledging();
+        let dispatching = exchange.spawn_dispatching();
 
         let token = token(&settings)?;
         let names: Vec<String> = settings.consumers.iter().map(|consumer| consumer.name.clone()).collect();
@@ -223,7 +223,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, control, data })
     }
 
     /// Where it listens.
@@ -250,7 +250,7 @@ impl Gateway {
                 tracing::warn!(cut = drained.cut, "Connections were cut because they did not finish in time.");
             }
         }
-        self.acknowledging.abort();
+        self.dispatching.abort();
         let _ = self.control.await;
         self.ledger.close().await
     }

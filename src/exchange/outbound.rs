@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     Exchange, Scribe, Snapshot, Verdict, claims, codes,
-    events::DocumentTaken,
+    events_out::DocumentTaken,
     message_id,
     owed::Facts,
     reading::Problem,
@@ -163,7 +163,8 @@ fn recipient(snapshot: &Snapshot, to: &Recipient) -> Result<Arc<Partner>, NotTak
     };
     let partner = found.map(Arc::clone).ok_or_else(|| NotTaken::UnknownPartner(to.clone()))?;
     if partner.status == Status::Onboarding {
-        let text = format!("Partner {} is onboarding: nothing is sent to it before its status is test or live.", partner.id);
+        let text =
+            format!("Partner {} is onboarding: nothing is sent to it before its status is test or live.", partner.id);
         return Err(NotTaken::NoWay { code: codes::ONBOARDING, text });
     }
     Ok(partner)
