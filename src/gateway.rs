@@ -18,6 +18,7 @@ use crate::{
     console::{Console, requests_into},
     control::{self, Operator},
     doors::{
+        as2::{self, As2, Caller, Receipts, Ring},
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
     },
@@ -30,7 +31,7 @@ use crate::{
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Limits, Serving, Stop, Tls, bind, serve},
+    net::{self, App, Egress, Limits, Serving, Stop, Tls, bind, serve},
     observe::{Metrics, Started},
     partner::{Directory, Sources},
     spool::{MEMORY_LIMIT, Spool},
@@ -48,6 +49,7 @@ pub const EXPLAIN: &[&str] = &[
     crate::mapping::EXPLAIN,
     crate::ledger::EXPLAIN,
     crate::exchange::EXPLAIN,
+    as2::EXPLAIN,
     crate::doors::rest::EXPLAIN,
     sftp::EXPLAIN,
     crate::erp::EXPLAIN,
@@ -99,6 +101,7 @@ pub struct Gateway {
     servings: Vec<Serving>,
     stop: Stop,
     acknowledging: JoinHandle<()>,
+    receipts: JoinHandle<()>,
     control: JoinHandle<()>,
     data: PathBuf,
 }
@@ -108,6 +111,7 @@ pub struct Reload {
     settings: Settings,
     snapshot: Arc<ArcSwap<Snapshot>>,
     directory: Arc<ArcSwap<Directory>>,
+    ring: Arc<ArcSwap<Ring>>,
 }
 
 /// Reads partners and mappings as they are on disk. What is broken is left out, or served as it last was when it was
@@ -128,6 +132,10 @@ impl Reload {
         told(&findings);
         self.directory.store(Arc::clone(&snapshot.directory));
         self.snapshot.store(Arc::new(snapshot));
+        match Ring::open(&self.settings) {
+            Ok((ring, _)) => self.ring.store(Arc::new(ring)),
+            Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+        }
         findings
     }
 }
@@ -193,7 +201,26 @@ impl Gateway {
             Arc::clone(&spool),
             Arc::clone(&metrics),
         );
-        let public = rest.router().merge(net::pages(page));
+        let (ring, made) = Ring::open(&settings).map_err(|error| StartError::Settings(error.to_string()))?;
+        if made {
+            tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");
+        }
+        let ring = Arc::new(ArcSwap::from_pointee(ring));
+        let caller = Caller::new(Egress::new(settings.calls.inside.clone()), settings.root.clone());
+        let receipts = Receipts::new(&settings, caller.clone(), Arc::clone(&directory), Arc::clone(&ledger), &metrics);
+        let receipts = Arc::new(receipts.map_err(|error| io("the folder as2", error))?);
+        let as2 = As2::new(
+            &settings,
+            Arc::clone(&directory),
+            Arc::new(exchange.clone()),
+            Arc::clone(&spool),
+            Arc::clone(&ring),
+            Arc::clone(&receipts),
+            Arc::clone(&metrics),
+        );
+        let as2 = as2.map_err(|error| io("the folder as2", error))?;
+        let receipts = receipts.spawn();
+        let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
@@ -242,7 +269,7 @@ impl Gateway {
             servings.push(door.start(listener, stop.clone()).map_err(|error| io("the SFTP listener", error))?);
         }
 
-        let reload = Arc::new(Reload { settings, snapshot, directory });
+        let reload = Arc::new(Reload { settings, snapshot, directory, ring });
         let by_operator = Arc::clone(&reload);
         let operator = Operator::running(exchange, names, Arc::new(move || by_operator.run()));
         let control = control_socket(&data, operator, stop.clone());
@@ -250,7 +277,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, receipts, control, data })
     }
 
     /// Where it listens.
@@ -278,6 +305,7 @@ impl Gateway {
             }
         }
         self.acknowledging.abort();
+        self.receipts.abort();
         let _ = self.control.await;
         self.ledger.close().await
     }
