@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
@@ -19,6 +20,7 @@ use crate::{
     console::{Console, requests_into},
     control::{self, Configuration, Operator},
     doors::{
+        as2::{self, As2, Caller, Receipts, Ring},
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
     },
@@ -31,7 +33,7 @@ use crate::{
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Limits, Serving, Stop, Tls, bind, serve},
+    net::{self, App, Egress, Limits, Serving, Stop, Tls, bind, serve},
     observe::{Metrics, Started},
     partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
@@ -49,6 +51,7 @@ pub const EXPLAIN: &[&str] = &[
     crate::mapping::EXPLAIN,
     crate::ledger::EXPLAIN,
     crate::exchange::EXPLAIN,
+    as2::EXPLAIN,
     crate::doors::rest::EXPLAIN,
     sftp::EXPLAIN,
     crate::erp::EXPLAIN,
@@ -102,6 +105,7 @@ pub struct Gateway {
     servings: Vec<Serving>,
     stop: Stop,
     dispatching: JoinHandle<()>,
+    receipts: JoinHandle<()>,
     control: JoinHandle<()>,
     data: PathBuf,
 }
@@ -164,7 +168,26 @@ impl Gateway {
             Arc::clone(&spool),
             Arc::clone(&metrics),
         );
-        let public = rest.router().merge(net::pages(page));
+        let (ring, made) = Ring::open(&settings).map_err(|error| StartError::Settings(error.to_string()))?;
+        if made {
+            tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");
+        }
+        let ring = Arc::new(ArcSwap::from_pointee(ring));
+        let caller = Caller::new(Egress::new(settings.calls.inside.clone()), settings.root.clone());
+        let receipts = Receipts::new(&settings, caller.clone(), Arc::clone(&directory), Arc::clone(&ledger), &metrics);
+        let receipts = Arc::new(receipts.map_err(|error| io("the folder as2", error))?);
+        let as2 = As2::new(
+            &settings,
+            Arc::clone(&directory),
+            Arc::new(exchange.clone()),
+            Arc::clone(&spool),
+            Arc::clone(&ring),
+            Arc::clone(&receipts),
+            Arc::clone(&metrics),
+        );
+        let as2 = as2.map_err(|error| io("the folder as2", error))?;
+        let receipts = receipts.spawn();
+        let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
@@ -216,6 +239,11 @@ impl Gateway {
             servings.push(door.start(listener, stop.clone()).map_err(|error| io("the SFTP listener", error))?);
         }
 
+        let (ring, kept) = (Arc::clone(&ring), settings.clone());
+        reload.also(move || match Ring::open(&kept) {
+            Ok((opened, _)) => ring.store(Arc::new(opened)),
+            Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+        });
         tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
         let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
         let control = control_socket(&data, operator, stop.clone());
@@ -223,7 +251,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, dispatching, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, receipts, control, data })
     }
 
     /// Where it listens.
@@ -251,6 +279,7 @@ impl Gateway {
             }
         }
         self.dispatching.abort();
+        self.receipts.abort();
         let _ = self.control.await;
         self.ledger.close().await
     }

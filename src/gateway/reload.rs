@@ -35,6 +35,8 @@ pub struct Reload {
     directory: Arc<ArcSwap<Directory>>,
     /// What was told last, so that it is told once.
     told: Mutex<Vec<Diagnostic>>,
+    /// What else is read again.
+    also: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
     telemetry: Telemetry,
 }
 
@@ -117,6 +119,7 @@ impl Reload {
             directory: Arc::new(ArcSwap::new(Arc::clone(&empty.directory))),
             snapshot: Arc::new(ArcSwap::from_pointee(empty)),
             told: Mutex::default(),
+            also: Mutex::default(),
             telemetry: Telemetry::new(metrics),
         };
         reload.run();
@@ -133,6 +136,11 @@ impl Reload {
         &self.directory
     }
 
+    /// Has something else read again with every reload.
+    pub fn also(&self, read: impl Fn() + Send + Sync + 'static) {
+        self.also.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(read));
+    }
+
     /// Swaps what is on disk in, and tells what is wrong with it.
     pub fn run(&self) -> Vec<Diagnostic> {
         let began = Instant::now();
@@ -144,6 +152,7 @@ impl Reload {
         let snapshot = Arc::new(snapshot);
         self.directory.store(Arc::clone(&snapshot.directory));
         self.snapshot.store(Arc::clone(&snapshot));
+        self.also.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|read| read());
         let news = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             let news = *told != findings;
