@@ -79,7 +79,8 @@ pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Claim {
     code: Code,
-    what: String,
+    /// The identity itself, whole.
+    identity: String,
 }
 
 /// Finds partners that claim one identity. One that was served with it before keeps it (`incumbent`); of the others
