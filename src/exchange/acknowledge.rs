@@ -200,6 +200,8 @@ fn outgoing(
         documents: vec![(document, None)],
         numbers,
         settles: vec![settles],
+        settled_as: "acknowledged",
+        watches: Vec::new(),
         channel: about.channel,
         due: at,
         facts: vec![Fact { at, what: "issued".into(), detail: format!("acknowledges {}", about.id) }],

@@ -290,7 +290,12 @@ impl Tally {
     pub(super) fn count<'d>(&mut self, documents: impl IntoIterator<Item = &'d Document>) {
         for document in documents {
             match document.state {
-                DocumentState::Queued | DocumentState::Recorded => self.accepted += 1,
+                DocumentState::Queued
+                | DocumentState::Recorded
+                | DocumentState::Issued
+                | DocumentState::Delivered
+                | DocumentState::Acknowledged => self.accepted += 1,
+                DocumentState::Failed => {}
                 DocumentState::Rejected => self.rejected += 1,
                 DocumentState::Held => self.held += 1,
                 DocumentState::Duplicate => self.duplicate += 1,

@@ -123,8 +123,9 @@ impl Welcome<'_> {
         line(out, &format!("| AS2 id | `{}` | `{our_id}` |", as2.id));
         let theirs = as2.url.as_ref().map_or_else(|| "none: you only send".to_owned(), |url| format!("`{url}`"));
         line(out, &format!("| address | {theirs} | `{url}` |"));
-        let paths: Vec<_> = as2.certificates.iter().map(|one| format!("`{}`", one.path.display())).collect();
-        line(out, &format!("| certificate | {} | {certificate} |\n", paths.join(", ")));
+        let yours: Vec<_> =
+            as2.certificates.iter().map(|one| format!("{} `{}`", one.subject(), one.fingerprint())).collect();
+        line(out, &format!("| certificate | {} | {certificate} |\n", yours.join(", ")));
         line(
             out,
             "Sign with SHA-256, encrypt with AES-256, and ask for a signed MDN. Compare its MIC with yours: if they are the",

@@ -2,15 +2,16 @@
 
 use std::{cell::RefCell, collections::BTreeMap, io, path::Path, sync::Arc};
 
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
-
 use super::{
-    As2Terms, Certificate, Certification, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms,
-    X12Section, X12Terms, codes, digest, file, load::Asked, overlay, send,
+    Certification, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms, X12Section, X12Terms,
+    attached::{self, Attached},
+    codes, digest, file,
+    load::Asked,
+    overlay, send,
 };
 use crate::config::{
-    AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
-    drop_echoes,
+    AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, Value, codes as config,
+    did_you_mean, drop_echoes,
 };
 
 /// A template, parsed once for all who use it.
@@ -115,8 +116,7 @@ pub(super) fn compose(
     };
     let read = PartnerFile::from_node(&merged, &mut reader);
     let mut more = reader.into_findings();
-    let mut attachments = Vec::new();
-    let mut certificates = Vec::new();
+    let mut attached = Attached::default();
     let asked = RefCell::new(Vec::new());
     let fetch = |path: &Path| {
         let got = fetch(path);
@@ -125,7 +125,7 @@ pub(super) fn compose(
     };
     if let Some(read) = &read {
         check(read, &merged, &mut more);
-        certificates = fetch_certificates(read, &fetch, &mut attachments, &mut more);
+        attached = Attached::read(read, &fetch, &mut more);
     }
     drop_echoes(source, &findings, &mut more);
     findings.extend(more);
@@ -137,7 +137,7 @@ pub(super) fn compose(
         source: Arc::clone(source),
         template_lost: lost.map(|name| (name, templates.keys().cloned().collect())),
         template,
-        attachments,
+        attachments: std::mem::take(&mut attached.files),
         asked: asked.into_inner(),
         via: merged.at("x12.via").and_then(text),
         mappings: mappings.into_iter().flat_map(|table| table.entries()).filter_map(|e| text(&e.node)).collect(),
@@ -145,7 +145,7 @@ pub(super) fn compose(
         findings,
     };
     if let (Some(file), false) = (read, broken) {
-        let partner = partner(&composed, &file, certificates);
+        let partner = partner(&composed, &file, &attached);
         let template = composed.template.as_ref().map(|template| Arc::clone(&template.source));
         let source = Arc::clone(&composed.source);
         composed.good = Some(Arc::new(Good { partner: Arc::new(partner), file, source, template }));
@@ -176,10 +176,10 @@ pub fn effective(files: &super::Files, id: &str) -> Option<Vec<Effective>> {
     Some(merged.leaves().into_iter().map(leaf).collect())
 }
 
-fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificate>) -> Partner {
+fn partner(composed: &Composed, file: &PartnerFile, attached: &Attached) -> Partner {
     let template_text = composed.template.as_ref().map_or("", |template| &*template.source.text);
     let texts = [composed.source.text.as_bytes(), template_text.as_bytes()];
-    let attached = composed.attachments.iter().map(|(_, bytes)| &**bytes);
+    let files = composed.attachments.iter().map(|(_, bytes)| &**bytes);
     Partner {
         id: composed.id.clone(),
         name: file.name.value.clone(),
@@ -190,11 +190,7 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
         documents: file.limits.documents,
         x12: file.x12.as_ref().map(terms),
         rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys), version: rest.version }),
-        as2: file.as2.as_ref().map(|as2| As2Terms {
-            id: as2.id.value.clone(),
-            url: as2.url.as_ref().map(|url| url.value.clone()),
-            certificates,
-        }),
+        as2: file.as2.as_ref().map(|as2| attached.as2(as2)),
         sftp: file.sftp.as_ref().map(sftp_terms),
         sftp_push: file.sftp_push.as_ref().map(SftpPushTerms::from),
         certification: Certification::from(&file.certification),
@@ -202,7 +198,7 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
         send: send::terms(&file.send),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
-        digest: digest(texts.into_iter().chain(attached)),
+        digest: digest(texts.into_iter().chain(files)),
         stale: None,
     }
 }
@@ -250,7 +246,7 @@ fn terms(section: &X12Section) -> X12Terms {
     }
 }
 
-fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
+pub(super) fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
     items.iter().map(|item| item.value.clone()).collect()
 }
 
@@ -273,9 +269,11 @@ fn unknown_template(named: &Node, templates: &BTreeMap<String, Arc<Template>>) -
 
 /// What the shape of the file cannot say.
 fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
+    let written =
+        |list: &str| merged.at(list).is_some_and(|node| !matches!(&node.value, Value::List(items) if items.is_empty()));
     if let Some(sftp) = &file.sftp
-        && sftp.keys.is_empty()
-        && sftp.passwords.is_empty()
+        && !written("sftp.keys")
+        && !written("sftp.passwords")
     {
         let user = &sftp.users.0.first().map(|user| user.origin.clone()).unwrap_or_default();
         let told = Diagnostic::error(config::MISSING_KEY, "this user has neither `sftp.keys` nor `sftp.passwords`");
@@ -299,6 +297,9 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         let told = Diagnostic::error(config::MISSING_KEY, "there is neither `sftp_push.key` nor `sftp_push.password`");
         findings.push(told.at(&push.user.origin, "").hint("name where our key for it is: key = \"file:secrets/NAME\""));
     }
+    if let Some(as2) = &file.as2 {
+        attached::check(as2, findings);
+    }
     for first in [&file.send.first_interchange, &file.send.first_group] {
         if !(1..=999_999_999).contains(&first.value) {
             let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");
@@ -309,43 +310,4 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         let differences = overlay::overlay(&x12.overlay);
         findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));
     }
-}
-
-fn fetch_certificates(
-    file: &PartnerFile,
-    fetch: Fetch<'_>,
-    attachments: &mut Vec<(String, Attachment)>,
-    findings: &mut Vec<Diagnostic>,
-) -> Vec<Certificate> {
-    let mut certificates = Vec::new();
-    for path in file.as2.iter().flat_map(|as2| &as2.certificates.0) {
-        let mut told = |message: String, hint: &str| {
-            findings.push(Diagnostic::error(codes::BAD_CERTIFICATE, message).at(&path.origin, "").hint(hint));
-        };
-        let shown = path.display();
-        let bytes = match fetch(path) {
-            Ok(bytes) => bytes,
-            Err(e) => {
-                told(
-                    format!("the certificate {shown} cannot be read: {e}"),
-                    "paths start at the folder of partner files",
-                );
-                continue;
-            }
-        };
-        match CertificateDer::pem_slice_iter(&bytes).next() {
-            Some(Ok(der)) => {
-                certificates.push(Certificate { path: path.value.clone(), der: der.to_vec() });
-                attachments.push((shown.to_string(), bytes));
-            }
-            Some(Err(e)) => {
-                told(format!("the certificate {shown} is damaged: {e}"), "ask the partner to send it again");
-            }
-            None => told(
-                format!("{shown} holds no certificate"),
-                "PEM begins with -----BEGIN CERTIFICATE-----; openssl x509 -inform der turns a .cer or .der file into it",
-            ),
-        }
-    }
-    certificates
 }

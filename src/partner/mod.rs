@@ -4,6 +4,8 @@
 //! broken is served as its files last were when they were good, visibly so, and everybody else goes on.
 
 mod api_version;
+mod as2;
+mod attached;
 mod certification;
 pub mod codes;
 mod compose;
@@ -25,15 +27,22 @@ mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use api_version::{ApiVersion, Ending};
+pub use as2::{
+    As2Demands, As2Sending, As2Terms, As2Version, Compression, Day, DigestName, DigestSpelling, Encoding, Encrypt,
+    KeyTransport, Receipt, ReceiptBy, Sign, SignaturePadding,
+};
+pub use attached::{EXPIRY_DAYS, ending};
 pub use certification::{Certification, CertificationSection, Step, needs_certification};
 pub use compose::{Effective, effective};
 pub use difference::{Difference, differences};
 pub use directory::{ApiAccess, Directory};
 pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
-pub use file::{As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section};
+pub use file::{
+    As2Quirks, As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section,
+};
 pub use files::Files;
 pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
 pub use last_good::LastGood;
@@ -46,7 +55,7 @@ pub use send::{
     Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
     SendTerms, WebhookSection, WebhookTerms,
 };
-pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms};
+pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, SameFile, SftpTerms};
 pub use terms::{
     Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
 };
@@ -124,26 +133,6 @@ pub struct RestTerms {
     pub api_keys: Vec<ApiKeyHash>,
     /// The version of the API that its system was written for.
     pub version: ApiVersion,
-}
-
-/// A partner's AS2.
-#[derive(Debug, Clone, PartialEq)]
-pub struct As2Terms {
-    /// Its AS2-From.
-    pub id: As2Id,
-    /// Where messages to it are sent.
-    pub url: Option<HttpUrl>,
-    /// Its certificates; any of them verifies.
-    pub certificates: Vec<Certificate>,
-}
-
-/// A certificate, read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Certificate {
-    /// Its file, as the partner's file names it.
-    pub path: PathBuf,
-    /// The certificate, DER.
-    pub der: Vec<u8>,
 }
 
 impl Partner {
