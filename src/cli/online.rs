@@ -3,7 +3,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::{JoinSet, LocalSet},
+    time::timeout,
+};
 
 use crate::{
     config::{Diagnostic, Origin, Settings},
@@ -27,7 +30,7 @@ enum What {
 
 /// Tries every partner's servers, and tells what does not answer as its file says.
 pub(super) fn try_out(settings: &Settings, files: &Files, directory: &Directory) -> anyhow::Result<Vec<Diagnostic>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let egress = Egress::new(settings.calls.inside.clone());
     let mut waiting: Vec<(Arc<Partner>, What)> = Vec::new();
     for partner in directory.partners() {
@@ -38,13 +41,13 @@ pub(super) fn try_out(settings: &Settings, files: &Files, directory: &Directory)
         ];
         waiting.extend(has.into_iter().filter(|(_, has)| *has).map(|(what, _)| (Arc::clone(partner), what)));
     }
-    let failed = runtime.block_on(async {
+    let failed = LocalSet::new().block_on(&runtime, async {
         let mut failed = Vec::new();
         for part in waiting.chunks(AT_ONCE) {
             let mut trying = JoinSet::new();
             for (partner, what) in part {
                 let (partner, what, egress) = (Arc::clone(partner), *what, egress.clone());
-                trying.spawn(async move {
+                trying.spawn_local(async move {
                     let tried = timeout(PATIENCE, attempt(egress, Arc::clone(&partner), what)).await;
                     let tried = tried
                         .unwrap_or_else(|_| Err(Fault::Silent(format!("no answer within {} s", PATIENCE.as_secs()))));

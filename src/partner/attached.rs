@@ -113,6 +113,7 @@ impl Attached {
             ours: section.ours.as_ref().map(|ours| ours.value.clone()),
             url: section.url.as_ref().map(|url| url.value.clone()),
             certificates: self.certificates.clone(),
+            files: named_in(section).map(|path| path.value.clone()).collect(),
             from: values(&section.from),
             receipts_to: values(&section.receipts_to),
             demands: As2Demands {
@@ -150,6 +151,11 @@ impl Attached {
             },
         }
     }
+}
+
+/// The files that an AS2 section names.
+fn named_in(section: &As2Section) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    section.certificates.0.iter().chain(&section.trust).chain(&section.client_certificate)
 }
 
 /// What the shape of `[as2]` cannot say.
