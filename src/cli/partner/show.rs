@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use super::OnDisk;
 use crate::{
     cli::{
-        operate::{Format, Where, table},
+        operate::{Format, Where},
         print_text,
     },
-    partner::effective,
+    partner::{Effective, effective},
 };
 
 /// Shows every value that is written for a partner, in its file or in its template.
@@ -43,17 +43,17 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
             print_text(&format!("{:#}\n", serde_json::Value::Object(values)))?;
         }
         Format::Text => {
-            let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-            let rows: Vec<Vec<String>> = values
-                .iter()
-                .map(|value| {
-                    let mut row = vec![value.path.clone(), one_line(&value.text)];
-                    row.extend(args.origin.then(|| value.origin.to_string()));
-                    row
-                })
-                .collect();
-            let headings: &[&str] = if args.origin { &["key", "value", "written in"] } else { &["key", "value"] };
-            print_text(&table(headings, &rows))?;
+            let line = |value: &Effective| format!("{} = {}\n", value.path, value.text);
+            let text: String = match args.origin {
+                false => values.iter().map(line).collect(),
+                true => {
+                    let origins: Vec<_> = values.iter().map(|value| value.origin.to_string()).collect();
+                    let width = origins.iter().map(String::len).max().unwrap_or(0);
+                    let rows = values.iter().zip(&origins);
+                    rows.map(|(value, origin)| format!("{origin:<width$}  {}", line(value))).collect()
+                }
+            };
+            print_text(&text)?;
         }
     }
     if disk.directory.partner(&args.id).is_none() {
