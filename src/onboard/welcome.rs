@@ -189,7 +189,9 @@ impl Welcome<'_> {
             out,
             &format!(
                 "{} requests, {} documents, and {} in one message. What is over it is asked to wait, and not lost.",
-                partner.requests, partner.documents, Size::bytes(partner.message_size)
+                partner.requests,
+                partner.documents,
+                Size::bytes(partner.message_size)
             ),
         );
     }

@@ -8,7 +8,8 @@ use crate::{
         operate::{Format, Where},
         print_text,
     },
-    partner::{Effective, effective},
+    mapping::OneWay,
+    partner::{Effective, Partner, effective},
 };
 
 /// Shows every value that is written for a partner, in its file or in its template.
@@ -18,12 +19,32 @@ pub(super) struct Args {
     at: Where,
     /// The partner.
     id: String,
-    /// Also show where each value is written: file and line.
+    /// Also show where each value is written, file and line, and the rules of the mappings that it has of its own.
     #[arg(long)]
     origin: bool,
     /// How to print it.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
+}
+
+/// The rules of the mappings that a partner has of its own, each with the line that it comes from.
+fn mappings(disk: &OnDisk, partner: &Partner) -> String {
+    let mut out = String::new();
+    for (of, id) in &partner.mappings {
+        let Some(mapping) = disk.library.by_id(id) else { continue };
+        out.push_str(&format!("\nmapping {id}, for {of}:\n"));
+        let rows: Vec<_> = mapping.rules().map(|rule| (format!("{}:{}", rule.file, rule.line), rule)).collect();
+        let width = rows.iter().map(|(origin, _)| origin.len()).max().unwrap_or(0);
+        for (origin, rule) in &rows {
+            let only = match rule.one_way {
+                None => "",
+                Some(OneWay::Read) => "   (read only)",
+                Some(OneWay::Write) => "   (written only)",
+            };
+            out.push_str(&format!("{origin:<width$}  {} = {}{only}\n", rule.field, rule.place));
+        }
+    }
+    out
 }
 
 /// Runs the command: exit 1 where the file is broken.
@@ -54,6 +75,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 }
             };
             print_text(&text)?;
+            if let (true, Some(partner)) = (args.origin, disk.directory.partner(&args.id)) {
+                print_text(&mappings(&disk, partner))?;
+            }
         }
     }
     if disk.directory.partner(&args.id).is_none() {
