@@ -7,6 +7,7 @@ mod demo;
 mod diff;
 mod explain;
 mod find;
+mod online;
 mod operate;
 mod partner;
 mod queue;

@@ -14,5 +14,5 @@ pub mod x12;
 pub use day::{Day, DayError, Step};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
-pub use sftp::{SftpClient, SftpPlayError, SupplierKey};
+pub use sftp::{SftpClient, SftpPlayError, SupplierKey, host_key_of};
 pub use supplier::Supplier;

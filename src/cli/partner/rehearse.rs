@@ -92,10 +92,13 @@ fn stage(disk: &OnDisk, partner: &Partner, folder: &Path, notes: &mut Vec<String
     for (name, source) in &disk.files.templates {
         fs::write(partners.join("templates").join(format!("{name}.toml")), &*source.text)?;
     }
-    for file in partner.as2.iter().flat_map(|as2| &as2.files) {
-        let to = partners.join(file);
-        fs::create_dir_all(to.parent().unwrap_or(&partners))?;
-        fs::copy(disk.settings.partners.join(file), to)?;
+    // Certificates and the like are read where they are.
+    let real = fs::canonicalize(&disk.settings.partners)?;
+    for entry in fs::read_dir(&real)?.filter_map(Result::ok) {
+        let to = partners.join(entry.file_name());
+        if !to.exists() && entry.path().extension().is_none_or(|ending| ending != "toml" && ending != "md") {
+            std::os::unix::fs::symlink(entry.path(), to)?;
+        }
     }
     let mappings = fs::canonicalize(&disk.settings.mappings).unwrap_or_else(|_| folder.join("mappings"));
     let sftp = if partner.sftp.is_some() { "127.0.0.1:0" } else { "off" };
