@@ -37,6 +37,10 @@ crate::codes! {
     NOT_THE_CONSTANT = "MAP-0104";
     /// Levels nest too deep.
     TOO_DEEP = "MAP-0105";
+    /// What repeats a field of the document says something else.
+    DIFFERS = "MAP-0106";
+    /// A value that the partner's format cannot hold.
+    UNWRITABLE_VALUE = "MAP-0107";
 }
 
 #[cfg(test)]

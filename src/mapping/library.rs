@@ -8,14 +8,16 @@ use std::{
 
 use super::{
     Mapping, codes,
-    compile::compile,
-    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean},
+    compile::{compile, compile_xml},
+    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean, xml::XmlParts},
     merge,
+    plan::Plan,
     shape::Shapes,
 };
 use crate::{
     config::{Diagnostic, Label, Severity},
     document::DocumentType,
+    xml::Tree,
 };
 
 /// The files that are compiled in.
@@ -38,6 +40,8 @@ pub struct Library {
     by_id: BTreeMap<String, Arc<Mapping>>,
     /// Those of a folder first.
     offered: Vec<Arc<Mapping>>,
+    /// Those of XML that extend no other, in the same order: others are used by name only.
+    xml: Vec<Arc<Mapping>>,
 }
 
 impl Library {
@@ -97,6 +101,11 @@ impl Library {
         };
         let oldest = || offers().reduce(|best, next| if next.0 < best.0 { next } else { best });
         exact.or_else(older).or_else(oldest).map(|(_, mapping)| mapping)
+    }
+
+    /// The mapping for an XML document, by its root element and namespace.
+    pub fn for_xml(&self, tree: &Tree<'_>) -> Option<&Arc<Mapping>> {
+        self.xml.iter().find(|mapping| mapping.reads_xml(tree))
     }
 
     /// All mappings, by name.
@@ -161,6 +170,8 @@ struct Builder<'a> {
     files: Vec<(File, bool)>,
     parts: HashMap<String, List>,
     tables: Vec<Codes>,
+    /// What files without a mapping say of XML, for all that are in their namespaces.
+    xml: XmlParts,
     /// The texts of shared files, which every mapping depends on.
     shared: Vec<Arc<str>>,
     found: &'a mut Vec<Diagnostic>,
@@ -170,6 +181,7 @@ struct Builder<'a> {
 struct Whole {
     scope: Scope,
     codes: Vec<Codes>,
+    xml: XmlParts,
     set: Option<String>,
     document: Option<DocumentType>,
     texts: Vec<Arc<str>>,
@@ -179,13 +191,14 @@ struct Whole {
 impl<'a> Builder<'a> {
     fn new(files: Vec<(File, bool)>, found: &'a mut Vec<Diagnostic>) -> Self {
         let mut builder =
-            Self { files: Vec::new(), parts: HashMap::new(), tables: Vec::new(), shared: Vec::new(), found };
+            Self { files: Vec::new(), parts: HashMap::new(), tables: Vec::new(), xml: XmlParts::default(), shared: Vec::new(), found };
         for (file, builtin) in files {
             for (name, part) in &file.parts {
                 builder.parts.insert(name.text.clone(), part.clone());
             }
             let Some(header) = &file.header else {
                 builder.tables = merge::tables(&builder.tables, &file.codes);
+                builder.xml = std::mem::take(&mut builder.xml).under(file.xml.clone());
                 builder.shared.push(file.source.text.clone());
                 continue;
             };
@@ -215,7 +228,11 @@ impl<'a> Builder<'a> {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
-                if !mapping.versions.is_empty() {
+                if mapping.is_xml() {
+                    if header.extends.is_none() {
+                        library.xml.push(mapping.clone());
+                    }
+                } else if !mapping.versions.is_empty() {
                     library.offered.push(mapping.clone());
                 }
                 library.by_id.insert(mapping.id.clone(), mapping);
@@ -236,7 +253,8 @@ impl<'a> Builder<'a> {
             self.found.push(header.id.error(codes::MISSING_KEY, message, hint));
         };
         if whole.set.is_none() {
-            missing("set", "855");
+            let (what, example) = if header.xml { ("root", "Order") } else { ("set", "855") };
+            missing(what, example);
         }
         if whole.document.is_none() {
             missing("document", "order_acknowledgement");
@@ -249,8 +267,16 @@ impl<'a> Builder<'a> {
         };
         merge::parts(&mut whole.scope, &self.parts, self.found);
         let tables = merge::tables(&self.tables, &whole.codes);
-        let plan = match compile(&whole.scope, &shapes, &tables, &header.id.spot) {
-            Ok(plan) => plan,
+        let compiled = match header.xml {
+            false => compile(&whole.scope, &shapes, &tables, &header.id.spot).map(|plan| (plan, None)),
+            true => {
+                let parts = self.xml.clone().under(whole.xml);
+                compile_xml(&whole.scope, &parts, &shapes, &tables, &header.id.spot)
+                    .map(|plan| (Plan::default(), Some(Box::new(plan))))
+            }
+        };
+        let (plan, xml) = match compiled {
+            Ok(plans) => plans,
             Err(mistakes) => {
                 self.found.extend(mistakes);
                 return None;
@@ -272,6 +298,7 @@ impl<'a> Builder<'a> {
             versions: header.versions.iter().flatten().map(|word| word.text.clone()).collect(),
             file: file.source.name.to_string(),
             plan,
+            xml,
         })
     }
 
@@ -285,7 +312,12 @@ impl<'a> Builder<'a> {
         let own = Whole {
             scope: file.scope.clone(),
             codes: file.codes.clone(),
-            set: header.set.as_ref().map(|word| word.text.clone()),
+            set: match (&header.set, &file.xml.root) {
+                (Some(set), _) => Some(set.text.clone()),
+                (None, Some(root)) => root.text.rsplit('/').next().map(str::to_owned),
+                (None, None) => None,
+            },
+            xml: file.xml.clone(),
             document: header.document,
             texts: vec![file.source.text.clone()],
             broken: file.broken != Broken::No,
@@ -317,6 +349,7 @@ impl<'a> Builder<'a> {
         Some(Whole {
             scope: merge::scope(base.scope, own.scope),
             codes: merge::tables(&base.codes, &own.codes),
+            xml: base.xml.under(own.xml),
             set: own.set.or(base.set),
             document: own.document.or(base.document),
             texts: base.texts,
