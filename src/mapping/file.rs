@@ -20,11 +20,7 @@ use super::{
     xml_place::Path,
     xml_plan::Computed,
 };
-use crate::{
-    config::Diagnostic,
-    document::DocumentType,
-    error::Code,
-};
+use crate::{config::Diagnostic, document::DocumentType, error::Code};
 pub(crate) use spot::{Source, Spot, Word};
 use xml::{LIST_XML_KEYS, TOP_XML_KEYS, XmlParts};
 
@@ -543,8 +539,7 @@ impl Reader<'_> {
             let inner = value.get_ref().as_table();
             let nested = inner.is_some_and(|table| {
                 let known = |key: &str| is_key(key, LIST_KEYS) || self.xml && is_key(key, LIST_XML_KEYS);
-                !table.keys().any(|key| known(key.get_ref()))
-                    && table.values().all(|value| value.get_ref().is_table())
+                !table.keys().any(|key| known(key.get_ref())) && table.values().all(|value| value.get_ref().is_table())
             });
             if nested {
                 self.lists(value, path, lists);

@@ -22,9 +22,22 @@ use crate::{
 
 /// The files that are compiled in.
 const BUILTIN: &[(&str, &str)] = &[
+    ("mappings/parts/cxml.toml", include_str!("../../mappings/parts/cxml.toml")),
+    ("mappings/parts/ubl.toml", include_str!("../../mappings/parts/ubl.toml")),
     ("mappings/parts/x12.toml", include_str!("../../mappings/parts/x12.toml")),
+    ("mappings/tables/cxml.toml", include_str!("../../mappings/tables/cxml.toml")),
+    ("mappings/tables/ubl.toml", include_str!("../../mappings/tables/ubl.toml")),
     ("mappings/tables/x12.toml", include_str!("../../mappings/tables/x12.toml")),
     ("mappings/tables/x12-units.toml", include_str!("../../mappings/tables/x12-units.toml")),
+    ("mappings/cxml/confirmation.toml", include_str!("../../mappings/cxml/confirmation.toml")),
+    ("mappings/cxml/invoice.toml", include_str!("../../mappings/cxml/invoice.toml")),
+    ("mappings/cxml/order.toml", include_str!("../../mappings/cxml/order.toml")),
+    ("mappings/cxml/ship-notice.toml", include_str!("../../mappings/cxml/ship-notice.toml")),
+    ("mappings/ubl/despatch-advice.toml", include_str!("../../mappings/ubl/despatch-advice.toml")),
+    ("mappings/ubl/invoice.toml", include_str!("../../mappings/ubl/invoice.toml")),
+    ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
+    ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
+    ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
     ("mappings/x12/850.toml", include_str!("../../mappings/x12/850.toml")),
     ("mappings/x12/855.toml", include_str!("../../mappings/x12/855.toml")),
@@ -40,7 +53,7 @@ pub struct Library {
     by_id: BTreeMap<String, Arc<Mapping>>,
     /// Those of a folder first.
     offered: Vec<Arc<Mapping>>,
-    /// Those of XML that extend no other, in the same order: others are used by name only.
+    /// Those of XML that name their root themselves, in the same order: others are used by name only.
     xml: Vec<Arc<Mapping>>,
 }
 
@@ -190,8 +203,14 @@ struct Whole {
 
 impl<'a> Builder<'a> {
     fn new(files: Vec<(File, bool)>, found: &'a mut Vec<Diagnostic>) -> Self {
-        let mut builder =
-            Self { files: Vec::new(), parts: HashMap::new(), tables: Vec::new(), xml: XmlParts::default(), shared: Vec::new(), found };
+        let mut builder = Self {
+            files: Vec::new(),
+            parts: HashMap::new(),
+            tables: Vec::new(),
+            xml: XmlParts::default(),
+            shared: Vec::new(),
+            found,
+        };
         for (file, builtin) in files {
             for (name, part) in &file.parts {
                 builder.parts.insert(name.text.clone(), part.clone());
@@ -229,7 +248,7 @@ impl<'a> Builder<'a> {
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
                 if mapping.is_xml() {
-                    if header.extends.is_none() {
+                    if file.xml.root.is_some() {
                         library.xml.push(mapping.clone());
                     }
                 } else if !mapping.versions.is_empty() {
@@ -366,6 +385,12 @@ mod tests {
     fn what_is_compiled_in_has_no_mistake() {
         let library = Library::builtin().unwrap_or_else(|found| panic!("{found:?}"));
         let ids: Vec<_> = library.iter().map(|mapping| mapping.id()).collect();
-        assert_eq!(ids, ["x12-810", "x12-850", "x12-855", "x12-856"]);
+        let x12 = ["x12-810", "x12-850", "x12-855", "x12-856"];
+        assert!(x12.iter().all(|id| ids.contains(id)), "{ids:?}");
+        let cxml = ["cxml-confirmation", "cxml-invoice", "cxml-order", "cxml-ship-notice"];
+        assert!(ids.starts_with(&cxml), "{ids:?}");
+        let ubl =
+            ["ubl-despatch-advice", "ubl-invoice", "ubl-order", "ubl-order-response", "ubl-order-response-simple"];
+        assert!(ubl.iter().all(|id| ids.contains(id)), "{ids:?}");
     }
 }

@@ -28,12 +28,14 @@ mod write_json;
 mod write_xml;
 mod xml_place;
 mod xml_plan;
+#[cfg(test)]
+mod xml_tests;
 mod xml_value;
 
 pub use library::Library;
 pub use problem::Problem;
-pub use schema::file_schema;
 pub use provenance::Provenance;
+pub use schema::file_schema;
 pub use text::Charset;
 pub use write_xml::WrittenXml;
 

@@ -93,7 +93,13 @@ impl Problem {
     }
 
     /// A value of an XML document, or one that is missing in an element.
-    pub(crate) fn in_xml(code: Code, text: String, source: &Source<'_>, node: Node<'_, '_>, rule: Option<&Origin>) -> Self {
+    pub(crate) fn in_xml(
+        code: Code,
+        text: String,
+        source: &Source<'_>,
+        node: Node<'_, '_>,
+        rule: Option<&Origin>,
+    ) -> Self {
         let at = if node.text().trim_ascii().is_empty() { node.range().start } else { node.within().start };
         Self { tag: node.path(), offset: source.offset(at), ..Self::of_document(code, text, rule) }
     }

@@ -91,7 +91,9 @@ pub(crate) fn envelope(plan: &XmlPlan, tree: &Tree<'_>) -> BTreeMap<String, Stri
 /// The document's own element, where the plan's root leads to one.
 fn document<'t, 'a>(plan: &XmlPlan, tree: &'t Tree<'a>) -> Option<Node<'t, 'a>> {
     let is = |node: &Node<'_, '_>, name: u16| {
-        plan.names.get(usize::from(name)).is_some_and(|own| own.local == node.local() && own.namespace == node.namespace())
+        plan.names
+            .get(usize::from(name))
+            .is_some_and(|own| own.local == node.local() && own.namespace == node.namespace())
     };
     let (first, rest) = plan.root.split_first()?;
     let root = Some(tree.root()).filter(|root| is(root, *first))?;
@@ -100,8 +102,10 @@ fn document<'t, 'a>(plan: &XmlPlan, tree: &'t Tree<'a>) -> Option<Node<'t, 'a>> 
 
 /// For each name of the document its number in the plan; 0 where no rule knows it.
 fn names(plan: &XmlPlan, tree: &Tree<'_>) -> Vec<u16> {
-    let known: HashMap<(&str, &str), u16> =
-        (0u16..).zip(&plan.names).map(|(number, name)| ((name.namespace.as_str(), name.local.as_str()), number)).collect();
+    let known: HashMap<(&str, &str), u16> = (0u16..)
+        .zip(&plan.names)
+        .map(|(number, name)| ((name.namespace.as_str(), name.local.as_str()), number))
+        .collect();
     // A name that is written in two ways has two numbers, and counts as the last.
     tree.names().map(|name| known.get(&name).copied().unwrap_or_default()).collect()
 }
@@ -182,7 +186,11 @@ impl<'t, 'a> Walk<'_, 't, 'a> {
                 }
                 (whole, rest)
             }
-            _ => (from, &*way.steps),
+            _ => {
+                let up = (0..way.up).try_fold(from, |node, _| node.parent());
+                let Some(from) = up else { return false };
+                (from, &*way.steps)
+            }
         };
         self.descend(steps, from, visit) != Flow::Pass
     }
@@ -191,7 +199,8 @@ impl<'t, 'a> Walk<'_, 't, 'a> {
         let Some((step, rest)) = steps.split_first() else { return visit(node) };
         let mut flow = Flow::Pass;
         for child in node.children() {
-            let here = self.same(self.name(child.name()), step.name) && step.tests.iter().all(|test| self.holds(test, child));
+            let here =
+                self.same(self.name(child.name()), step.name) && step.tests.iter().all(|test| self.holds(test, child));
             if here {
                 match self.descend(rest, child, visit) {
                     Flow::Stop => return Flow::Stop,
@@ -304,7 +313,9 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
     fn default(&mut self, entry: &Entry) -> bool {
         let What::Field { rule, .. } = &entry.what else { return false };
         let plan = self.plan;
-        let Some(default) = plan.rules.get(*rule as usize).and_then(|rule| rule.default.as_deref()) else { return false };
+        let Some(default) = plan.rules.get(*rule as usize).and_then(|rule| rule.default.as_deref()) else {
+            return false;
+        };
         self.key(&entry.name);
         self.out.extend_from_slice(default);
         true
@@ -312,7 +323,8 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
 
     fn field(&mut self, ways: &[Way], number: u32, from: Node<'t, 'a>) -> bool {
         let plan = self.plan;
-        let Some(rule) = plan.rules.get(number as usize).filter(|rule| rule.only != Some(super::file::Only::Write)) else {
+        let Some(rule) = plan.rules.get(number as usize).filter(|rule| rule.only != Some(super::file::Only::Write))
+        else {
             return false;
         };
         let names = std::mem::take(&mut self.names);
@@ -391,7 +403,7 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
                     if list.by.is_some() && kind.word.is_none() && opened.contains(&node.number()) {
                         continue;
                     }
-                    if self.item(kind, node) {
+                    if self.item(kind, node, opener.way.steps.is_empty()) {
                         opened.insert(node.number());
                         Walk { plan: self.plan, tree: self.tree, names: &self.names }.tested(
                             &opener.way,
@@ -410,10 +422,14 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
         true
     }
 
-    fn item(&mut self, kind: &ItemPlan, node: Node<'t, 'a>) -> bool {
+    fn item(&mut self, kind: &ItemPlan, node: Node<'t, 'a>, at_own: bool) -> bool {
         match &kind.item {
             Item::Object(group) => self.group(group, node, false),
             Item::Plain { ways, rule } => {
+                let lines = node.text().trim_ascii().contains('\n') && ways.iter().all(|way| way.steps.is_empty());
+                if at_own && lines {
+                    return self.lines(*rule, node);
+                }
                 let point = self.point();
                 self.comma();
                 let wrote = self.field(ways, *rule, node);
@@ -423,6 +439,23 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
                 wrote
             }
         }
+    }
+
+    /// A list of plain values at `.` is the element's text, line by line.
+    fn lines(&mut self, number: u32, node: Node<'t, 'a>) -> bool {
+        let plan = self.plan;
+        let Some(rule) = plan.rules.get(number as usize) else { return false };
+        for line in node.text().lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let point = self.point();
+            self.comma();
+            let start = self.out.len();
+            match xml_value::read(rule, line, &plan.dialect, &mut self.out) {
+                Some(Taken::Whole | Taken::Part) => self.mark(start, Claim::Text(node.number()), node, number),
+                _ => self.back(point),
+            }
+        }
+        self.claims.push(Claim::Text(node.number()));
+        true
     }
 
     /// A comma, where something stands before in the same list.
@@ -521,7 +554,10 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
                 for (found, claim) in leaves.collect::<Vec<_>>() {
                     if found == value {
                         claims.insert(claim);
-                    } else if constant.is_none() && claims.contains(&Claim::Text(node.number())) && !claims.contains(&claim) {
+                    } else if constant.is_none()
+                        && claims.contains(&Claim::Text(node.number()))
+                        && !claims.contains(&claim)
+                    {
                         let field = repeat.field.join(".");
                         let text = format!("this is in {found}, and `{field}` of the document is {value}");
                         self.problem(codes::DIFFERS, text, node, None);
@@ -538,9 +574,14 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
         for node in self.tree.nodes() {
             for one in node.attributes() {
                 let (space, local) = self.tree.names().nth(one.name as usize).unwrap_or_default();
-                if !one.value.trim_ascii().is_empty() && space != INSTANCE && !claims.contains(&Claim::Attribute(one.number)) {
+                if !one.value.trim_ascii().is_empty()
+                    && space != INSTANCE
+                    && !claims.contains(&Claim::Attribute(one.number))
+                {
                     let path = format!("{}/@{local}", node.path());
-                    extras.push(json!({ "path": path, "offset": self.source.offset(one.range.0 as usize), "value": one.value }));
+                    extras.push(
+                        json!({ "path": path, "offset": self.source.offset(one.range.0 as usize), "value": one.value }),
+                    );
                 }
             }
             if !node.text().trim_ascii().is_empty() && !claims.contains(&Claim::Text(node.number())) {

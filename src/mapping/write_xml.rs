@@ -11,8 +11,8 @@ use super::{
     codes,
     file::Only,
     problem::Problem,
-    xml_plan::{Computed, Group, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
     xml_place::Wants,
+    xml_plan::{Computed, Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
     xml_value,
 };
 use crate::xml::{Unwritable, Writer};
@@ -36,7 +36,8 @@ pub(crate) fn write(
     let mut own = 0;
     for (number, name) in plan.root.iter().enumerate() {
         let key = plan.root.len() as u32;
-        let made = writer.add(Element { name: *name, key: u32::MAX - key + number as u32, ..Element::default() });
+        let key = u32::MAX - key + number as u32;
+        let made = writer.add(Element { name: *name, key, parent: own, ..Element::default() });
         if let (true, Some(parent)) = (number > 0, writer.nodes.get_mut(own)) {
             parent.children.push(made);
         }
@@ -68,8 +69,9 @@ struct Element {
     name: u16,
     /// The step that made it, so that the same step comes to it again.
     key: u32,
-    /// Whether it is the own element of a list's item.
-    item: bool,
+    /// The kinds of items whose own element it is: the next item of the same kind has another one.
+    items: Vec<usize>,
+    parent: usize,
     text: Option<String>,
     attributes: Vec<(u16, String)>,
     children: Vec<usize>,
@@ -105,14 +107,15 @@ impl<'p> Builder<'p> {
     }
 
     /// The element that a step leads to; made if it is not there yet, or if a `fresh` one is wanted and this one is taken.
-    fn step(&mut self, parent: usize, step: &WayStep, fresh: bool) -> usize {
+    fn step(&mut self, parent: usize, step: &WayStep, fresh: Option<usize>) -> usize {
         let children = self.nodes.get(parent).map_or(&[][..], |node| &node.children);
-        let known = children
-            .iter()
-            .copied()
-            .find(|child| self.nodes.get(*child).is_some_and(|node| node.key == step.key && !(fresh && node.item)));
+        let known = children.iter().copied().find(|child| {
+            self.nodes
+                .get(*child)
+                .is_some_and(|node| node.key == step.key && !fresh.is_some_and(|kind| node.items.contains(&kind)))
+        });
         let child = known.unwrap_or_else(|| {
-            let child = self.add(Element { name: step.name, key: step.key, ..Element::default() });
+            let child = self.add(Element { name: step.name, key: step.key, parent, ..Element::default() });
             if let Some(node) = self.nodes.get_mut(parent) {
                 node.children.push(child);
             }
@@ -123,53 +126,65 @@ impl<'p> Builder<'p> {
             }
             child
         });
-        if fresh && let Some(node) = self.nodes.get_mut(child) {
-            node.item = true;
+        if let (Some(kind), Some(node)) = (fresh, self.nodes.get_mut(child)) {
+            node.items.push(kind);
         }
         child
     }
 
-    /// The element at the end of a way; the last step is `fresh` where it opens an item.
-    fn walk(&mut self, way: &Way, from: usize, fresh: bool) -> usize {
-        let (mut here, steps) = if way.absolute { (0, way.steps.get(1..).unwrap_or_default()) } else { (from, &*way.steps) };
+    /// The element at the end of a way; the last step is `fresh` for a kind of items where it opens one.
+    fn walk(&mut self, way: &Way, from: usize, fresh: Option<usize>) -> usize {
+        let (mut here, steps) = self.begin(way, from);
         for (number, step) in steps.iter().enumerate() {
             // The root leads down to the document's own element by its names alone.
             let on_root = way.absolute.then(|| self.plan.root.get(number + 1)).flatten() == Some(&step.name);
             let below = on_root.then(|| self.nodes.get(here)?.children.first().copied()).flatten();
             here = match below.filter(|child| self.nodes.get(*child).is_some_and(|node| node.name == step.name)) {
                 Some(child) => child,
-                None => self.step(here, step, fresh && number + 1 == steps.len()),
+                None => self.step(here, step, fresh.filter(|_| number + 1 == steps.len())),
             };
         }
         here
     }
 
+    /// Where a way begins, and its steps from there.
+    fn begin<'w>(&self, way: &'w Way, from: usize) -> (usize, &'w [WayStep]) {
+        if way.absolute {
+            return (0, way.steps.get(1..).unwrap_or_default());
+        }
+        let up = (0..way.up).fold(from, |node, _| self.nodes.get(node).map_or(0, |node| node.parent));
+        (up, &way.steps)
+    }
+
     /// Puts a value at a place; not over another one.
     fn put(&mut self, way: &Way, from: usize, value: String) -> bool {
-        let at = self.walk(way, from, false);
+        let at = self.walk(way, from, None);
         let Some(node) = self.nodes.get_mut(at) else { return false };
         match way.attribute {
             None if node.text.is_none() => node.text = Some(value),
-            Some(name) if !node.attributes.iter().any(|(other, _)| *other == name) => node.attributes.push((name, value)),
+            Some(name) if !node.attributes.iter().any(|(other, _)| *other == name) => {
+                node.attributes.push((name, value))
+            }
             _ => return false,
         }
         true
     }
 
-    /// Whether there is a value at a place; nothing is made for it.
-    fn is_filled(&self, way: &Way, from: usize) -> bool {
-        let mut here = if way.absolute { 0 } else { from };
-        for step in way.steps.iter().skip(usize::from(way.absolute)) {
+    /// Whether a place has no value, and an element to have it in; nothing is made for it.
+    fn is_free(&self, way: &Way, from: usize) -> bool {
+        let (mut here, steps) = self.begin(way, from);
+        for (number, step) in steps.iter().enumerate() {
             let Some(node) = self.nodes.get(here) else { return false };
-            let found = node.children.iter().find(|child| self.nodes.get(**child).is_some_and(|node| node.name == step.name));
+            let found =
+                node.children.iter().find(|child| self.nodes.get(**child).is_some_and(|node| node.name == step.name));
             match found {
                 Some(child) => here = *child,
-                None => return false,
+                None => return number + 1 == steps.len() && way.attribute.is_none(),
             }
         }
         self.nodes.get(here).is_some_and(|node| match way.attribute {
-            None => node.text.is_some() || !node.children.is_empty(),
-            Some(name) => node.attributes.iter().any(|(other, _)| *other == name),
+            None => node.text.is_none() && node.children.is_empty(),
+            Some(name) => !node.attributes.iter().any(|(other, _)| *other == name),
         })
     }
 
@@ -196,12 +211,14 @@ impl<'p> Builder<'p> {
             }
         }
         if bound < object.len() {
-            for (name, value) in object.iter().filter(|(name, _)| !group.entries.iter().any(|entry| entry.name == **name)) {
+            for (name, value) in
+                object.iter().filter(|(name, _)| !group.entries.iter().any(|entry| entry.name == **name))
+            {
                 leaves(value, here.at(name), &mut self.left);
             }
         }
         for (way, computed) in &group.computed {
-            if !self.is_filled(way, at)
+            if self.is_free(way, at)
                 && let Some(text) = self.compute(computed, value, here.position)
             {
                 self.put(way, at, text);
@@ -279,8 +296,18 @@ impl<'p> Builder<'p> {
     fn item(&mut self, kind: &'p ItemPlan, item: &Value, at: usize, here: &Here<'_>) {
         match &kind.item {
             Item::Object(group) => {
-                let Some(opener) = kind.openers.first() else { return };
-                let own = self.walk(&opener.way, at, true);
+                let writes = |entry: &Entry| match &entry.what {
+                    What::Field { rule, .. } => {
+                        self.plan.rules.get(*rule as usize).is_some_and(|rule| rule.only != Some(Only::Read))
+                    }
+                    What::Word(_) => false,
+                    What::Group(_) | What::List(_) => true,
+                };
+                let Some(opener) = kind.openers.first().filter(|_| group.entries.iter().any(writes)) else {
+                    leaves(item, here.pointer.clone(), &mut self.left);
+                    return;
+                };
+                let own = self.walk(&opener.way, at, Some(std::ptr::from_ref(kind).addr()));
                 self.group(group, item, own, here);
             }
             Item::Plain { ways, rule } => {
@@ -296,7 +323,15 @@ impl<'p> Builder<'p> {
                     self.left.push(here.pointer.clone());
                     return;
                 };
-                let own = self.walk(&opener.way, at, true);
+                let own = self.walk(&opener.way, at, Some(std::ptr::from_ref(kind).addr()));
+                // At `.` the lines of a text stand under each other.
+                if let (true, Some(Element { text: Some(text), .. }), Some(line)) =
+                    (opener.way.steps.is_empty(), self.nodes.get_mut(own), item.as_str())
+                {
+                    text.push('\n');
+                    text.push_str(line);
+                    return;
+                }
                 self.field(ways, *rule, Some(item), own, &here.pointer);
             }
         }
@@ -308,13 +343,12 @@ impl<'p> Builder<'p> {
             Computed::Position => (position + 1).to_string(),
             Computed::Constant(text) => text.clone(),
             Computed::Count(list) => items(list).map_or(0, Vec::len).to_string(),
-            Computed::Copy(path) => plain(path.iter().try_fold(value, |value, name| value.get(name))?)?,
-            Computed::Sum(list, field) => {
-                let amounts = items(list)?.iter().filter_map(|item| decimal(item.get(field)?));
-                amounts.sum::<Decimal>().to_string()
+            Computed::Copy(fields) => {
+                fields.iter().find_map(|path| plain(path.iter().try_fold(value, |value, name| value.get(name))?))?
             }
+            Computed::Sum(list, field) => total(items(list)?.iter().filter_map(|item| decimal(item.get(field)?)))?,
             Computed::LineAmount => line_amount(value)?.to_string(),
-            Computed::LinesAmount(list) => items(list)?.iter().filter_map(line_amount).sum::<Decimal>().to_string(),
+            Computed::LinesAmount(list) => total(items(list)?.iter().filter_map(line_amount))?,
         })
     }
 
@@ -356,12 +390,18 @@ impl<'p> Builder<'p> {
             for (prefix, uri) in &self.plan.namespaces {
                 let used = self.nodes.iter().any(|node| {
                     let names = std::iter::once(node.name).chain(node.attributes.iter().map(|(name, _)| *name));
-                    names.into_iter().any(|name| self.plan.names.get(usize::from(name)).is_some_and(|name| {
-                        name.written.split_once(':').map_or("", |(prefix, _)| prefix) == prefix && name.namespace == *uri
-                    }))
+                    names.into_iter().any(|name| {
+                        self.plan.names.get(usize::from(name)).is_some_and(|name| {
+                            name.written.split_once(':').map_or("", |(prefix, _)| prefix) == prefix
+                                && name.namespace == *uri
+                        })
+                    })
                 });
                 if used {
-                    writer.attribute(&if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") }, uri)?;
+                    writer.attribute(
+                        &if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") },
+                        uri,
+                    )?;
                 }
             }
         }
@@ -388,6 +428,9 @@ impl<'p> Builder<'p> {
 
 /// Quantity times price for its base quantity, less allowances, plus charges: to the cent, halves away from zero.
 fn line_amount(line: &Value) -> Option<Decimal> {
+    if let Some(amount) = line.get("amount").and_then(decimal) {
+        return Some(amount);
+    }
     let of = |object: &str, field: &str| decimal(line.get(object)?.get(field)?);
     let base = of("price", "base_quantity").filter(|base| !base.is_zero()).unwrap_or(Decimal::ONE);
     let mut amount = of("quantity", "value")?.checked_mul(of("price", "amount")?)?.checked_div(base)?;
@@ -400,6 +443,11 @@ fn line_amount(line: &Value) -> Option<Decimal> {
         }
     }
     Some(amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+}
+
+/// A sum; none of nothing.
+fn total(amounts: impl Iterator<Item = Decimal>) -> Option<String> {
+    amounts.reduce(|sum, amount| sum.saturating_add(amount)).map(|sum| sum.to_string())
 }
 
 fn decimal(value: &Value) -> Option<Decimal> {
@@ -420,7 +468,9 @@ fn plain(value: &Value) -> Option<String> {
 fn leaves(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
         Value::Object(object) => object.iter().for_each(|(name, value)| leaves(value, format!("{at}/{name}"), out)),
-        Value::Array(items) => items.iter().enumerate().for_each(|(number, item)| leaves(item, format!("{at}/{number}"), out)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(number, item)| leaves(item, format!("{at}/{number}"), out))
+        }
         _ => out.push(at),
     }
 }

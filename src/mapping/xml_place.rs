@@ -9,6 +9,7 @@
 //! | `cbc:Note[@languageID='en']` | of such an element only; written so too. Several tests stand side by side |
 //! | `cbc:Note[@kind!='x']`, `[@kind]`, `[not(@kind)]` | tested on reading only |
 //! | `/cXML/Header/From` | from the root element |
+//! | `../Info/@id` | beside the item's own element: one `../` for each level up |
 //!
 //! A list's `each` takes paths to elements. One that ends in `*` takes all values that are left (in lists of plain ones).
 
@@ -19,6 +20,8 @@ use super::place::PlaceError;
 pub(crate) struct Path {
     /// From the root element, which is the first step.
     pub(crate) absolute: bool,
+    /// How many levels up it begins.
+    pub(crate) up: u8,
     pub(crate) steps: Vec<Step>,
     /// An attribute of the last step; else its text.
     pub(crate) attribute: Option<String>,
@@ -88,7 +91,10 @@ impl<'a> Cursor<'a> {
 
     fn path(&mut self, depth: usize) -> Result<Path> {
         let absolute = self.eat("/");
-        let mut path = Path { absolute, steps: Vec::new(), attribute: None, repeats: false };
+        let mut path = Path { absolute, up: 0, steps: Vec::new(), attribute: None, repeats: false };
+        while !absolute && depth == 0 && path.up < 8 && self.eat("../") {
+            path.up += 1;
+        }
         if !absolute && self.eat(".") {
             if !self.eat("/") {
                 return Ok(path);
@@ -182,7 +188,7 @@ mod tests {
     }
 
     fn path(steps: Vec<Step>, attribute: Option<&str>) -> Path {
-        Path { absolute: false, steps, attribute: attribute.map(str::to_owned), repeats: false }
+        Path { absolute: false, up: 0, steps, attribute: attribute.map(str::to_owned), repeats: false }
     }
 
     #[test]
@@ -195,6 +201,7 @@ mod tests {
             ("@currency", path(vec![], Some("currency"))),
             ("./@currency", path(vec![], Some("currency"))),
             (".", path(vec![], None)),
+            ("../../a/@b", Path { up: 2, ..path(vec![step("a")], Some("b")) }),
             ("Street*", Path { repeats: true, ..path(vec![step("Street")], None) }),
             ("/cXML/Header", Path { absolute: true, ..path(vec![step("cXML"), step("Header")], None) }),
             (

@@ -51,6 +51,7 @@ pub(crate) struct Repeat {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Way {
     pub(crate) absolute: bool,
+    pub(crate) up: u8,
     pub(crate) steps: Box<[WayStep]>,
     pub(crate) attribute: Option<u16>,
 }
@@ -150,16 +151,15 @@ pub(crate) enum Computed {
     LineAmount,
     /// Always this.
     Constant(String),
-    /// Another field, where it has a value.
-    Copy(Vec<String>),
+    /// The first of these fields that has a value.
+    Copy(Vec<Vec<String>>),
     /// The line amounts of a list's items, summed.
     LinesAmount(String),
 }
 
 impl Computed {
     /// What mapping files may say.
-    pub(crate) const FORMS: &'static str =
-        "`position`, `count(lines)`, `sum(taxes.amount)`, `line_amount`, `lines_amount(lines)`, `copy(issue_date)` or `'text'`";
+    pub(crate) const FORMS: &'static str = "`position`, `count(lines)`, `sum(taxes.amount)`, `line_amount`, `lines_amount(lines)`, `copy(issue_date | order_date)` or `'text'`";
 
     /// Reads what a mapping file says.
     pub(crate) fn parse(text: &str) -> Option<Self> {
@@ -178,7 +178,8 @@ impl Computed {
                     return Some(Self::LinesAmount(list.to_owned()));
                 }
                 if let Some(field) = inner("copy") {
-                    return Some(Self::Copy(field.split('.').map(str::to_owned).collect()));
+                    let names = |field: &str| field.trim().split('.').map(str::to_owned).collect();
+                    return Some(Self::Copy(field.split('|').map(names).collect()));
                 }
                 let (list, field) = inner("sum")?.split_once('.')?;
                 Self::Sum(list.to_owned(), field.to_owned())

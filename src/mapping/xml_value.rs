@@ -72,7 +72,9 @@ pub(crate) fn write(rule: &FieldRule, canonical: &str, dialect: &str) -> Option<
             Some((own, code)) if own == dialect => Some(code.to_owned()),
             _ => table.write(canonical).filter(|_| !canonical.starts_with("x12:")).map(str::to_owned),
         },
-        Convert::Value(Converter::Date) => canonical.parse::<crate::document::Date>().ok().map(|_| canonical.to_owned()),
+        Convert::Value(Converter::Date) => {
+            canonical.parse::<crate::document::Date>().ok().map(|_| canonical.to_owned())
+        }
         Convert::Value(Converter::Time) => read_time(canonical).map(|_| canonical.to_owned()),
         Convert::Value(Converter::DateTime) => Some(canonical.to_owned()),
         // Text of another format's code, where there is no table.
@@ -98,7 +100,9 @@ fn read_time(value: &str) -> Option<(String, &str)> {
     }
     let (clock, fraction) = time.split_once('.').unwrap_or((time, ""));
     let digits = |text: &str, most: u8| {
-        (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<u8>().ok()).flatten()
+        (text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse::<u8>().ok())
+            .flatten()
             .filter(|number| *number <= most)
     };
     let mut parts = clock.split(':');
@@ -108,16 +112,17 @@ fn read_time(value: &str) -> Option<(String, &str)> {
     if let Some(seconds) = seconds {
         digits(seconds, 59)?;
     }
-    let fraction_fits = fraction.bytes().all(|byte| byte.is_ascii_digit()) && (fraction.is_empty() || seconds.is_some());
+    let fraction_fits =
+        fraction.bytes().all(|byte| byte.is_ascii_digit()) && (fraction.is_empty() || seconds.is_some());
     if parts.next().is_some() || !fraction_fits {
         return None;
     }
     // Nothing but zeros behind the point says nothing; a hundredth is the finest that documents hold.
-    let fraction = fraction.trim_end_matches('0');
+    let fraction = fraction.get(..2).unwrap_or(fraction).trim_end_matches('0');
     let mut whole = if seconds.is_some() { clock.to_owned() } else { format!("{clock}:00") };
     if !fraction.is_empty() {
         whole.push('.');
-        whole.push_str(fraction.get(..2).unwrap_or(fraction));
+        whole.push_str(fraction);
     }
     Some((whole, zone))
 }
@@ -125,7 +130,8 @@ fn read_time(value: &str) -> Option<(String, &str)> {
 fn is_zone(text: &str) -> bool {
     let offset = |rest: &str| {
         let bytes = rest.as_bytes();
-        rest.len() == 5 && bytes.get(2) == Some(&b':')
+        rest.len() == 5
+            && bytes.get(2) == Some(&b':')
             && (0..5).filter(|at| *at != 2).all(|at| bytes.get(at).is_some_and(u8::is_ascii_digit))
     };
     text == "Z" || text.strip_prefix(['+', '-']).is_some_and(offset)

@@ -8,7 +8,7 @@ use crate::{
     config::Diagnostic,
     mapping::{
         codes,
-        convert::Converter,
+        convert::{Converter, Scalar},
         file::{
             Codes, Field, List, Rule, Scope, Spot, Word, did_you_mean,
             xml::{Bound, XmlParts},
@@ -17,7 +17,10 @@ use crate::{
         plan::Convert,
         shape::{Shape, Shapes},
         xml_place::{Path, Test},
-        xml_plan::{Entry, Group, Item, ItemPlan, ListPlan, Opener, QName, Repeat, Through, Way, WayStep, WayTest, What, XmlPlan},
+        xml_plan::{
+            Entry, Group, Item, ItemPlan, ListPlan, Opener, QName, Repeat, Through, Way, WayStep, WayTest, What,
+            XmlPlan,
+        },
     },
 };
 
@@ -139,7 +142,7 @@ impl XmlCompiler<'_> {
             })
             .collect();
         let attribute = path.attribute.as_ref().map(|name| self.name(name, false, word));
-        Way { absolute: path.absolute, steps, attribute }
+        Way { absolute: path.absolute, up: path.up, steps, attribute }
     }
 
     fn test(&mut self, test: &Test, word: &Word) -> WayTest {
@@ -189,7 +192,9 @@ impl XmlCompiler<'_> {
         for named in &scope.lists {
             let Some(list) = &named.list else { continue };
             let full = join(name, &named.path);
-            let Some(items) = self.inner.find_list(Some(object), &named.path, &named.spot, &full, true) else { continue };
+            let Some(items) = self.inner.find_list(Some(object), &named.path, &named.spot, &full, true) else {
+                continue;
+            };
             let plan = self.list(list, &items, &full);
             bound.push((&named.path, What::List(plan)));
         }
@@ -259,6 +264,7 @@ impl XmlCompiler<'_> {
         }
         for (word, own) in &list.of {
             let (Some(own), Some(by)) = (own, &list.by) else { continue };
+            self.check_word(items, by, word, name);
             // What the list says holds for every kind of it.
             let scope = merge::scope(list.scope.clone(), own.scope.clone());
             let whole = List { scope, value: own.value.clone().or_else(|| list.value.clone()), ..own.clone() };
@@ -274,10 +280,31 @@ impl XmlCompiler<'_> {
         ListPlan { by: list.by.as_ref().map(|by| by.text.clone()), kinds, through: through.collect() }
     }
 
+    /// Says where the field that tells kinds apart cannot be this word.
+    fn check_word(&mut self, items: &Shape, by: &Word, word: &Word, name: &str) {
+        let Shape::Object(object) = items else { return };
+        match self.inner.shapes.field(*object, &by.text).map(|field| &field.shape) {
+            Some(Shape::Scalar(Scalar::Text, Some(known)))
+                if !known.contains(&word.text) && !crate::document::is_foreign_code(&word.text) =>
+            {
+                let near = did_you_mean(&word.text, known.iter().map(String::as_str));
+                let hint = near.map(|near| format!("did you mean `{near}`?"));
+                let message = format!("`{}` of `{name}` cannot be `{}`", by.text, word.text);
+                self.inner.say(word.error(codes::BAD_TABLE, message, hint));
+            }
+            Some(Shape::Scalar(Scalar::Text, _)) => {}
+            _ => {
+                let message = format!("the items of `{name}` have no word `{}` to be told apart by", by.text);
+                self.inner.say(by.error(codes::UNKNOWN_FIELD, message, None));
+            }
+        }
+    }
+
     fn kind(&mut self, list: &List, items: &Shape, name: &str, kind: Option<(&Word, &Word)>) -> Option<ItemPlan> {
         if !list.opens {
             let hint = Some("say what opens an item: `each = \"cac:OrderLine\"`".to_owned());
-            let of = kind.map_or_else(|| format!("the list `{name}`"), |(_, word)| format!("`{name}` of `{}`", word.text));
+            let of =
+                kind.map_or_else(|| format!("the list `{name}`"), |(_, word)| format!("`{name}` of `{}`", word.text));
             self.inner.say(list.spot.error(codes::MISSING_KEY, format!("{of} has no `each`"), hint));
             return None;
         }
@@ -310,4 +337,3 @@ impl XmlCompiler<'_> {
         Some(ItemPlan { word: kind.map(|(_, word)| word.text.clone()), openers, item })
     }
 }
-

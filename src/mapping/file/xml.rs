@@ -27,7 +27,10 @@ pub(crate) const HEADER_XML_KEYS: &[Key] = &[
 pub(crate) const LIST_XML_KEYS: &[Key] = &[
     ("by", "XML: the field that tells the kinds of items apart, each kind having an element of its own."),
     ("of", "XML: for each kind of item, what it is like: its `each`, fields and lists."),
-    ("through", "XML: kinds of items that have no element: on writing, what hangs below them stands in their place and takes these fields over."),
+    (
+        "through",
+        "XML: kinds of items that have no element: on writing, what hangs below them stands in their place and takes these fields over.",
+    ),
 ];
 
 /// What a file says of XML beside its fields and lists.
@@ -155,7 +158,11 @@ impl Reader<'_> {
                 Some(computed) => all.push((path, place, computed)),
                 None => {
                     let message = format!("`{}` cannot be computed", says.text);
-                    self.found.push(says.error(codes::BAD_CONVERTER, message, Some(format!("say {}", Computed::FORMS))));
+                    self.found.push(says.error(
+                        codes::BAD_CONVERTER,
+                        message,
+                        Some(format!("say {}", Computed::FORMS)),
+                    ));
                 }
             }
         }
