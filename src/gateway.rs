@@ -47,6 +47,7 @@ pub const EXPLAIN: &[&str] = &[
     crate::config::EXPLAIN,
     crate::partner::EXPLAIN,
     crate::x12::EXPLAIN,
+    crate::xml::EXPLAIN,
     crate::as2::EXPLAIN,
     crate::mapping::EXPLAIN,
     crate::ledger::EXPLAIN,
