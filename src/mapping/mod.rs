@@ -7,6 +7,7 @@
 pub mod codes;
 mod compile;
 mod convert;
+mod crosswalk;
 mod extras;
 mod file;
 pub mod fixtures;
@@ -30,6 +31,8 @@ pub use problem::Problem;
 pub use schema::file_schema;
 pub use text::Charset;
 
+use std::sync::Arc;
+
 use crate::{
     document::DocumentType,
     x12::{Writer, token::SetView},
@@ -47,9 +50,11 @@ pub struct Mapping {
     set: String,
     versions: Vec<String>,
     file: String,
-    plan: plan::Plan,
+    plan: Arc<plan::Plan>,
+    /// Its code tables and cross-references, by the numbers that the plan has for them.
+    tables: Vec<Arc<table::Table>>,
     /// How it writes, by version; the oldest first.
-    writing: Vec<write::WritePlan>,
+    writing: Arc<[write::WritePlan]>,
 }
 
 /// What a document is written as.
@@ -92,9 +97,26 @@ pub struct Mapped {
     /// What no rule took, a list of `{segment, tag, element, value}`: segment and element count from 1, ST is segment
     /// 1. With `"charset": "latin1"` the value is one that was read as Latin-1 because it is not UTF-8.
     pub extras: Option<serde_json::Value>,
+    /// Values that a cross-reference does not have, and whose rule says that they pass with a warning.
+    pub warnings: Vec<Problem>,
 }
 
 impl Mapping {
+    /// The same mapping with other tables.
+    fn with_tables(&self, tables: Vec<Arc<table::Table>>, digest: String) -> Self {
+        Self {
+            id: self.id.clone(),
+            digest,
+            document: self.document,
+            set: self.set.clone(),
+            versions: self.versions.clone(),
+            file: self.file.clone(),
+            plan: self.plan.clone(),
+            tables,
+            writing: self.writing.clone(),
+        }
+    }
+
     /// The name that partners' files call it by.
     pub fn id(&self) -> &str {
         &self.id
@@ -165,7 +187,7 @@ impl Mapping {
         // Where there is no table for a version, that of the nearest older one, or else the oldest.
         let older = self.writing.iter().rev().find(|plan| plan.version <= version);
         match older.or(self.writing.first()) {
-            Some(writing) => write::write(&self.plan, writing, document, charset, out),
+            Some(writing) => write::write(&self.plan, &self.tables, writing, document, charset, out),
             None => {
                 let text = format!("no version of the standard has a set {}", self.set);
                 Err(vec![Problem::in_document(codes::NO_PLACE, text, String::new())])
@@ -200,8 +222,8 @@ impl Mapping {
 
     /// Reads a set of a partner that writes this charset. All that is wrong with it is told at once, up to 100 problems.
     pub fn read_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<Mapped, Vec<Problem>> {
-        let (json, mut left) = read::read(&self.plan, set, charset)?;
+        let read::Read { json, mut left, warnings } = read::read(&self.plan, &self.tables, set, charset)?;
         let extras = extras::collect(set, charset, &mut left);
-        Ok(Mapped { json, extras })
+        Ok(Mapped { json, extras, warnings })
     }
 }

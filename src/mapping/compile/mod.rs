@@ -9,6 +9,8 @@ mod layout;
 mod rules;
 mod settle;
 
+pub(crate) use rules::compile_table;
+
 use layout::{Cells, Filled, Layout};
 
 use super::{
@@ -32,6 +34,7 @@ pub(crate) fn compile(
     let mut compiler = Compiler {
         shapes,
         tables: BTreeMap::new(),
+        table_list: Vec::new(),
         loops: vec![Loop::default()],
         kinds: vec![Kind::default()],
         gates: 1,
@@ -57,7 +60,8 @@ pub(crate) fn compile(
 
 struct Compiler<'a> {
     shapes: &'a Shapes,
-    tables: BTreeMap<&'a str, Arc<Table>>,
+    tables: BTreeMap<&'a str, u16>,
+    table_list: Vec<Arc<Table>>,
     loops: Vec<Loop>,
     kinds: Vec<Kind>,
     gates: usize,
