@@ -20,17 +20,18 @@ use crate::{
     doors::{
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
+        webhook::WebhookCourier,
     },
     erp::Erp,
     error::{Page, pages},
-    exchange::{Capacity, Exchange, Intake, Snapshot},
+    exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
         Consumer, LedgerError, SharedLedger, StartAt,
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Limits, Serving, Stop, Tls, bind, serve},
+    net::{self, App, Egress, Limits, Serving, Stop, Tls, bind, serve},
     observe::{Metrics, Started},
     partner::{Directory, Sources},
     spool::{MEMORY_LIMIT, Spool},
@@ -99,6 +100,7 @@ pub struct Gateway {
     servings: Vec<Serving>,
     stop: Stop,
     dispatching: JoinHandle<()>,
+    delivering: JoinHandle<()>,
     control: JoinHandle<()>,
     data: PathBuf,
 }
@@ -195,7 +197,12 @@ impl Gateway {
         );
         let public = rest.router().merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
-        let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
+        let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
+        let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
+        let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
+        let couriers: Vec<Arc<dyn Courier>> =
+            vec![Arc::new(WebhookCourier::new(egress, settings.root.clone()))];
+        let delivering = exchange.spawn_delivering(couriers);
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
         let mut servings = Vec::new();
@@ -250,7 +257,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, dispatching, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, control, data })
     }
 
     /// Where it listens.
@@ -278,6 +285,7 @@ impl Gateway {
             }
         }
         self.dispatching.abort();
+        self.delivering.abort();
         let _ = self.control.await;
         self.ledger.close().await
     }

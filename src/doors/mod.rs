@@ -2,3 +2,4 @@
 
 pub mod rest;
 pub mod sftp;
+pub mod webhook;

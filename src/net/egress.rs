@@ -175,8 +175,9 @@ impl Egress {
             }
         };
         let is_literal = name.parse::<IpAddr>().is_ok();
-        let mut allowed = addresses.iter().filter(|address| self.allows(name, address.ip(), is_literal)).peekable();
-        if allowed.peek().is_none() && !addresses.is_empty() {
+        let mut allowed = addresses.clone();
+        allowed.retain(|address| self.allows(name, address.ip(), is_literal));
+        if allowed.is_empty() && !addresses.is_empty() {
             return Err(CallError::Forbidden(host));
         }
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
