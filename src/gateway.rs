@@ -200,8 +200,7 @@ impl Gateway {
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
         let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
-        let couriers: Vec<Arc<dyn Courier>> =
-            vec![Arc::new(WebhookCourier::new(egress, settings.root.clone()))];
+        let couriers: Vec<Arc<dyn Courier>> = vec![Arc::new(WebhookCourier::new(egress, settings.root.clone()))];
         let delivering = exchange.spawn_delivering(couriers);
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };

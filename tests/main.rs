@@ -11,6 +11,7 @@ mod kill;
 mod log_size;
 mod mapping_corpus;
 mod neighbour;
+mod outbound;
 mod power;
 mod power_cut;
 mod sftp;

@@ -14,7 +14,10 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{document::MessageId, ledger::{DeliveryFilter, MessageFilter}};
+use crate::{
+    document::MessageId,
+    ledger::{DeliveryFilter, MessageFilter},
+};
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "control.sock";

@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn titles_are_those_of_the_pages() {
-        let kinds = [TOKEN, NO_CONSUMER, NO_MESSAGE, UNAVAILABLE, CONFLICT, NO_ORDER, REFUSED, KEY, KEY_REUSED, CHANGED];
+        let kinds =
+            [TOKEN, NO_CONSUMER, NO_MESSAGE, UNAVAILABLE, CONFLICT, NO_ORDER, REFUSED, KEY, KEY_REUSED, CHANGED];
         let pages: Vec<_> = crate::error::pages(super::super::EXPLAIN).map(|page| (page.code, page.title)).collect();
         assert_eq!(kinds.map(|kind| (kind.code.as_str(), kind.title)).to_vec(), pages);
     }

@@ -7,8 +7,8 @@ use axum::{
     extract::Query as AxumQuery,
     http::{HeaderMap, Uri, header::CONTENT_TYPE},
 };
-use bytes::Bytes;
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::de::DeserializeOwned;

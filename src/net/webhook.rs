@@ -87,9 +87,10 @@ fn answered(reply: Result<Reply, CallError>) -> Posted {
             match status {
                 200..=299 => Posted::Taken,
                 410 => Posted::Gone,
-                408 | 425 | 429 | 500..=599 => {
-                    Posted::Later { detail: format!("the endpoint answered {status}"), retry_after: reply.retry_after() }
-                }
+                408 | 425 | 429 | 500..=599 => Posted::Later {
+                    detail: format!("the endpoint answered {status}"),
+                    retry_after: reply.retry_after(),
+                },
                 300..=399 => Posted::Refused(format!("the endpoint answered {status}, and redirects are not followed")),
                 _ => Posted::Refused(format!("the endpoint answered {status}")),
             }
@@ -118,7 +119,7 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         let reply = |status: u16| {
-            let mut headers = axum::http::HeaderMap::new();
+            let mut headers = http::HeaderMap::new();
             headers.insert("retry-after", "7".parse().unwrap());
             answered(Ok(Reply { status, headers, body: Bytes::new() }))
         };

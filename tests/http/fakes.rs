@@ -20,7 +20,7 @@ use gangway::{
     document::{DocumentType, EventId, MessageId, Mode},
     doors::rest::Rest,
     erp::Erp,
-    exchange::{Arrival, Intake, NotTaken, Outlet, Submission, Taken as SubmissionTaken, Refused, Scribe, Verdict},
+    exchange::{Arrival, Intake, NotTaken, Outlet, Refused, Scribe, Submission, Taken as SubmissionTaken, Verdict},
     keys::Secret,
     ledger::*,
     net::{self, App, Limits, Serving, Stop},
@@ -43,7 +43,7 @@ pub struct NoWayOut;
 #[async_trait]
 impl Outlet for NoWayOut {
     async fn submit(&self, _: Submission, _: Arc<dyn Scribe>) -> std::result::Result<SubmissionTaken, NotTaken> {
-        unused()
+        unimplemented!("no test of a door hands documents over")
     }
 }
 
@@ -533,7 +533,13 @@ impl<L: Ledger> House<L> {
             spool,
             metrics.clone(),
         );
-        let erp = Erp::new(vec![Secret::new(TOKEN), Secret::new("second")], ledger.clone(), Arc::new(NoWayOut), &metrics, stop.clone());
+        let erp = Erp::new(
+            vec![Secret::new(TOKEN), Secret::new("second")],
+            ledger.clone(),
+            Arc::new(NoWayOut),
+            &metrics,
+            stop.clone(),
+        );
         let console = Console {
             ledger: ledger.clone(),
             metrics: metrics.clone(),

@@ -218,8 +218,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
     })?;
     key.ok_or_else(|| {
-        problems::NO_IDEMPOTENCY_KEY
-            .because("Send a key of your own for each message in the header Idempotency-Key.")
+        problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each message in the header Idempotency-Key.")
     })
 }
 
@@ -262,7 +261,12 @@ mod tests {
             assert_eq!(read(&[("idempotency-key", wrong)]), Err("API-0104"), "{wrong:?}");
         }
         assert_eq!(read(&[("idempotency-key", "a"), ("idempotency-key", "a")]), Err("API-0104"));
-        let long = |n: usize| HeaderMap::from_iter([(HeaderName::from_static("idempotency-key"), HeaderValue::try_from("k".repeat(n)).unwrap())]);
+        let long = |n: usize| {
+            HeaderMap::from_iter([(
+                HeaderName::from_static("idempotency-key"),
+                HeaderValue::try_from("k".repeat(n)).unwrap(),
+            )])
+        };
         assert!(idempotency_key(&long(255)).is_ok() && idempotency_key(&long(256)).is_err());
     }
 
