@@ -1,6 +1,8 @@
 //! The one place that builds and starts everything, in the order in which the parts need each other, and stops it in the
 //! reverse.
 
+mod reload;
+
 use std::{
     fs, io,
     net::SocketAddr,
@@ -16,8 +18,9 @@ use tokio::task::JoinHandle;
 use crate::{
     config::{Consumer as ConsumerSettings, Diagnostic, Settings, Start},
     console::{Console, requests_into},
-    control::{self, Operator},
+    control::{self, Configuration, Operator},
     doors::{
+        as2::{self, As2, Caller, Receipts, Ring},
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
         webhook::WebhookCourier,
@@ -33,7 +36,7 @@ use crate::{
     mapping::Library,
     net::{self, App, Egress, Limits, Serving, Stop, Tls, bind, serve},
     observe::{Metrics, Started},
-    partner::{Directory, Sources},
+    partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
 };
 
@@ -49,6 +52,7 @@ pub const EXPLAIN: &[&str] = &[
     crate::mapping::EXPLAIN,
     crate::ledger::EXPLAIN,
     crate::exchange::EXPLAIN,
+    as2::EXPLAIN,
     crate::doors::rest::EXPLAIN,
     sftp::EXPLAIN,
     crate::erp::EXPLAIN,
@@ -72,6 +76,8 @@ pub struct Listening {
     /// SFTP.
     pub sftp: Option<SocketAddr>,
 }
+
+pub use reload::Reload;
 
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
@@ -101,15 +107,9 @@ pub struct Gateway {
     stop: Stop,
     dispatching: JoinHandle<()>,
     delivering: JoinHandle<()>,
+    receipts: JoinHandle<()>,
     control: JoinHandle<()>,
     data: PathBuf,
-}
-
-/// What a reload replaces.
-pub struct Reload {
-    settings: Settings,
-    snapshot: Arc<ArcSwap<Snapshot>>,
-    directory: Arc<ArcSwap<Directory>>,
 }
 
 /// Reads partners and mappings as they are on disk. What is broken is left out, or served as it last was when it was
@@ -121,29 +121,6 @@ pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
     let (snapshot, told) = Snapshot::new(directory, library);
     findings.extend(told);
     (snapshot, findings)
-}
-
-impl Reload {
-    /// Swaps what is on disk in, and tells what is wrong with it.
-    pub fn run(&self) -> Vec<Diagnostic> {
-        let (snapshot, findings) = snapshot(&self.settings);
-        told(&findings);
-        self.directory.store(Arc::clone(&snapshot.directory));
-        self.snapshot.store(Arc::new(snapshot));
-        findings
-    }
-}
-
-fn told(findings: &[Diagnostic]) {
-    for finding in findings {
-        let (code, message) = (finding.code, &finding.message);
-        let place = finding.labels.first().map(|label| label.file.to_string()).unwrap_or_default();
-        if finding.is_error() {
-            tracing::error!(%code, file = place, "{message}");
-        } else {
-            tracing::warn!(%code, file = place, "{message}");
-        }
-    }
 }
 
 impl Gateway {
@@ -169,10 +146,8 @@ impl Gateway {
         let data = settings.data.clone();
         let metrics = Arc::new(Metrics::new());
         let spool = Arc::new(spool(&settings, &ledger)?);
-        let (first, findings) = snapshot(&settings);
-        told(&findings);
-        let directory = Arc::new(ArcSwap::new(Arc::clone(&first.directory)));
-        let snapshot = Arc::new(ArcSwap::from_pointee(first));
+        let reload = Arc::new(Reload::start(settings.clone(), &metrics));
+        let (directory, snapshot) = (Arc::clone(reload.directory()), Arc::clone(reload.snapshot()));
 
         ledger.declare(settings.consumers.iter().map(consumer).collect()).await?;
         let capacity = Capacity {
@@ -195,7 +170,26 @@ impl Gateway {
             Arc::clone(&spool),
             Arc::clone(&metrics),
         );
-        let public = rest.router().merge(net::pages(page));
+        let (ring, made) = Ring::open(&settings).map_err(|error| StartError::Settings(error.to_string()))?;
+        if made {
+            tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");
+        }
+        let ring = Arc::new(ArcSwap::from_pointee(ring));
+        let caller = Caller::new(Egress::new(settings.calls.inside.clone()), settings.root.clone());
+        let receipts = Receipts::new(&settings, caller.clone(), Arc::clone(&directory), Arc::clone(&ledger), &metrics);
+        let receipts = Arc::new(receipts.map_err(|error| io("the folder as2", error))?);
+        let as2 = As2::new(
+            &settings,
+            Arc::clone(&directory),
+            Arc::new(exchange.clone()),
+            Arc::clone(&spool),
+            Arc::clone(&ring),
+            Arc::clone(&receipts),
+            Arc::clone(&metrics),
+        );
+        let as2 = as2.map_err(|error| io("the folder as2", error))?;
+        let receipts = receipts.spawn();
+        let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
@@ -227,7 +221,10 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             consumers: names.clone(),
             listeners: listening.named().map(|(name, address)| (name.to_owned(), address.to_string())).collect(),
-            stale: Box::new(move || of_console.load().stale().map(|partner| partner.id.clone()).collect()),
+            stale: Box::new(move || {
+                let why = |partner: &Partner| partner.stale.clone().unwrap_or_default();
+                of_console.load().stale().map(|partner| format!("{}: {}", partner.id, why(partner))).collect()
+            }),
             started: Instant::now(),
             stop: stop.clone(),
         };
@@ -248,15 +245,19 @@ impl Gateway {
             servings.push(door.start(listener, stop.clone()).map_err(|error| io("the SFTP listener", error))?);
         }
 
-        let reload = Arc::new(Reload { settings, snapshot, directory });
-        let by_operator = Arc::clone(&reload);
-        let operator = Operator::running(exchange, names, Arc::new(move || by_operator.run()));
+        let (ring, kept) = (Arc::clone(&ring), settings.clone());
+        reload.also(move || match Ring::open(&kept) {
+            Ok((opened, _)) => ring.store(Arc::new(opened)),
+            Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+        });
+        tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
+        let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
         let control = control_socket(&data, operator, stop.clone());
         listening.write(&data)?;
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, receipts, control, data })
     }
 
     /// Where it listens.
@@ -285,6 +286,7 @@ impl Gateway {
         }
         self.dispatching.abort();
         self.delivering.abort();
+        self.receipts.abort();
         let _ = self.control.await;
         self.ledger.close().await
     }

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod as2;
+mod broken;
 mod dockerfile;
 mod hostile;
 mod http;
@@ -12,6 +13,7 @@ mod log_size;
 mod mapping_corpus;
 mod neighbour;
 mod outbound;
+mod newcomer;
 mod power;
 mod power_cut;
 mod sftp;

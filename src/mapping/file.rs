@@ -171,6 +171,8 @@ pub(crate) struct List {
     pub(crate) opens: bool,
     pub(crate) holds: Vec<Word>,
     pub(crate) until: Vec<Word>,
+    /// The segment in whose loop its items are written if there is room for them.
+    pub(crate) under: Option<Word>,
     pub(crate) nest: Option<Word>,
     pub(crate) value: Option<Rule>,
     pub(crate) scope: Scope,
@@ -236,6 +238,7 @@ pub(crate) const LIST_KEYS: &[Key] = &[
     ("each", "What opens an item: `PO1`, `HL[03=I]`, `PO1{*}`, `N301`, or several of them."),
     ("holds", "Segments that belong to the item besides those of its rules."),
     ("until", "The item holds everything up to one of these segments."),
+    ("under", "On writing, the loop in which the items stand where there is room in it for all of them: `CTT`."),
     ("nest", "The field of an item where the levels below it go (HL)."),
     ("value", "The rule of a list of plain values."),
     ("fields", "Fields of an item."),
@@ -589,6 +592,7 @@ impl Reader<'_> {
             opens: false,
             holds: Vec::new(),
             until: Vec::new(),
+            under: None,
             nest: None,
             value: None,
             scope: Scope::default(),
@@ -608,6 +612,7 @@ impl Reader<'_> {
                 }
                 "holds" => list.holds = self.words(value),
                 "until" => list.until = self.words(value),
+                "under" => list.under = self.word(value),
                 "nest" => list.nest = self.word(value),
                 "value" => list.value = Some(self.rule(self.spot(key.span()), value)),
                 "fields" | "lists" | "loops" | "computed" => self.scope_entry(key.get_ref(), value, &mut list.scope),

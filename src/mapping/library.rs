@@ -249,7 +249,7 @@ impl<'a> Builder<'a> {
         }
         let (set, document) = (whole.set?, whole.document?);
         let Some(shapes) = Shapes::of(document) else {
-            let message = format!("a {document} has no canonical form yet");
+            let message = format!("a {document} has no canonical form");
             self.found.push(header.id.error(codes::UNKNOWN_FIELD, message, None));
             return None;
         };

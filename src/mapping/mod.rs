@@ -59,6 +59,31 @@ pub enum Format {
     X12,
 }
 
+/// One rule of a mapping, and the line that it comes from: of the mapping's own file, of one that it extends, or of a part
+/// that it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleOrigin<'m> {
+    /// The canonical field, like `lines.quantity.value`.
+    pub field: &'m str,
+    /// Its places, as the file has them: `PO102`.
+    pub place: &'m str,
+    /// The file.
+    pub file: &'m str,
+    /// The line, from 1.
+    pub line: u32,
+    /// The direction it holds in, where it is one only.
+    pub one_way: Option<OneWay>,
+}
+
+/// The direction of a rule that holds in one only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OneWay {
+    /// It is not written.
+    Read,
+    /// It is not read.
+    Write,
+}
+
 /// A set that was read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mapped {
@@ -100,6 +125,20 @@ impl Mapping {
         &self.file
     }
 
+    /// Its rules, each with the line that it comes from, in the order of the files.
+    pub fn rules(&self) -> impl Iterator<Item = RuleOrigin<'_>> {
+        self.plan.rules.iter().map(|rule| RuleOrigin {
+            field: &rule.origin.name,
+            place: &rule.origin.at,
+            file: &rule.origin.spot.source.name,
+            line: rule.origin.line_column.0,
+            one_way: rule.only.map(|only| match only {
+                file::Only::Read => OneWay::Read,
+                file::Only::Write => OneWay::Write,
+            }),
+        })
+    }
+
     /// What it reads from and writes to.
     pub fn format(&self) -> Format {
         Format::X12
@@ -130,6 +169,26 @@ impl Mapping {
             None => {
                 let text = format!("no version of the standard has a set {}", self.set);
                 Err(vec![Problem::in_document(codes::NO_PLACE, text, String::new())])
+            }
+        }
+    }
+
+    /// Takes the totals out of `again` that were computed because `document` does not give them.
+    fn drop_computed(&self, document: &serde_json::Value, again: &mut serde_json::Value) {
+        for rule in self.plan.rules.iter().filter(|rule| rule.computed) {
+            let pointer = format!("/{}", rule.origin.name.replace('.', "/"));
+            if document.pointer(&pointer).is_some() {
+                continue;
+            }
+            let mut above = pointer.as_str();
+            // What is left empty goes too.
+            while let Some((outer, name)) = above.rsplit_once('/') {
+                let Some(object) = again.pointer_mut(outer).and_then(serde_json::Value::as_object_mut) else { break };
+                object.shift_remove(name);
+                if !object.is_empty() {
+                    break;
+                }
+                above = outer;
             }
         }
     }

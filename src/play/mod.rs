@@ -9,6 +9,7 @@ mod day;
 mod endpoint;
 mod erp;
 mod http;
+mod sftp;
 mod supplier;
 pub mod x12;
 
@@ -16,4 +17,5 @@ pub use day::{Day, DayError, Step};
 pub use endpoint::{Call, Endpoint};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
+pub use sftp::{SftpClient, SftpPlayError, SupplierKey, host_key_of};
 pub use supplier::Supplier;

@@ -18,7 +18,7 @@ use super::{
     place::{Filter, Leaf, Opener, OpenerKind, Part, Place, Step, pairs_of},
     plan::{self, ALWAYS, Act, Action, FieldRule, From, Kind, OUTSIDE, Open, OpenEach, Plan, Tree, What},
     shape::{Shape, Shapes},
-    table::Table,
+    table::{Missing, Table},
 };
 use crate::config::Diagnostic;
 
@@ -121,7 +121,8 @@ impl<'a> Compiler<'a> {
             } else {
                 if first {
                     let number = self.rules.len() as u32;
-                    let compiled = self.rule(rule, &shape, full, spot);
+                    let mut compiled = self.rule(rule, &shape, full, spot);
+                    compiled.shared = shares(scope, rule);
                     self.rules.push(compiled);
                     layout.insert(path, Filled::Field { slot, rule: number });
                 }
@@ -481,6 +482,14 @@ impl<'a> Compiler<'a> {
 fn action(gate: u16, filters: &[Filter], act: Act) -> Action {
     let filters = filters.iter().map(|filter| (filter.element, filter.value.as_bytes().into())).collect();
     Action { gate, filters, act }
+}
+
+/// Whether another rule of a scope has a place of this one, and keeps whatever stands there.
+fn shares(scope: &Scope, rule: &Rule) -> bool {
+    let others = scope.fields.iter().filter_map(|field| field.rule.as_ref());
+    others.filter(|other| other.spot.span != rule.spot.span && other.missing != Missing::Skip).any(|other| {
+        other.only.is_none() && other.at.iter().any(|(place, _)| rule.at.iter().any(|(own, _)| own == place))
+    })
 }
 
 fn join(name: &str, path: &[String]) -> String {
