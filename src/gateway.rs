@@ -23,10 +23,11 @@ use crate::{
         as2::{self, As2, Caller, Receipts, Ring},
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
+        webhook::WebhookCourier,
     },
     erp::Erp,
     error::{Page, pages},
-    exchange::{Capacity, Exchange, Intake, Snapshot},
+    exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
         Consumer, LedgerError, SharedLedger, StartAt,
@@ -106,6 +107,7 @@ pub struct Gateway {
     servings: Vec<Serving>,
     stop: Stop,
     dispatching: JoinHandle<()>,
+    delivering: JoinHandle<()>,
     receipts: JoinHandle<()>,
     control: JoinHandle<()>,
     data: PathBuf,
@@ -190,7 +192,11 @@ impl Gateway {
         let receipts = receipts.spawn();
         let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
-        let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
+        let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
+        let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
+        let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
+        let couriers: Vec<Arc<dyn Courier>> = vec![Arc::new(WebhookCourier::new(egress, settings.root.clone()))];
+        let delivering = exchange.spawn_delivering(couriers);
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
         let mut servings = Vec::new();
@@ -252,7 +258,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, dispatching, receipts, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, receipts, control, data })
     }
 
     /// Where it listens.
@@ -280,6 +286,7 @@ impl Gateway {
             }
         }
         self.dispatching.abort();
+        self.delivering.abort();
         self.receipts.abort();
         let _ = self.control.await;
         self.ledger.close().await

@@ -12,6 +12,7 @@ mod kill;
 mod log_size;
 mod mapping_corpus;
 mod neighbour;
+mod outbound;
 mod newcomer;
 mod power;
 mod power_cut;

@@ -3,10 +3,12 @@
 mod audit;
 mod backup;
 mod check;
+mod deliveries;
 mod demo;
 mod diff;
 mod explain;
 mod find;
+mod numbers;
 mod online;
 mod operate;
 mod partner;
@@ -64,6 +66,10 @@ enum Command {
     Trace(trace::Args),
     /// Look at, release or skip what the ERP's consumers have not acknowledged.
     Queue(queue::Args),
+    /// Look at what is on its way to partners; send it again, or give it up.
+    Deliveries(deliveries::Args),
+    /// Look at the control numbers of what goes out, or have them go on elsewhere.
+    Numbers(numbers::Args),
     /// Have the running gateway read partners and mappings again.
     Reload(reload::Args),
     /// Make partners, and see how they stand.
@@ -102,6 +108,8 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Queue(args) => queue::run(args),
+        Command::Deliveries(args) => deliveries::run(args),
+        Command::Numbers(args) => numbers::run(args),
         Command::Reload(args) => reload::run(args),
         Command::Partner(args) => partner::run(args),
         Command::Diff(args) => diff::run(args),

@@ -4,7 +4,9 @@
 //! its own making. What it sends is synthetic; no partner's document was its model.
 
 pub mod bulk;
+pub mod canonical;
 mod day;
+mod endpoint;
 mod erp;
 mod http;
 mod sftp;
@@ -12,6 +14,7 @@ mod supplier;
 pub mod x12;
 
 pub use day::{Day, DayError, Step};
+pub use endpoint::{Call, Endpoint};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
 pub use sftp::{SftpClient, SftpPlayError, SupplierKey, host_key_of};
