@@ -101,7 +101,8 @@ pub struct Gateway {
     servings: Vec<Serving>,
     stop: Stop,
     acknowledging: JoinHandle<()>,
-    receipts: JoinHandle<()>,
+    /// What works on its own, and may be stopped anywhere.
+    tasks: Vec<JoinHandle<()>>,
     control: JoinHandle<()>,
     data: PathBuf,
 }
@@ -219,7 +220,7 @@ impl Gateway {
             Arc::clone(&metrics),
         );
         let as2 = as2.map_err(|error| io("the folder as2", error))?;
-        let receipts = receipts.spawn();
+        let tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
         let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
@@ -277,7 +278,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, receipts, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, tasks, control, data })
     }
 
     /// Where it listens.
@@ -305,7 +306,7 @@ impl Gateway {
             }
         }
         self.acknowledging.abort();
-        self.receipts.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         let _ = self.control.await;
         self.ledger.close().await
     }

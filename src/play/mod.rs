@@ -3,6 +3,7 @@
 //! It plays outsiders, so it knows nothing of the gateway's insides: it speaks HTTP to the listeners and writes X12 of
 //! its own making. What it sends is synthetic; no partner's document was its model.
 
+mod as2;
 pub mod bulk;
 mod day;
 mod erp;
@@ -10,6 +11,7 @@ mod http;
 mod supplier;
 pub mod x12;
 
+pub use as2::{As2Form, As2Partner, As2Sent, As2Server, As2Taken};
 pub use day::{Day, DayError, Step};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
