@@ -18,13 +18,14 @@ use crate::{
     console::{Console, requests_into},
     control::{self, Operator},
     doors::{
-        as2::{self, As2, Caller, Receipts, Ring},
+        as2::{self, As2, As2Courier, Caller, Receipts, Ring},
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
+        webhook::WebhookCourier,
     },
     erp::Erp,
     error::{Page, pages},
-    exchange::{Capacity, Exchange, Intake, Snapshot},
+    exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
         Consumer, LedgerError, SharedLedger, StartAt,
@@ -100,7 +101,8 @@ pub struct Gateway {
     reload: Arc<Reload>,
     servings: Vec<Serving>,
     stop: Stop,
-    acknowledging: JoinHandle<()>,
+    dispatching: JoinHandle<()>,
+    delivering: JoinHandle<()>,
     /// What works on its own, and may be stopped anywhere.
     tasks: Vec<JoinHandle<()>>,
     control: JoinHandle<()>,
@@ -191,7 +193,7 @@ impl Gateway {
         };
         let exchange = Exchange::new(Arc::clone(&ledger), Arc::clone(&snapshot), &capacity, Arc::clone(&metrics));
         exchange.resume().await?;
-        let acknowledging = exchange.spawn_acknowledging();
+        let dispatching = exchange.spawn_dispatching();
 
         let token = token(&settings)?;
         let names: Vec<String> = settings.consumers.iter().map(|consumer| consumer.name.clone()).collect();
@@ -219,11 +221,18 @@ impl Gateway {
             Arc::clone(&receipts),
             Arc::clone(&metrics),
         );
-        let as2 = as2.map_err(|error| io("the folder as2", error))?;
+        let as2 = as2.map_err(|error| io("the folder as2", error))?.telling(Arc::new(exchange.clone()));
+        let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
+        let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
         let tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
         let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
-        let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
+        let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
+        let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
+        let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
+        let couriers: Vec<Arc<dyn Courier>> =
+            vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
+        let delivering = exchange.spawn_delivering(couriers);
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
         let mut servings = Vec::new();
@@ -278,7 +287,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, tasks, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, tasks, control, data })
     }
 
     /// Where it listens.
@@ -305,7 +314,8 @@ impl Gateway {
                 tracing::warn!(cut = drained.cut, "Connections were cut because they did not finish in time.");
             }
         }
-        self.acknowledging.abort();
+        self.dispatching.abort();
+        self.delivering.abort();
         self.tasks.iter().for_each(JoinHandle::abort);
         let _ = self.control.await;
         self.ledger.close().await

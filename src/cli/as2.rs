@@ -197,6 +197,13 @@ fn captured(bytes: &[u8]) -> Option<(Fields, Content)> {
         return Some((fields, bytes.to_vec().into()));
     }
     let first = bytes.split(|byte| *byte == b'\n').next()?;
+    // The body of a multipart without its headers: its first line is the boundary.
+    if let Some(boundary) = first.trim_ascii_end().strip_prefix(b"--") {
+        let mut fields = Fields::default();
+        let boundary = String::from_utf8_lossy(boundary).replace('"', "");
+        fields.push("content-type", format!("multipart/signed; boundary=\"{boundary}\"").as_bytes());
+        return Some((fields, bytes.to_vec().into()));
+    }
     let is_start_line = first.starts_with(b"HTTP/") || first.trim_ascii_end().ends_with(b"HTTP/1.1");
     let bytes = if is_start_line { bytes.get(first.len() + 1..)? } else { bytes };
     let entity = Entity::parse(&Content::from(bytes.to_vec())).ok()?;

@@ -5,9 +5,11 @@ mod audit;
 mod backup;
 mod certs;
 mod check;
+mod deliveries;
 mod demo;
 mod explain;
 mod find;
+mod numbers;
 mod operate;
 mod queue;
 mod reload;
@@ -63,6 +65,10 @@ enum Command {
     Trace(trace::Args),
     /// Look at, release or skip what the ERP's consumers have not acknowledged.
     Queue(queue::Args),
+    /// Look at what is on its way to partners; send it again, or give it up.
+    Deliveries(deliveries::Args),
+    /// Look at the control numbers of what goes out, or have them go on elsewhere.
+    Numbers(numbers::Args),
     /// Have the running gateway read partners and mappings again.
     Reload(reload::Args),
     /// Process stored messages again with today's configuration.
@@ -101,6 +107,8 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Queue(args) => queue::run(args),
+        Command::Deliveries(args) => deliveries::run(args),
+        Command::Numbers(args) => numbers::run(args),
         Command::Reload(args) => reload::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Find(args) => find::run(args),

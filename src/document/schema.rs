@@ -31,7 +31,7 @@ fn generate<T: JsonSchema>() -> Value {
 }
 
 /// What is not known is left out: so no `null`, and no defaults to say so.
-fn tidy(value: &mut Value) {
+pub(super) fn tidy(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(tidy),
         Value::Object(map) => {
@@ -76,6 +76,16 @@ mod tests {
             let file = std::fs::read_to_string(&path).unwrap_or_default();
             assert!(file == text, "{} is stale: run `GANGWAY_BLESS=1 cargo test`", path.display());
         }
+    }
+
+    #[test]
+    fn the_schema_of_progress_is_that_of_its_type() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/schemas/progress.v1.json");
+        let text = serde_json::to_string_pretty(&crate::document::progress_schema()).unwrap() + "\n";
+        if std::env::var_os("GANGWAY_BLESS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        assert!(std::fs::read_to_string(&path).unwrap_or_default() == text, "run `GANGWAY_BLESS=1 cargo test`");
     }
 
     #[test]

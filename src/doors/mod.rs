@@ -3,3 +3,4 @@
 pub mod as2;
 pub mod rest;
 pub mod sftp;
+pub mod webhook;

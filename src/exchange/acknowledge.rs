@@ -1,12 +1,12 @@
 //! Issues the acknowledgements that are owed: renders the facts for the control numbers that are next, and commits
 //! bytes, delivery and numbers together. If somebody else took the numbers meanwhile, it renders again.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Exchange, events::AcknowledgementIssued, message_id, owed::Facts, policy};
+use super::{Exchange, events::AcknowledgementIssued, message_id, policy, rendering};
 use crate::{
     document::{DocumentType, MessageId},
     keys,
@@ -14,64 +14,36 @@ use crate::{
         Direction, Document, DocumentState, Fact, LedgerError, Message, MessageFilter, MessageState, NumberSeries,
         Outgoing, Owed, Payload,
     },
-    partner::{Directory, X12Terms},
+    partner::Partner,
     x12::{self, AckNumbers, InterchangeVerdict},
 };
 
-/// How many owed acknowledgements are looked at together.
+/// How many acknowledgements of one message are looked at.
 const PAGE: usize = 128;
-/// How long to sleep when nothing is owed, or what is owed cannot be issued. A commit that owes something wakes earlier.
-const IDLE: Duration = Duration::from_secs(5);
+
+/// What an acknowledgement says.
+pub(super) enum Acknowledgement {
+    /// What the checks came to.
+    Verdict(Box<InterchangeVerdict>),
+    /// What was said to the message that came first.
+    Again {
+        /// That message.
+        first: MessageId,
+        /// The interchange's place in it.
+        interchange: usize,
+    },
+}
 
 impl Exchange {
-    pub(super) async fn acknowledge_forever(self) {
-        loop {
-            if let Err(error) = self.acknowledge_owed().await {
-                tracing::warn!(%error, "Acknowledgements wait until the ledger answers again.");
-            }
-            let woken = self.inner.owed.notified();
-            let _ = tokio::time::timeout(IDLE, woken).await;
-        }
-    }
-
-    /// Issues all that is owed now, partners side by side, each partner's one after the other.
-    async fn acknowledge_owed(&self) -> Result<(), LedgerError> {
-        let mut after = 0;
-        loop {
-            let page = self.inner.ledger.owed(after, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = *last;
-            let mut by_partner: BTreeMap<String, Vec<(u64, Owed)>> = BTreeMap::new();
-            for (id, owed) in page {
-                by_partner.entry(owed.partner.clone()).or_default().push((id, owed));
-            }
-            let mut partners = tokio::task::JoinSet::new();
-            for (_, all) in by_partner {
-                let exchange = self.clone();
-                partners.spawn(async move {
-                    for (id, owed) in all {
-                        if let Err(error) = exchange.issue(id, &owed).await {
-                            tracing::warn!(message = %owed.message, partner = owed.partner, %error,
-                                "An acknowledgement cannot be issued now; it is tried again.");
-                            return;
-                        }
-                    }
-                });
-            }
-            while partners.join_next().await.is_some() {}
-        }
-    }
-
-    async fn issue(&self, id: u64, owed: &Owed) -> Result<(), LedgerError> {
-        let facts: Facts = serde_json::from_value(owed.facts.clone())
-            .map_err(|error| LedgerError::Corrupt(format!("the facts of an owed acknowledgement: {error}")))?;
+    /// Issues one acknowledgement.
+    pub(super) async fn acknowledge(&self, id: u64, owed: &Owed, facts: Acknowledgement) -> Result<(), LedgerError> {
         let about = self.inner.ledger.message(owed.message).await?;
         let about = about.ok_or_else(|| LedgerError::NotFound(owed.message.to_string()))?;
         let directory = Arc::clone(&self.inner.snapshot.load().directory);
-        let terms = terms(&directory, owed)?;
+        let partner = directory.partner(&owed.partner).ok_or_else(|| no_terms(owed))?;
         match facts {
-            Facts::Verdict { verdict, .. } => self.render(id, owed, &about, terms, &verdict).await,
-            Facts::Again { first, interchange } => self.repeat(id, owed, &about, first, interchange).await,
+            Acknowledgement::Verdict(verdict) => self.render(id, owed, &about, partner, &verdict).await,
+            Acknowledgement::Again { first, interchange } => self.repeat(id, owed, &about, first, interchange).await,
         }
     }
 
@@ -80,14 +52,20 @@ impl Exchange {
         id: u64,
         owed: &Owed,
         about: &Message,
-        terms: &X12Terms,
+        partner: &Partner,
         verdict: &InterchangeVerdict,
     ) -> Result<(), LedgerError> {
+        let terms = partner.x12.as_ref().ok_or_else(|| no_terms(owed))?;
         let how = policy::acknowledgement(terms);
         let header = &verdict.header;
-        let usage = char::from(header.usage);
-        let interchanges = NumberSeries(format!("isa {}>{} {usage}", party(&header.receiver), party(&header.sender)));
-        let groups = NumberSeries(format!("gs {}>{} {usage}", party(&header.receiver), party(&header.sender)));
+        let interchanges = rendering::interchange_series(&header.receiver, &header.sender, header.usage);
+        // One series for all groups of the answer: that of the first group's parties.
+        let answered = verdict.groups.iter().map(|group| &group.header).find(|group| group.functional_id != "FA");
+        let groups = match answered {
+            Some(group) => rendering::group_series(&group.receiver, &group.sender, header.usage),
+            None => rendering::group_series(&header.receiver.id, &header.sender.id, header.usage),
+        };
+        self.begin(partner, &interchanges, &groups).await?;
         loop {
             let interchange = self.inner.ledger.next_number(&interchanges).await?;
             let group = self.inner.ledger.next_number(&groups).await?;
@@ -98,7 +76,7 @@ impl Exchange {
             };
             let taken = x12::acknowledgement_groups(verdict, &how);
             let mut numbers = vec![(interchanges.clone(), interchange)];
-            numbers.extend((group..group + taken).map(|number| (groups.clone(), number)));
+            numbers.extend((0..taken).map(|after| (groups.clone(), rendering::following(group, after))));
             let outgoing = outgoing(at, id, owed, about, bytes.into(), numbers, Some(interchange));
             let message = outgoing.message.id;
             if self.inner.ledger.issue(outgoing).await? {
@@ -136,14 +114,8 @@ impl Exchange {
     }
 }
 
-fn terms<'d>(directory: &'d Directory, owed: &Owed) -> Result<&'d X12Terms, LedgerError> {
-    let partner = directory.partner(&owed.partner);
-    let terms = partner.and_then(|partner| partner.x12.as_ref());
-    terms.ok_or_else(|| LedgerError::NotFound(format!("the X12 terms of partner {}", owed.partner)))
-}
-
-fn party(id: &x12::PartyId) -> String {
-    format!("{}/{}", id.qualifier, id.id)
+fn no_terms(owed: &Owed) -> LedgerError {
+    LedgerError::NotFound(format!("the X12 terms of partner {}", owed.partner))
 }
 
 fn outgoing(
@@ -200,6 +172,8 @@ fn outgoing(
         documents: vec![(document, None)],
         numbers,
         settles: vec![settles],
+        settled_as: "acknowledged",
+        watches: Vec::new(),
         channel: about.channel,
         due: at,
         facts: vec![Fact { at, what: "issued".into(), detail: format!("acknowledges {}", about.id) }],

@@ -104,6 +104,10 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
             }
         }
         composed.owed.extend(owed::earned(subject, interchange, index));
+        if composed.counted.last() == Some(&true) {
+            composed.owed.extend(owed::heard_of_interchanges(subject, interchange));
+            composed.owed.extend(owed::heard(subject, interchange, &interchange.documents));
+        }
         let mut kept = documents(subject, interchange, &interchange.documents, known);
         tally.count(kept.documents.iter().map(|(document, _)| document));
         composed.documents.append(&mut kept.documents);
@@ -290,7 +294,12 @@ impl Tally {
     pub(super) fn count<'d>(&mut self, documents: impl IntoIterator<Item = &'d Document>) {
         for document in documents {
             match document.state {
-                DocumentState::Queued | DocumentState::Recorded => self.accepted += 1,
+                DocumentState::Queued
+                | DocumentState::Recorded
+                | DocumentState::Issued
+                | DocumentState::Delivered
+                | DocumentState::Acknowledged => self.accepted += 1,
+                DocumentState::Failed => {}
                 DocumentState::Rejected => self.rejected += 1,
                 DocumentState::Held => self.held += 1,
                 DocumentState::Duplicate => self.duplicate += 1,

@@ -18,6 +18,7 @@ pub(super) struct Telemetry {
     common: Arc<Metrics>,
     documents: Family<DocumentLabels, Counter>,
     acknowledgements: Counter,
+    pub(super) outgoing: super::events_out::Outgoing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,8 +29,9 @@ struct DocumentLabels {
 
 impl Telemetry {
     pub(super) fn new(common: Arc<Metrics>) -> Self {
-        let telemetry = Self { common, documents: Family::default(), acknowledgements: Counter::default() };
-        let Self { common, documents, acknowledgements } = &telemetry;
+        let outgoing = super::events_out::Outgoing::new(&common);
+        let telemetry = Self { common, documents: Family::default(), acknowledgements: Counter::default(), outgoing };
+        let Self { common, documents, acknowledgements, .. } = &telemetry;
         common.register("documents", "Documents of arrivals, by what became of them", documents.clone());
         common.register("acknowledgements_issued", "Functional acknowledgements issued", acknowledgements.clone());
         telemetry
@@ -44,6 +46,10 @@ impl Telemetry {
                 DocumentState::Held => "held",
                 DocumentState::Duplicate => "duplicate",
                 DocumentState::Recorded => "recorded",
+                DocumentState::Issued => "issued",
+                DocumentState::Delivered => "delivered",
+                DocumentState::Acknowledged => "acknowledged",
+                DocumentState::Failed => "failed",
             };
             self.documents.get_or_create(&DocumentLabels { document: kind, state }).inc();
         }

@@ -11,16 +11,24 @@ mod claims;
 pub mod codes;
 mod compose;
 mod courier;
+mod deliver;
 mod detect;
+mod dispatch;
 mod event;
 mod events;
+mod events_out;
+mod homecoming;
 mod inbound;
+mod outbound;
 mod owed;
 mod policy;
 mod pool;
 mod preview;
+mod progress;
 mod reading;
+mod rendering;
 mod replay;
+mod sending;
 mod work;
 
 use std::sync::Arc;
@@ -34,6 +42,7 @@ pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;
+pub use outbound::{ERP, NotTaken, Outlet, Recipient, Submission, Taken};
 pub use preview::{Trace, convert, trace};
 pub use replay::{Change, Replayed};
 
@@ -97,8 +106,10 @@ struct Inner {
     snapshot: Arc<ArcSwap<Snapshot>>,
     pool: pool::Pool,
     telemetry: events::Telemetry,
-    /// Wakes the one who issues acknowledgements.
+    /// Wakes the one who works off what is owed.
     owed: Notify,
+    /// Wakes the one who delivers.
+    due: Notify,
 }
 
 impl Exchange {
@@ -117,6 +128,7 @@ impl Exchange {
                 pool,
                 telemetry: events::Telemetry::new(metrics),
                 owed: Notify::new(),
+                due: Notify::new(),
             }),
         }
     }
@@ -137,10 +149,18 @@ impl Exchange {
         Ok(())
     }
 
-    /// Issues acknowledgements as they come to be owed, until the task is aborted.
-    pub fn spawn_acknowledging(&self) -> JoinHandle<()> {
+    /// Issues acknowledgements and documents as they come to be owed, and tells what became of them, until the task is
+    /// aborted.
+    pub fn spawn_dispatching(&self) -> JoinHandle<()> {
         let exchange = self.clone();
-        tokio::spawn(async move { exchange.acknowledge_forever().await })
+        tokio::spawn(async move { exchange.dispatch_forever().await })
+    }
+
+    /// Hands over what is issued, each channel by its courier, until the task is aborted. What is in someone's hands then is
+    /// tried again by the next start.
+    pub fn spawn_delivering(&self, couriers: Vec<Arc<dyn Courier>>) -> JoinHandle<()> {
+        let exchange = self.clone();
+        tokio::spawn(async move { exchange.deliver_forever(couriers).await })
     }
 
     fn now(&self) -> Timestamp {

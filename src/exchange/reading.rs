@@ -121,6 +121,8 @@ pub(super) struct ReadDocument {
     pub(super) mapping: Option<String>,
     /// The canonical document.
     pub(super) json: Vec<u8>,
+    /// Of a 997 or 999: what it says of a group of ours, or why that cannot be understood.
+    pub(super) heard: Option<Result<x12::GroupAcknowledged, String>>,
 }
 
 /// What becomes of the documents of a body.
@@ -394,6 +396,7 @@ fn read_set(
         extras: None,
         mapping: None,
         json: Vec::new(),
+        heard: None,
     };
     if set.status == x12::Status::Rejected {
         document.reject(
@@ -406,6 +409,10 @@ fn read_set(
     if set.group.functional_id == "FA" {
         document.kind = Some(DocumentType::FunctionalAcknowledgement);
         document.state = DocumentState::Recorded;
+        document.heard = Some(match &set.view {
+            Some(view) => x12::GroupAcknowledged::read(view).map_err(|error| error.to_string()),
+            None => Err("the acknowledgement is too large to be read".into()),
+        });
         return document;
     }
     let partner = open.partner.as_deref();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Mapping, codes,
+    Format, Mapping, codes,
     compile::compile,
     file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean},
     merge,
@@ -97,6 +97,12 @@ impl Library {
         };
         let oldest = || offers().reduce(|best, next| if next.0 < best.0 { next } else { best });
         exact.or_else(older).or_else(oldest).map(|(_, mapping)| mapping)
+    }
+
+    /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
+    pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
+        let set = self.offered.iter().find(|mapping| mapping.document == document && mapping.format() == format)?.set();
+        self.for_x12(set, version).filter(|mapping| mapping.document == document)
     }
 
     /// All mappings, by name.
@@ -256,6 +262,13 @@ impl<'a> Builder<'a> {
                 return None;
             }
         };
+        let writing = match super::write::compile(&whole.scope, &shapes, &plan.rules, &set) {
+            Ok(writing) => writing,
+            Err(mistakes) => {
+                self.found.extend(mistakes);
+                return None;
+            }
+        };
         if self.found.len() > before || whole.broken {
             return None;
         }
@@ -272,6 +285,7 @@ impl<'a> Builder<'a> {
             versions: header.versions.iter().flatten().map(|word| word.text.clone()).collect(),
             file: file.source.name.to_string(),
             plan,
+            writing,
         })
     }
 

@@ -22,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod write;
 mod write_json;
 
 pub use library::Library;
@@ -29,7 +30,10 @@ pub use problem::Problem;
 pub use schema::file_schema;
 pub use text::Charset;
 
-use crate::{document::DocumentType, x12::token::SetView};
+use crate::{
+    document::DocumentType,
+    x12::{Writer, token::SetView},
+};
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");
@@ -44,6 +48,15 @@ pub struct Mapping {
     versions: Vec<String>,
     file: String,
     plan: plan::Plan,
+    /// How it writes, by version; the oldest first.
+    writing: Vec<write::WritePlan>,
+}
+
+/// What a document is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// X12 transaction sets.
+    X12,
 }
 
 /// A set that was read.
@@ -85,6 +98,40 @@ impl Mapping {
     /// The file that it was read from.
     pub fn file(&self) -> &str {
         &self.file
+    }
+
+    /// What it reads from and writes to.
+    pub fn format(&self) -> Format {
+        Format::X12
+    }
+
+    /// Writes a canonical document as the body of a set: what stands between `begin_set` and `end_set`, in the order and
+    /// under the rules of the standard that `version` (GS08 or ST03) names. Where something is wrong, all of it is told,
+    /// and nothing is written.
+    pub fn write_x12(&self, document: &[u8], version: &str, out: &mut Writer) -> Result<(), Vec<Problem>> {
+        self.write_x12_in(document, version, Charset::default(), out).map(drop)
+    }
+
+    /// Writes a document for a partner that reads this charset. What no rule writes is left out; which fields those are
+    /// is told, as JSON pointers.
+    pub fn write_x12_in(
+        &self,
+        document: &[u8],
+        version: &str,
+        charset: Charset,
+        out: &mut Writer,
+    ) -> Result<Vec<String>, Vec<Problem>> {
+        let version = version.trim();
+        let version = version.get(..6).unwrap_or(version);
+        // Where there is no table for a version, that of the nearest older one, or else the oldest.
+        let older = self.writing.iter().rev().find(|plan| plan.version <= version);
+        match older.or(self.writing.first()) {
+            Some(writing) => write::write(&self.plan, writing, document, charset, out),
+            None => {
+                let text = format!("no version of the standard has a set {}", self.set);
+                Err(vec![Problem::in_document(codes::NO_PLACE, text, String::new())])
+            }
+        }
     }
 
     /// Reads a set of a partner that writes UTF-8, where bytes beyond that are read as Latin-1.

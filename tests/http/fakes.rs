@@ -20,7 +20,7 @@ use gangway::{
     document::{DocumentType, EventId, MessageId, Mode},
     doors::rest::Rest,
     erp::Erp,
-    exchange::{Arrival, Intake, Refused, Scribe, Verdict},
+    exchange::{Arrival, Intake, NotTaken, Outlet, Refused, Scribe, Submission, Taken as SubmissionTaken, Verdict},
     keys::Secret,
     ledger::*,
     net::{self, App, Limits, Serving, Stop},
@@ -36,6 +36,16 @@ pub const ACME_TEST: &str = "gw_test_acme";
 pub const BOLT: &str = "gw_live_bolt";
 pub const GONE: &str = "gw_live_gone";
 pub const TOKEN: &str = "erp-token";
+
+/// Takes no documents; what does is tried with the whole gateway.
+pub struct NoWayOut;
+
+#[async_trait]
+impl Outlet for NoWayOut {
+    async fn submit(&self, _: Submission, _: Arc<dyn Scribe>) -> std::result::Result<SubmissionTaken, NotTaken> {
+        unused()
+    }
+}
 
 /// The largest message of acme.
 pub const CAP: u64 = 100_000;
@@ -412,10 +422,43 @@ impl Ledger for FakeLedger {
     async fn deliveries(&self, id: MessageId) -> Result<Vec<Delivery>> {
         Ok(self.deliveries.lock().unwrap().iter().filter(|d| d.message == id).cloned().collect())
     }
-    async fn deliver(&self, delivery: u64, state: DeliveryState, _: Option<Timestamp>, _: Fact) -> Result<()> {
+    async fn deliver(&self, attempt: Attempt) -> Result<bool> {
         let mut all = self.deliveries.lock().unwrap();
-        all.iter_mut().filter(|d| d.id == delivery).for_each(|d| d.state = state);
-        Ok(())
+        all.iter_mut().filter(|d| d.id == attempt.delivery).for_each(|d| d.state = attempt.state);
+        Ok(true)
+    }
+    async fn all_deliveries(&self, _: DeliveryFilter, _: Option<u64>, _: usize) -> Result<Vec<Delivery>> {
+        unused()
+    }
+    async fn redeliver(&self, _: MessageId, _: Timestamp, _: AuditRecord) -> Result<Delivery> {
+        unused()
+    }
+    async fn cancel(&self, _: u64, _: AuditRecord) -> Result<()> {
+        unused()
+    }
+    async fn owe(&self, _: Owed, _: AuditRecord) -> Result<()> {
+        unused()
+    }
+    async fn untold(&self, _: usize) -> Result<Vec<Delivery>> {
+        unused()
+    }
+    async fn tell(&self, _: News) -> Result<bool> {
+        unused()
+    }
+    async fn due_watches(&self, _: Timestamp, _: usize) -> Result<Vec<(u64, Watch)>> {
+        unused()
+    }
+    async fn issued(&self, _: &NumberSeries, _: u64) -> Result<Vec<MessageId>> {
+        unused()
+    }
+    async fn numbers(&self) -> Result<Vec<(NumberSeries, u64)>> {
+        unused()
+    }
+    async fn begin_number(&self, _: &NumberSeries, _: u64) -> Result<()> {
+        unused()
+    }
+    async fn advance_number(&self, _: &NumberSeries, _: u64, _: AuditRecord) -> Result<()> {
+        unused()
     }
     async fn holders(&self, _: Vec<Claim>) -> Result<Vec<Taken>> {
         unused()
@@ -423,7 +466,7 @@ impl Ledger for FakeLedger {
     async fn event(&self, _: EventId) -> Result<Option<LogEvent>> {
         unused()
     }
-    async fn due_deliveries(&self, _: Timestamp, _: usize) -> Result<Vec<Delivery>> {
+    async fn due_deliveries(&self, _: Timestamp, _: Vec<String>, _: usize) -> Result<Vec<Delivery>> {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {
@@ -490,7 +533,13 @@ impl<L: Ledger> House<L> {
             spool,
             metrics.clone(),
         );
-        let erp = Erp::new(vec![Secret::new(TOKEN), Secret::new("second")], ledger.clone(), &metrics, stop.clone());
+        let erp = Erp::new(
+            vec![Secret::new(TOKEN), Secret::new("second")],
+            ledger.clone(),
+            Arc::new(NoWayOut),
+            &metrics,
+            stop.clone(),
+        );
         let console = Console {
             ledger: ledger.clone(),
             metrics: metrics.clone(),

@@ -287,6 +287,8 @@ impl Site {
             documents: Vec::<(gangway::ledger::Document, _)>::new(),
             numbers: vec![(NumberSeries(partner.to_owned()), number)],
             settles: Vec::new(),
+            settled_as: "acknowledged",
+            watches: Vec::new(),
             channel: Channel::Sftp,
             due: now,
             facts: vec![Fact { at: now, what: "issued".into(), detail: String::new() }],
