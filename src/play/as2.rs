@@ -203,6 +203,8 @@ struct Serving {
     receipts: Mutex<Vec<(Fields, Bytes)>>,
     /// Statuses to answer with before anything is taken.
     moods: Mutex<Vec<u16>>,
+    /// Receipts that should go on their own and are held back; `None` where they go at once.
+    held: Mutex<Option<Vec<HttpMessage>>>,
     changed: Notify,
 }
 
@@ -227,6 +229,7 @@ impl As2Server {
             taken: Mutex::default(),
             receipts: Mutex::default(),
             moods: Mutex::default(),
+            held: Mutex::default(),
             changed: Notify::new(),
         });
         let router = Router::new().route("/as2", post(serve)).with_state(Arc::clone(&state));
@@ -249,6 +252,26 @@ impl As2Server {
     /// The statuses that are still to be answered.
     pub fn refusals_left(&self) -> usize {
         lock(&self.state.moods).len()
+    }
+
+    /// Holds receipts back that should go on their own.
+    pub fn hold_receipts(&self) {
+        lock(&self.state.held).get_or_insert_default();
+    }
+
+    /// How many receipts are held back.
+    pub fn held(&self) -> usize {
+        lock(&self.state.held).as_ref().map_or(0, Vec::len)
+    }
+
+    /// Sends what was held back to `url`, wherever it should have gone, and gives the statuses of the answers.
+    pub async fn release_receipts(&self, url: &str) -> Vec<u16> {
+        let held = lock(&self.state.held).as_mut().map(std::mem::take).unwrap_or_default();
+        let mut statuses = Vec::new();
+        for receipt in held {
+            statuses.push(call(url, &receipt).await.map_or(0, |reply| reply.status));
+        }
+        statuses
     }
 
     /// What it took so far.
@@ -335,7 +358,12 @@ async fn take(state: &Arc<Serving>, headers: Fields, content: Content) -> Result
     let receipt = mdn::write(&request, &disposition, mic.as_ref(), &terms, tools())?;
     match wanted.deliver_to.clone() {
         Some(url) => {
-            tokio::spawn(async move { call(&url, &receipt).await });
+            match lock(&state.held).as_mut() {
+                Some(held) => held.push(receipt),
+                None => {
+                    tokio::spawn(async move { call(&url, &receipt).await });
+                }
+            }
             Ok(StatusCode::OK.into_response())
         }
         None => {
