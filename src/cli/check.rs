@@ -27,6 +27,9 @@ pub(super) struct Args {
     /// A folder with gangway.toml, partners and mappings, or one file.
     #[arg(default_value = ".")]
     path: PathBuf,
+    /// Also call partners' AS2 addresses and SFTP servers: TLS and host keys are looked at, and nothing is sent.
+    #[arg(long)]
+    online: bool,
     /// How to print what is found.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -50,7 +53,11 @@ impl clap::ValueEnum for Format {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let checked = check(&args.path);
+    let mut checked = check(&args.path);
+    if args.online {
+        checked.findings.extend(online(&args.path)?);
+        tidy(&mut checked.findings);
+    }
     let colour = args.format == Format::Text && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let mut text = render(args.format, &checked.findings, colour, crate::gateway::page);
     if args.format == Format::Text && checked.findings.is_empty() {
@@ -59,6 +66,23 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     super::print(&text, &mut io::stdout())?;
     let broken = checked.findings.iter().any(Diagnostic::is_error);
     Ok(if broken { ExitCode::from(super::FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+/// What partners' servers say to what the files say of them.
+fn online(path: &Path) -> anyhow::Result<Vec<Diagnostic>> {
+    let path = path.strip_prefix(".").unwrap_or(path);
+    let settings = match Target::of(path) {
+        Target::Folder(settings) => Settings::load(Some(&settings)).0,
+        Target::Bare(root) => Settings::at(&root),
+        Target::Partners(folder) => Settings { partners: folder, ..Settings::default() },
+        Target::OneOf(..) | Target::Alone(_) => {
+            return Err(super::exit(super::USAGE, "--online looks at all partners: give their folder"));
+        }
+    };
+    let files = Files::read(&settings.partners);
+    let sources = Sources::of(&settings).without_last_good();
+    let (directory, _) = Directory::build(&files, &sources, &|_| true);
+    super::online::try_out(&settings, &files, &directory)
 }
 
 /// What was looked at, and what is wrong with it.
@@ -263,6 +287,6 @@ mod tests {
     #[test]
     fn the_repository_is_clean() {
         let checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
-        assert_eq!((checked.findings, checked.what.as_str()), (vec![], "3 partners, 4 templates, 4 mappings"));
+        assert_eq!((checked.findings, checked.what.as_str()), (vec![], "3 partners, 6 templates, 4 mappings"));
     }
 }

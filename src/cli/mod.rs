@@ -7,10 +7,13 @@ mod certs;
 mod check;
 mod deliveries;
 mod demo;
+mod diff;
 mod explain;
 mod find;
 mod numbers;
+mod online;
 mod operate;
+mod partner;
 mod queue;
 mod reload;
 mod replay;
@@ -71,6 +74,10 @@ enum Command {
     Numbers(numbers::Args),
     /// Have the running gateway read partners and mappings again.
     Reload(reload::Args),
+    /// Make partners, and see how they stand.
+    Partner(partner::Args),
+    /// Show what a reload would change.
+    Diff(diff::Args),
     /// Process stored messages again with today's configuration.
     Replay(replay::Args),
     /// Find messages.
@@ -110,6 +117,8 @@ pub fn main() -> ExitCode {
         Command::Deliveries(args) => deliveries::run(args),
         Command::Numbers(args) => numbers::run(args),
         Command::Reload(args) => reload::run(args),
+        Command::Partner(args) => partner::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Find(args) => find::run(args),
         Command::Backup(args) => backup::run(args),

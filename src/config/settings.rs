@@ -163,7 +163,7 @@ section! {
         /// Threads that read, check and map; 0 means one per core.
         pub workers: u32 = 0_u32,
         /// Bodies up to this size are held in memory, larger ones on disk.
-        pub inline: Size = Size::kib(64),
+        pub inline: Size = Size::mib(1),
     }
 }
 

@@ -3,21 +3,33 @@
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::Value;
 
-use super::{DocumentType, Invoice, OrderAcknowledgement, PurchaseOrder, ShipmentNotice};
+use super::{
+    ApplicationAdvice, DocumentType, Forecast, InventoryReport, Invoice, OrderAcknowledgement,
+    OrderChangeAcknowledgement, PurchaseOrder, PurchaseOrderChange, ReceiptAdvice, RemittanceAdvice, ShipSchedule,
+    ShipmentNotice,
+};
 
 /// The name of a document's schema: its `$id`, and the `dataschema` of events.
 pub fn schema_id(document: DocumentType) -> String {
     format!("urn:gangway:document:{document}:v1")
 }
 
-/// The JSON Schema (draft 2020-12) of a document; `None` while that kind has no canonical form yet.
+/// The JSON Schema (draft 2020-12) of a document; `None` for acknowledgements, which are tracked and never handed on as documents.
 pub fn schema(document: DocumentType) -> Option<Value> {
     let mut schema = match document {
         DocumentType::PurchaseOrder => generate::<PurchaseOrder>(),
+        DocumentType::PurchaseOrderChange => generate::<PurchaseOrderChange>(),
         DocumentType::OrderAcknowledgement => generate::<OrderAcknowledgement>(),
+        DocumentType::OrderChangeAcknowledgement => generate::<OrderChangeAcknowledgement>(),
         DocumentType::ShipmentNotice => generate::<ShipmentNotice>(),
         DocumentType::Invoice => generate::<Invoice>(),
-        _ => return None,
+        DocumentType::Forecast => generate::<Forecast>(),
+        DocumentType::ShipSchedule => generate::<ShipSchedule>(),
+        DocumentType::InventoryReport => generate::<InventoryReport>(),
+        DocumentType::ReceiptAdvice => generate::<ReceiptAdvice>(),
+        DocumentType::RemittanceAdvice => generate::<RemittanceAdvice>(),
+        DocumentType::ApplicationAdvice => generate::<ApplicationAdvice>(),
+        DocumentType::FunctionalAcknowledgement => return None,
     };
     tidy(&mut schema);
     if let Value::Object(map) = &mut schema {

@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{Exchange, acknowledge::Acknowledgement, owed::Facts, sending::Desk};
+use super::{Exchange, acknowledge::Said, owed::Facts, sending::Desk};
 use crate::ledger::{LedgerError, Owed};
 
 /// How much that is owed is looked at together.
@@ -13,6 +13,8 @@ const PAGE: usize = 256;
 const PASS: usize = 10_000;
 /// How long to sleep when nobody says that there is more. Doors that hand something over by themselves say nothing.
 const TICK: Duration = Duration::from_secs(1);
+/// How long to let others join after the first: nothing here is urgent, and a commit for many costs what one for one does.
+const GATHER: Duration = Duration::from_millis(10);
 /// After so many ticks what could not be done is tried again.
 const AGAIN: u32 = 5;
 
@@ -36,6 +38,9 @@ impl Exchange {
             }
             ticks += 1;
             woken = tokio::time::timeout(TICK, self.inner.owed.notified()).await.is_ok();
+            if woken {
+                tokio::time::sleep(GATHER).await;
+            }
         }
     }
 
@@ -67,14 +72,22 @@ impl Exchange {
 
     async fn work_off(&self, partner: &str, all: Vec<(u64, Owed)>) -> bool {
         let mut desk = Desk::new(self.now());
+        // Acknowledgements that follow each other are issued together.
+        let mut acknowledgements = Vec::new();
         for (id, owed) in all {
-            let done = match serde_json::from_value(owed.facts.clone()) {
+            let facts = match serde_json::from_value(owed.facts.clone()) {
                 Ok(Facts::Verdict { verdict, .. }) => {
-                    self.acknowledge(id, &owed, Acknowledgement::Verdict(verdict)).await
+                    acknowledgements.push((id, owed, Said::Verdict(verdict)));
+                    continue;
                 }
                 Ok(Facts::Again { first, interchange }) => {
-                    self.acknowledge(id, &owed, Acknowledgement::Again { first, interchange }).await
+                    acknowledgements.push((id, owed, Said::Again { first, interchange }));
+                    continue;
                 }
+                facts => facts,
+            };
+            let before = self.acknowledge(partner, std::mem::take(&mut acknowledgements)).await;
+            let done = match facts {
                 Ok(Facts::Heard { position, usage, us, them, said }) => {
                     self.heard(id, &owed, position, (&us, &them, usage), said).await
                 }
@@ -82,19 +95,26 @@ impl Exchange {
                     self.heard_of_interchange(id, &owed, (&us, &them, usage), &said).await
                 }
                 Ok(Facts::Send { position }) => self.send(&mut desk, id, &owed, position).await,
+                Ok(Facts::Verdict { .. } | Facts::Again { .. }) => Ok(()),
                 Err(error) => Err(LedgerError::Corrupt(format!("what is owed: {error}"))),
             };
-            if let Err(error) = done {
-                tracing::warn!(message = %owed.message, partner, %error, "Something owed cannot be done now; it is tried again.");
-                // What a person has to mend holds nobody else up; a record that is out holds up all.
-                if !matches!(error, LedgerError::NotFound(_) | LedgerError::Conflict(_)) {
-                    return desk.waits();
-                }
+            if holds_up(partner, before) || holds_up(partner, done) {
+                return desk.waits();
             }
+        }
+        if holds_up(partner, self.acknowledge(partner, acknowledgements).await) {
+            return desk.waits();
         }
         if let Err(error) = self.close_due(&mut desk).await {
             tracing::warn!(partner, %error, "Documents cannot be sent now; they are tried again.");
         }
         desk.waits()
     }
+}
+
+/// Tells what went wrong. What a person has to mend holds nobody else up; a record that is out holds up all.
+fn holds_up(partner: &str, done: Result<(), LedgerError>) -> bool {
+    let Err(error) = done else { return false };
+    tracing::warn!(partner, %error, "Something owed cannot be done now; it is tried again.");
+    !matches!(error, LedgerError::NotFound(_) | LedgerError::Conflict(_))
 }

@@ -127,6 +127,15 @@ pub trait Ledger: Send + Sync + 'static {
     /// One message.
     async fn message(&self, id: MessageId) -> Result<Option<Message>>;
 
+    /// Many messages, in the order asked for; those that do not exist are left out.
+    async fn messages_of(&self, ids: Vec<MessageId>) -> Result<Vec<Message>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.extend(self.message(id).await?);
+        }
+        Ok(found)
+    }
+
     /// Messages, newest first, at most `limit`, older than `before` where it is given.
     async fn messages(&self, filter: MessageFilter, before: Option<MessageId>, limit: usize) -> Result<Vec<Message>>;
 

@@ -348,6 +348,16 @@ pub struct Revision {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NumberSeries(pub String);
 
+impl NumberSeries {
+    /// The greatest number; after it a series goes on at 1.
+    pub const LAST: u64 = 999_999_999;
+
+    /// The number that comes `stride` after `number`.
+    pub fn after(number: u64, stride: u64) -> u64 {
+        (number.max(1) - 1 + stride) % Self::LAST + 1
+    }
+}
+
 /// An interchange on its way out.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -515,4 +525,16 @@ pub struct AuditRecord {
     pub on: String,
     /// Why.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NumberSeries;
+
+    #[test]
+    fn numbers_go_on_at_1() {
+        let last = NumberSeries::LAST;
+        let after = NumberSeries::after;
+        assert_eq!((after(1, 1), after(last, 1), after(last - 4, 1000)), (2, 1, 996));
+    }
 }

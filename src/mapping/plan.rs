@@ -173,6 +173,10 @@ pub(crate) struct FieldRule {
     pub(crate) constant: Option<Box<[u8]>>,
     /// What is written where the document says nothing: the constant, or the default in the partner's form.
     pub(crate) absent: Option<Box<[u8]>>,
+    /// Whether another rule keeps what stands in its place.
+    pub(crate) shared: bool,
+    /// Whether it is a total that is written where the document gives none.
+    pub(crate) computed: bool,
     /// What need not be written.
     pub(crate) omit: Option<Box<str>>,
     /// Where it is missing, the document is held.
@@ -221,6 +225,8 @@ fn same(one: &str, other: &str) -> bool {
 pub(crate) struct Origin {
     /// `lines.price.amount`.
     pub(crate) name: String,
+    /// The places as the file has them.
+    pub(crate) at: String,
     /// The place that is named first: tag and element.
     pub(crate) place: (String, u8),
     pub(crate) spot: Spot,

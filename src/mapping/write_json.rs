@@ -3,7 +3,6 @@
 
 use super::{
     codes,
-    file::Only,
     plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, What},
     problem::Problem,
     read::{Cell, Item, PROBLEMS, Scratch, distance},
@@ -181,8 +180,8 @@ impl Writer<'_, '_> {
                 self.problem(codes::NOT_THE_CONSTANT, text, span, rule);
             }
             _ if read => return,
-            // A rule for reading only looks at a place that another rule keeps.
-            (_, Convert::Codes(_, Missing::Skip)) if rule.only == Some(Only::Read) => {}
+            // It only looks at a place that another rule keeps.
+            (_, Convert::Codes(_, Missing::Skip)) if rule.shared || rule.is_read_only() => {}
             (_, Convert::Codes(_, Missing::Skip)) => self.keep(span),
             (_, Convert::Codes(..)) => {
                 let text = format!("the code table of `{name}` does not have this code");

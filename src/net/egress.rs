@@ -162,6 +162,26 @@ impl Egress {
         timeout(manner.patience, call).await.map_err(|_| CallError::TimedOut(manner.patience))?
     }
 
+    /// Connects to a URL's host and proves who it is, and sends nothing.
+    ///
+    /// # Errors
+    /// When it may not be called, is not reached, or is somebody else.
+    pub async fn probe(&self, url: &str, trust: &Trust) -> Result<(), CallError> {
+        let uri: Uri = url.parse().map_err(|_| CallError::Unusable(format!("{url:?} is not a URL")))?;
+        let (stream, host) = timeout(CONNECT, self.connect(&uri)).await.map_err(|_| CallError::TimedOut(CONNECT))??;
+        if uri.scheme_str() != Some("https") {
+            return Ok(());
+        }
+        let config = client_config(trust)?;
+        let name = ServerName::try_from(bare_host(&uri).to_owned())
+            .map_err(|_| CallError::Unusable(format!("{host} is no name that a certificate could have")))?;
+        let secured = timeout(CONNECT, TlsConnector::from(config).connect(name, stream)).await;
+        secured
+            .map_err(|_| CallError::TimedOut(CONNECT))?
+            .map(|_| ())
+            .map_err(|error| CallError::Tls { host, error: error.to_string() })
+    }
+
     /// Connects to a URL's host, at the first of its addresses that may be called and answers.
     async fn connect(&self, uri: &Uri) -> Result<(TcpStream, String), CallError> {
         let name = bare_host(uri);

@@ -1,7 +1,7 @@
 //! What is agreed about AS2 with one partner: who it is and from where it may come, what its messages must be, how ours
 //! to it are, and where its software differs.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
@@ -163,6 +163,8 @@ pub struct As2Terms {
     pub url: Option<HttpUrl>,
     /// Its certificates; any of them verifies.
     pub certificates: Vec<certificate::Certificate>,
+    /// The files with certificates that it names, from the folder of partner files.
+    pub files: Vec<PathBuf>,
     /// The networks it may come from; none means any.
     pub from: Vec<Network>,
     /// Where its receipts may be sent when it asks for them apart from the response.

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
-use super::{As2Demands, As2Sending, As2Terms, PartnerFile, codes, compose::Fetch, compose::values, file::As2Section};
+use super::{
+    As2Demands, As2Sending, As2Terms, PartnerFile, codes,
+    compose::{Attachment, Fetch, values},
+    file::As2Section,
+};
 use crate::{
     as2::{certificate::Certificate, send::Quirks},
     config::{AtLeastOne, Diagnostic, Spanned},
@@ -24,7 +28,7 @@ pub(super) struct Attached {
     /// Our certificate for its server, with its chain.
     client: Vec<Vec<u8>>,
     /// The files, by the path in the partner's file.
-    pub(super) files: Vec<(String, Vec<u8>)>,
+    pub(super) files: Vec<(String, Attachment)>,
 }
 
 impl Attached {
@@ -79,7 +83,7 @@ impl Attached {
         // What Windows calls .cer is often the bare certificate.
         let is_der = bytes.first() == Some(&0x30);
         let ders = match is_der {
-            true => Ok(vec![bytes.clone()]),
+            true => Ok(vec![bytes.to_vec()]),
             false => CertificateDer::pem_slice_iter(&bytes).map(|der| der.map(|der| der.to_vec())).collect(),
         };
         match ders {
@@ -109,6 +113,7 @@ impl Attached {
             ours: section.ours.as_ref().map(|ours| ours.value.clone()),
             url: section.url.as_ref().map(|url| url.value.clone()),
             certificates: self.certificates.clone(),
+            files: named_in(section).map(|path| path.value.clone()).collect(),
             from: values(&section.from),
             receipts_to: values(&section.receipts_to),
             demands: As2Demands {
@@ -146,6 +151,11 @@ impl Attached {
             },
         }
     }
+}
+
+/// The files that an AS2 section names.
+fn named_in(section: &As2Section) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    section.certificates.0.iter().chain(&section.trust).chain(&section.client_certificate)
 }
 
 /// What the shape of `[as2]` cannot say.

@@ -3,11 +3,11 @@
 use std::{fmt, path::PathBuf};
 
 use super::{
-    AcknowledgementsIn, ApiKeyHash, As2Id, As2Version, Characters, Charset, Complete, Compression, Day, Detail,
-    DigestName, DigestSpelling, DuplicateInterchange, Encoding, Encrypt, EnvelopeId, Fetched, Folder, FolderPath,
-    Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection, PasswordHash, Receipt, ReceiptBy, Repetition,
-    RuleSeverity, SameFile, SendSection, SftpUser, Sign, SignaturePadding, SshKey, Status, Ta1, Usage, Version,
-    WebhookSection, codes, sftp,
+    AcknowledgementsIn, ApiKeyHash, ApiVersion, As2Id, As2Version, CertificationSection, Characters, Charset, Complete,
+    Compression, Day, Detail, DigestName, DigestSpelling, DuplicateInterchange, Encoding, Encrypt, EnvelopeId, Fetched,
+    Folder, FolderPath, Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection, PasswordHash, Receipt,
+    ReceiptBy, Repetition, RuleSeverity, SameFile, SendSection, SftpPushSection, SftpUser, Sign, SignaturePadding,
+    SshKey, Status, Ta1, Usage, Version, WebhookSection, codes, sftp,
 };
 use crate::{
     config::{
@@ -26,6 +26,8 @@ pub(super) const SHAPE: Shape = &[
     ("as2", As2Section::KEYS),
     ("as2.quirks", As2Quirks::KEYS),
     ("sftp", SftpSection::KEYS),
+    ("sftp_push", SftpPushSection::KEYS),
+    ("certification", CertificationSection::KEYS),
     ("webhook", WebhookSection::KEYS),
     ("send", SendSection::KEYS),
     ("limits", LimitsSection::KEYS),
@@ -49,6 +51,11 @@ pub(super) const OWN: &[&str] = &[
     "sftp.users",
     "sftp.keys",
     "sftp.passwords",
+    "sftp_push.server",
+    "sftp_push.user",
+    "sftp_push.host_keys",
+    "sftp_push.key",
+    "sftp_push.password",
     "webhook.url",
     "webhook.secrets",
 ];
@@ -73,6 +80,8 @@ section! {
         pub as2: Option<As2Section>,
         /// SFTP.
         pub sftp: Option<SftpSection>,
+        /// The partner's own SFTP server, to which files for it are taken.
+        pub sftp_push: Option<SftpPushSection>,
         /// The partner's own endpoint for events.
         pub webhook: Option<WebhookSection>,
         /// Documents to the partner.
@@ -81,6 +90,8 @@ section! {
         pub limits: LimitsSection,
         /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.
         pub mappings: Entries<Spanned<String>, Mapped>,
+        /// What has to be seen before it goes live.
+        pub certification: CertificationSection,
     }
 }
 
@@ -130,6 +141,9 @@ section! {
         /// The hashes of its API keys; several while one replaces another. Live keys begin with gw_live_, test keys,
         /// whose documents feed test consumers only, with gw_test_.
         pub api_keys: Vec<Spanned<ApiKeyHash>>,
+        /// The version of the API that its system was written for, by its date. Its answers keep that form until this is
+        /// changed, and every answer names it as `Gangway-Version`.
+        pub version: ApiVersion = ApiVersion::NEWEST,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod bulk;
 mod day;
 mod erp;
 mod http;
+mod sftp;
 mod supplier;
 pub mod x12;
 
@@ -15,4 +16,5 @@ pub use as2::{As2Form, As2Partner, As2Sent, As2Server, As2Taken};
 pub use day::{Day, DayError, Step};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
+pub use sftp::{SftpClient, SftpPlayError, SupplierKey, host_key_of};
 pub use supplier::Supplier;

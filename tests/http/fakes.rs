@@ -25,7 +25,7 @@ use gangway::{
     ledger::*,
     net::{self, App, Limits, Serving, Stop},
     observe::Metrics,
-    partner::{ApiKeyHash, Directory, Partner, RestTerms, Status},
+    partner::{ApiKeyHash, ApiVersion, Directory, Partner, RestTerms, Status},
     spool::Spool,
 };
 use jiff::Timestamp;
@@ -60,9 +60,14 @@ fn partner(id: &str, status: Status, keys: &[&str]) -> Partner {
         requests: Rate::per_minute(600),
         documents: Rate::per_day(20_000),
         x12: None,
-        rest: Some(RestTerms { api_keys: keys.iter().map(|key| ApiKeyHash::of(key)).collect() }),
+        rest: Some(RestTerms {
+            api_keys: keys.iter().map(|key| ApiKeyHash::of(key)).collect(),
+            version: ApiVersion::NEWEST,
+        }),
         as2: None,
         sftp: None,
+        sftp_push: None,
+        certification: Default::default(),
         webhook: None,
         send: gangway::partner::SendTerms::default(),
         mappings: Default::default(),

@@ -190,6 +190,8 @@ pub async fn partner(id: &str, change: impl FnOnce(&mut SftpTerms)) -> Partner {
         rest: None,
         as2: None,
         sftp: Some(terms),
+        sftp_push: None,
+        certification: Default::default(),
         webhook: None,
         send: gangway::partner::SendTerms::default(),
         mappings: BTreeMap::new(),

@@ -165,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let spool = Spool::new(folder.path(), 10, 1000).unwrap();
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
-        let body = super::body(&spool, &layer(&bytes, 100), 3_000_000).await.unwrap();
+        let body = body(&spool, &layer(&bytes, 100), 3_000_000).await.unwrap();
         assert_eq!((body.len, body.digest), (3_000_000, Body::from_bytes(bytes.clone()).digest));
         assert_eq!(content(&body).unwrap().bytes(3_000_000).unwrap(), bytes);
         assert!(super::body(&spool, &layer(&bytes, 100), 2_999_999).await.is_err());

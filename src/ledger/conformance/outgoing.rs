@@ -15,7 +15,8 @@ fn series(name: &str) -> NumberSeries {
     NumberSeries(name.to_owned())
 }
 
-fn outgoing(id: MessageId, number: u64) -> Outgoing {
+/// An interchange that answers something, with one control number.
+pub fn outgoing(id: MessageId, number: u64) -> Outgoing {
     let mut message = message(id, "acme");
     message.direction = Direction::Out;
     message.state = MessageState::Ready;

@@ -353,6 +353,10 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| Ok(lookups::message(&reader.conn, id)?.map(|(_, message)| message))).await
     }
 
+    async fn messages_of(&self, ids: Vec<MessageId>) -> Result<Vec<Message>> {
+        self.read(move |reader| lookups::messages_of(&reader.conn, &ids)).await
+    }
+
     async fn messages(&self, filter: MessageFilter, before: Option<MessageId>, limit: usize) -> Result<Vec<Message>> {
         self.read(move |reader| lookups::messages(&reader.conn, reader.indexed, &filter, before, limit)).await
     }

@@ -13,14 +13,6 @@ use super::{
 };
 use crate::ledger::{AuditRecord, Channel, Fact, LedgerError, NumberSeries, Outgoing, Owed, Watch};
 
-/// After this number a series goes on at 1.
-const LAST_NUMBER: i64 = 999_999_999;
-
-/// The number after `number`.
-pub(super) fn after(number: i64, stride: i64) -> i64 {
-    (number - 1 + stride).rem_euclid(LAST_NUMBER) + 1
-}
-
 /// What is owed and not issued, oldest first.
 pub(super) fn owed(conn: &Connection, after: u64, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
     let mut all = conn.prepare_cached(
@@ -85,7 +77,7 @@ impl NewOutgoing {
             }
             tx.conn
                 .prepare_cached("INSERT OR REPLACE INTO numbers (series, next) VALUES (?1, ?2)")?
-                .execute(params![series.0, after(rows::signed(*number), 1)])?;
+                .execute(params![series.0, rows::signed(NumberSeries::after(*number, 1))])?;
         }
         let id = self.message.message.id;
         let mut earned = Vec::with_capacity(self.settles.len());
@@ -148,14 +140,4 @@ pub(super) fn resume(tx: &Tx, record: &AuditRecord) -> Outcome<Done<()>> {
     }
     audit::add(tx, record)?;
     Ok(Done::Keep(()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_go_on_at_1() {
-        assert_eq!((after(1, 1), after(LAST_NUMBER, 1), after(LAST_NUMBER - 4, 1000)), (2, 1, 996));
-    }
 }

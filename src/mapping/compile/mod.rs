@@ -8,8 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 mod layout;
 mod rules;
 mod settle;
+mod xml;
 
 use layout::{Cells, Filled, Layout};
+pub(crate) use xml::compile_xml;
 
 use super::{
     codes,
@@ -18,7 +20,7 @@ use super::{
     place::{Filter, Leaf, Opener, OpenerKind, Part, Place, Step, pairs_of},
     plan::{self, ALWAYS, Act, Action, FieldRule, From, Kind, OUTSIDE, Open, OpenEach, Plan, Tree, What},
     shape::{Shape, Shapes},
-    table::Table,
+    table::{Missing, Table},
 };
 use crate::config::Diagnostic;
 
@@ -29,20 +31,7 @@ pub(crate) fn compile(
     tables: &[Codes],
     header: &Spot,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let mut compiler = Compiler {
-        shapes,
-        tables: BTreeMap::new(),
-        loops: vec![Loop::default()],
-        kinds: vec![Kind::default()],
-        gates: 1,
-        rules: Vec::new(),
-        layouts: BTreeMap::new(),
-        heads: BTreeMap::new(),
-        cells: BTreeMap::new(),
-        apart: vec![Vec::new()],
-        found: Vec::new(),
-    };
-    compiler.take_tables(tables);
+    let mut compiler = Compiler::new(shapes, tables);
     let mut layout = Layout::default();
     compiler.scope(
         scope,
@@ -100,6 +89,24 @@ struct Here {
 }
 
 impl<'a> Compiler<'a> {
+    fn new(shapes: &'a Shapes, tables: &'a [Codes]) -> Self {
+        let mut compiler = Self {
+            shapes,
+            tables: BTreeMap::new(),
+            loops: vec![Loop::default()],
+            kinds: vec![Kind::default()],
+            gates: 1,
+            rules: Vec::new(),
+            layouts: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            apart: vec![Vec::new()],
+            found: Vec::new(),
+        };
+        compiler.take_tables(tables);
+        compiler
+    }
+
     fn say(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }
@@ -121,7 +128,8 @@ impl<'a> Compiler<'a> {
             } else {
                 if first {
                     let number = self.rules.len() as u32;
-                    let compiled = self.rule(rule, &shape, full, spot);
+                    let mut compiled = self.rule(rule, &shape, full, spot);
+                    compiled.shared = shares(scope, rule);
                     self.rules.push(compiled);
                     layout.insert(path, Filled::Field { slot, rule: number });
                 }
@@ -481,6 +489,14 @@ impl<'a> Compiler<'a> {
 fn action(gate: u16, filters: &[Filter], act: Act) -> Action {
     let filters = filters.iter().map(|filter| (filter.element, filter.value.as_bytes().into())).collect();
     Action { gate, filters, act }
+}
+
+/// Whether another rule of a scope has a place of this one, and keeps whatever stands there.
+fn shares(scope: &Scope, rule: &Rule) -> bool {
+    let others = scope.fields.iter().filter_map(|field| field.rule.as_ref());
+    others.filter(|other| other.spot.span != rule.spot.span && other.missing != Missing::Skip).any(|other| {
+        other.only.is_none() && other.at.iter().any(|(place, _)| rule.at.iter().any(|(own, _)| own == place))
+    })
 }
 
 fn join(name: &str, path: &[String]) -> String {

@@ -118,13 +118,20 @@ impl<'a> Compiler<'a> {
             Place::Segment { step, .. } => (step.tag.clone(), 0),
             Place::Own { .. } => (String::new(), 0),
         });
-        let origin =
-            Origin { name, place: place.unwrap_or_default(), line_column: spot.line_column(), spot: spot.clone() };
+        let origin = Origin {
+            name,
+            at: rule.at.iter().map(|(_, word)| word.text.as_str()).collect::<Vec<_>>().join(", "),
+            place: place.unwrap_or_default(),
+            line_column: spot.line_column(),
+            spot: spot.clone(),
+        };
         let constant: Option<Box<[u8]>> = rule.constant.as_ref().map(|word| word.text.as_bytes().into());
         FieldRule {
             default,
             absent: constant.clone().or_else(|| written_form(&convert, &rule.default.as_ref()?.text)),
             constant,
+            shared: false,
+            computed: rule.compute.is_some(),
             omit: rule.omit.as_ref().map(|word| word.text.as_str().into()),
             convert,
             required: rule.required,

@@ -21,7 +21,7 @@ pub(crate) use plan::WritePlan;
 
 use form::{Taken, bit};
 use levels::Levels;
-use plan::{Block, SegmentPlan, Step};
+use plan::{Block, Room, SegmentPlan, Step};
 use segment::Staged;
 
 use super::{
@@ -128,8 +128,8 @@ impl<'p> Body<'p, '_, '_> {
         for step in steps {
             match step {
                 Step::Segment(segment) => self.segment(segment, item),
-                Step::Items { cell, list, opener } => {
-                    if self.scratch.taken.filled(item) & bit(*cell) != 0 {
+                Step::Items { cell, list, opener, room } => {
+                    if self.scratch.taken.filled(item) & bit(*cell) != 0 && self.has_room(*room, item, *cell) {
                         self.items(item, *cell, *list, *opener);
                     }
                 }
@@ -142,6 +142,20 @@ impl<'p> Body<'p, '_, '_> {
         if self.scratch.taken.filled(item) & plan.wanted != 0 || plan.always && self.has_own(plan) {
             self.put_segment(plan, item);
             self.steps(&plan.inner, item);
+        }
+    }
+
+    fn has_room(&self, room: Room, owner: u32, cell: u16) -> bool {
+        let taken = &self.scratch.taken;
+        let more = |than: u32| {
+            let next = |item: &u32| taken.item(*item).map(|item| item.next);
+            let last = std::iter::successors(Some(taken.first(owner, cell)), next).nth(than as usize);
+            last.is_some_and(exists)
+        };
+        match room {
+            Room::Any => true,
+            Room::UpTo(most) => !more(most),
+            Room::Above(most) => more(most),
         }
     }
 

@@ -63,11 +63,14 @@ impl<'p> Body<'p, '_, '_> {
                         self.stage_made(place, value.as_bytes());
                     }
                 }
-                What::LevelId | What::LevelParent => {
-                    let id =
-                        if matches!(put.what, What::LevelId) { self.levels.id(item) } else { self.levels.parent(item) };
+                What::LevelId(cell) | What::LevelParent(cell) => {
+                    let own = matches!(put.what, What::LevelId(_));
+                    let id = if own { self.levels.id(item) } else { self.levels.parent(item) };
                     if let Some(id) = id {
                         self.stage_made(place, id.as_bytes());
+                    }
+                    if let Some(cell) = cell {
+                        self.scratch.taken.clear(item, *cell);
                     }
                 }
                 What::LevelChildren => {
@@ -198,7 +201,7 @@ impl<'p> Body<'p, '_, '_> {
             }
             Some(first) => {
                 let same = run.beside.iter().all(|(cell, ..)| {
-                    self.scratch.taken.raw(self.text, first, *cell) == self.scratch.taken.raw(self.text, one, *cell)
+                    self.scratch.taken.said(self.text, first, *cell) == self.scratch.taken.said(self.text, one, *cell)
                 });
                 if !same {
                     return false;
