@@ -115,8 +115,8 @@ pub enum NotTaken {
 impl Outlet for Exchange {
     async fn submit(&self, submission: Submission, scribe: Arc<dyn Scribe>) -> Result<Taken, NotTaken> {
         let snapshot = self.inner.snapshot.load_full();
-        let summary = document::check(submission.kind, &submission.data).map_err(NotTaken::NotCanonical)?;
         let partner = recipient(&snapshot, &submission.to)?;
+        let summary = document::check(submission.kind, &submission.data).map_err(NotTaken::NotCanonical)?;
         // What fails is tried by writing it; the numbers that it will have come when it is sent.
         tried(&snapshot, &partner, &submission)?;
         let id = message_id(submission.at);

@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         let reply = |status: u16| {
-            let mut headers = axum::http::HeaderMap::new();
+            let mut headers = http::HeaderMap::new();
             headers.insert("retry-after", "7".parse().unwrap());
             answered(Ok(Reply { status, headers, body: Bytes::new() }))
         };

@@ -5,7 +5,9 @@
 
 mod as2;
 pub mod bulk;
+pub mod canonical;
 mod day;
+mod endpoint;
 mod erp;
 mod http;
 mod sftp;
@@ -14,6 +16,7 @@ pub mod x12;
 
 pub use as2::{As2Form, As2Partner, As2Sent, As2Server, As2Taken};
 pub use day::{Day, DayError, Step};
+pub use endpoint::{Call, Endpoint};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
 pub use sftp::{SftpClient, SftpPlayError, SupplierKey, host_key_of};
