@@ -9,6 +9,7 @@ mod erp;
 mod http;
 mod sftp;
 mod supplier;
+pub mod ubl;
 pub mod x12;
 
 pub use day::{Day, DayError, Step};
