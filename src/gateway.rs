@@ -113,18 +113,31 @@ pub struct Reload {
 /// Reads partners and mappings as they are on disk. What is broken is left out, or served as it last was when it was
 /// good, and told about.
 pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
-    let (library, mut findings) = Library::load(Some(&settings.mappings));
+    snapshot_after(settings, None)
+}
+
+/// The same, where mappings that are broken now go on as they are in what runs.
+fn snapshot_after(settings: &Settings, before: Option<&Library>) -> (Snapshot, Vec<Diagnostic>) {
+    let (mut library, mut findings) = Library::load(Some(&settings.mappings));
+    findings.extend(before.into_iter().flat_map(|before| library.keep_last_good(before)));
     let (directory, told) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
     findings.extend(told);
+    findings.extend(library.unused(|id| names_mapping(&directory, id)));
     let (snapshot, told) = Snapshot::new(directory, library);
     findings.extend(told);
     (snapshot, findings)
 }
 
+/// Whether a partner's file names this mapping.
+fn names_mapping(directory: &Directory, id: &str) -> bool {
+    directory.partners().any(|partner| partner.mappings.values().any(|own| own == id))
+}
+
 impl Reload {
     /// Swaps what is on disk in, and tells what is wrong with it.
     pub fn run(&self) -> Vec<Diagnostic> {
-        let (snapshot, findings) = snapshot(&self.settings);
+        let before = Arc::clone(&self.snapshot.load().library);
+        let (snapshot, findings) = snapshot_after(&self.settings, Some(&before));
         told(&findings);
         self.directory.store(Arc::clone(&snapshot.directory));
         self.snapshot.store(Arc::new(snapshot));

@@ -65,7 +65,7 @@ impl Snapshot {
     pub fn new(directory: Directory, library: Library) -> (Self, Vec<Diagnostic>) {
         let (policies, findings) = policy::Policies::compile(&directory);
         let mut parts = directory.digest().to_owned();
-        for mapping in library.iter() {
+        for mapping in library.every() {
             parts.push_str(mapping.id());
             parts.push_str(mapping.digest());
         }

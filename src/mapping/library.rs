@@ -10,7 +10,7 @@ use super::{
     Format, Mapping, codes,
     compile::{compile, compile_table},
     crosswalk,
-    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean},
+    file::{self, Broken, Codes, File, Header, List, Scope, Spot, did_you_mean},
     merge,
     shape::Shapes,
 };
@@ -41,6 +41,11 @@ pub struct Library {
     offered: Vec<Arc<Mapping>>,
     /// Mappings with one partner's tables in them, by partner and mapping.
     of_partners: HashMap<String, BTreeMap<String, Arc<Mapping>>>,
+    /// Mappings that are left out for a mistake, and files that have one.
+    broken: HashSet<String>,
+    /// Mappings of the folder, with where their name stands, and those that they extend.
+    own: Vec<(String, Spot)>,
+    extended: HashSet<String>,
 }
 
 impl Library {
@@ -123,6 +128,57 @@ impl Library {
         self.of_partners.get(partner).and_then(|own| own.get(mapping.id())).unwrap_or(mapping)
     }
 
+    /// Keeps those mappings of `before` that are broken now, as they last were when they were good, and says so.
+    pub fn keep_last_good(&mut self, before: &Self) -> Vec<Diagnostic> {
+        let mut told = Vec::new();
+        for mapping in before.iter() {
+            let (id, file) = (mapping.id(), mapping.file());
+            if !self.broken.contains(file) && (!self.broken.contains(id) || self.by_id.contains_key(id)) {
+                continue;
+            }
+            self.offered.retain(|other| other.id() != id);
+            if !mapping.versions.is_empty() {
+                self.offered.insert(0, mapping.clone());
+            }
+            self.by_id.insert(id.to_owned(), mapping.clone());
+            for (partner, own) in &before.of_partners {
+                if let Some(with_own) = own.get(id) {
+                    self.of_partners.entry(partner.clone()).or_default().insert(id.to_owned(), with_own.clone());
+                }
+            }
+            told.push(Diagnostic {
+                code: codes::KEPT,
+                severity: Severity::Warning,
+                message: format!("the mapping `{id}` goes on as it last was when it was good"),
+                labels: vec![Label { file: file.into(), source: "".into(), span: 0..0, text: String::new() }],
+                hint: Some("mend the file, then `gangway reload`".to_owned()),
+            });
+        }
+        told
+    }
+
+    /// Warnings for mappings of the folder that offer themselves for no version, and that nobody names.
+    pub fn unused(&self, named: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+        let idle = |id: &str| {
+            let offered = self.by_id.get(id).is_none_or(|mapping| !mapping.versions.is_empty());
+            !offered && !self.extended.contains(id) && !named(id)
+        };
+        let idle = self.own.iter().filter(|(id, _)| idle(id));
+        idle.map(|(id, spot)| {
+            let hint = "name it under [mappings] in a partner's file, or give it `versions`".to_owned();
+            let message = format!("nothing uses the mapping `{id}`");
+            Diagnostic { severity: Severity::Warning, ..spot.error(codes::UNUSED, message, Some(hint)) }
+        })
+        .collect()
+    }
+
+    /// All mappings, and after them those with partners' own tables in them.
+    pub fn every(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+        let mut partners: Vec<_> = self.of_partners.iter().collect();
+        partners.sort_unstable_by_key(|(partner, _)| *partner);
+        self.iter().chain(partners.into_iter().flat_map(|(_, own)| own.values()))
+    }
+
     /// All mappings, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Mapping>> {
         self.by_id.values()
@@ -197,6 +253,8 @@ struct Builder<'a> {
     tables: Vec<Codes>,
     /// The texts of shared files, which every mapping depends on.
     shared: Vec<Arc<str>>,
+    /// Files that have a mistake.
+    broken: HashSet<String>,
     /// What partners have in tables of their own.
     partners: BTreeMap<String, Vec<File>>,
     /// The tables of each mapping as its files have them.
@@ -221,6 +279,7 @@ impl<'a> Builder<'a> {
             parts: HashMap::new(),
             tables: Vec::new(),
             shared: Vec::new(),
+            broken: HashSet::new(),
             partners,
             effective: BTreeMap::new(),
             found,
@@ -232,6 +291,9 @@ impl<'a> Builder<'a> {
             }
         }
         for (file, builtin) in files {
+            if file.broken != Broken::No {
+                builder.broken.insert(file.source.name.to_string());
+            }
             for (name, part) in &file.parts {
                 builder.parts.insert(name.text.clone(), part.clone());
             }
@@ -262,6 +324,13 @@ impl<'a> Builder<'a> {
         let mut library = Library::default();
         let files = std::mem::take(&mut self.files);
         let (own, builtin): (Vec<_>, Vec<_>) = files.iter().partition(|(_, builtin)| !builtin);
+        for (file, _) in &own {
+            if let Some(header) = &file.header {
+                library.own.push((header.id.text.clone(), header.id.spot.clone()));
+                library.extended.extend(header.extends.iter().map(|word| word.text.clone()));
+            }
+        }
+        library.broken = std::mem::take(&mut self.broken);
         for (file, _) in own.into_iter().chain(builtin) {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
@@ -270,6 +339,8 @@ impl<'a> Builder<'a> {
                     library.offered.push(mapping.clone());
                 }
                 library.by_id.insert(mapping.id.clone(), mapping);
+            } else {
+                library.broken.insert(header.id.text.clone());
             }
         }
         self.with_partners_tables(&mut library);

@@ -124,7 +124,10 @@ fn cross_references_are_a_partners_own_and_hold_in_both_directions() {
     let other = json!({ "number": "1", "purpose": "original", "order_type": "stand_alone", "issue_date": "2026-07-15",
         "lines": [{ "identifiers": [{ "scheme": "vendor_part", "value": "777" }] }] });
     let problems = body(&library, "acme-850", "004010", &other).unwrap_err();
-    assert_eq!((problems[0].code.as_str(), problems[0].pointer.as_deref()), ("MAP-0203", Some("/lines/0/identifiers/0/value")));
+    assert_eq!(
+        (problems[0].code.as_str(), problems[0].pointer.as_deref()),
+        ("MAP-0203", Some("/lines/0/identifiers/0/value"))
+    );
 }
 
 #[test]
