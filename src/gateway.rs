@@ -120,6 +120,7 @@ pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
     let (library, mut findings) = Library::load(Some(&settings.mappings));
     let (directory, told) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
     findings.extend(told);
+    findings.extend(library.unused(|id| directory.names_mapping(id)));
     let (snapshot, told) = Snapshot::new(directory, library);
     findings.extend(told);
     (snapshot, findings)
