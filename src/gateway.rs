@@ -20,7 +20,7 @@ use crate::{
     console::{Console, requests_into},
     control::{self, Configuration, Operator},
     doors::{
-        as2::{self, As2, Caller, Receipts, Ring},
+        as2::{self, As2, As2Courier, Caller, Receipts, Ring},
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
         webhook::WebhookCourier,
@@ -48,6 +48,7 @@ pub const EXPLAIN: &[&str] = &[
     crate::config::EXPLAIN,
     crate::partner::EXPLAIN,
     crate::x12::EXPLAIN,
+    crate::xml::EXPLAIN,
     crate::as2::EXPLAIN,
     crate::mapping::EXPLAIN,
     crate::ledger::EXPLAIN,
@@ -107,7 +108,8 @@ pub struct Gateway {
     stop: Stop,
     dispatching: JoinHandle<()>,
     delivering: JoinHandle<()>,
-    receipts: JoinHandle<()>,
+    /// What works on its own, and may be stopped anywhere.
+    tasks: Vec<JoinHandle<()>>,
     control: JoinHandle<()>,
     data: PathBuf,
 }
@@ -187,14 +189,17 @@ impl Gateway {
             Arc::clone(&receipts),
             Arc::clone(&metrics),
         );
-        let as2 = as2.map_err(|error| io("the folder as2", error))?;
-        let receipts = receipts.spawn();
+        let as2 = as2.map_err(|error| io("the folder as2", error))?.telling(Arc::new(exchange.clone()));
+        let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
+        let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
+        let tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
         let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
         let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
-        let couriers: Vec<Arc<dyn Courier>> = vec![Arc::new(WebhookCourier::new(egress, settings.root.clone()))];
+        let couriers: Vec<Arc<dyn Courier>> =
+            vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
         let delivering = exchange.spawn_delivering(couriers);
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
@@ -257,7 +262,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, receipts, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, tasks, control, data })
     }
 
     /// Where it listens.
@@ -286,7 +291,7 @@ impl Gateway {
         }
         self.dispatching.abort();
         self.delivering.abort();
-        self.receipts.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         let _ = self.control.await;
         self.ledger.close().await
     }

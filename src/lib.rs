@@ -31,7 +31,7 @@
 //! | 4 | [`onboard`]: new partners, their certification, changes to their files |
 //! | 3 | [`ledger`]: the durable record; [`partner`]: files and templates become an immutable directory |
 //! | 2 | [`mapping`]: mapping files become compiled plans |
-//! | 1 | [`x12`]: reader, checks, acknowledgements, writer; [`as2`]: messages, receipts and their cryptography; no clock, no randomness |
+//! | 1 | [`x12`]: reader, checks, acknowledgements, writer; [`xml`]: reader, tree, writer; [`as2`]: messages, receipts and their cryptography; no clock, no randomness |
 //! | 0 | [`document`], [`config`], [`keys`], [`spool`], [`net`], [`observe`], [`error`] |
 //!
 //! # Lexicon
@@ -64,3 +64,4 @@ pub mod partner;
 pub mod play;
 pub mod spool;
 pub mod x12;
+pub mod xml;

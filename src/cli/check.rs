@@ -11,6 +11,7 @@ use crate::{
         Diagnostic, Node, Settings, Source,
         render::{Format, render, tidy},
     },
+    doors,
     mapping::Library,
     partner::{Directory, Files, Sources},
 };
@@ -160,6 +161,7 @@ impl Target {
 
 fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(settings.inspect());
+    findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
     let sources = Sources::of(&settings).without_last_good();
     let files = Files::read(&settings.partners);
     let (library, found) = Library::load(Some(&settings.mappings));
@@ -195,6 +197,7 @@ fn alone(file: &Path) -> Checked {
             if is_settings.iter().any(|key| node.at(key).is_some()) {
                 let (settings, mut findings) = Settings::parse(&source, &root);
                 findings.extend(settings.inspect());
+                findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
                 findings
             } else if node.at("mapping").is_some() {
                 // Held against the built-in mappings, which it may extend.

@@ -1,7 +1,9 @@
 //! The command line: one file per command, with its flags, help, effect and test. Nothing that a server needs too.
 
+mod as2;
 mod audit;
 mod backup;
+mod certs;
 mod check;
 mod deliveries;
 mod demo;
@@ -88,6 +90,10 @@ enum Command {
     Explain(explain::Args),
     /// Work with X12 files alone.
     X12(x12::Args),
+    /// Send an AS2 message by hand, and take captured ones apart.
+    As2(as2::Args),
+    /// Our own AS2 keys, and every certificate that partners and we know each other by.
+    Certs(certs::Args),
     /// Look at the record of what people did.
     Audit(audit::Args),
 }
@@ -119,6 +125,8 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => restore::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::X12(args) => x12::run(args),
+        Command::As2(args) => as2::run(args),
+        Command::Certs(args) => certs::run(args),
         Command::Audit(args) => audit::run(args),
     };
     match done {

@@ -81,6 +81,8 @@ document! {
         quantity: maybe Quantity,
         /// IT104, IT105.
         price: maybe Price,
+        /// Money for the line, taxes not counted. UBL `LineExtensionAmount`.
+        amount: maybe Decimal,
         /// What is invoiced. IT106 onwards.
         identifiers: list Identifier,
         /// PID.

@@ -37,6 +37,8 @@ crate::codes! {
     NOT_THE_CONSTANT = "MAP-0104";
     /// Levels nest too deep.
     TOO_DEEP = "MAP-0105";
+    /// What repeats a field of the document says something else.
+    DIFFERS = "MAP-0106";
     /// On writing: what is to be written is not a canonical document.
     UNREADABLE_DOCUMENT = "MAP-0201";
     /// On writing: a value that its converter cannot put into the partner's form.

@@ -4,6 +4,9 @@
 
 use std::{ops::Range, sync::Arc};
 
+mod spot;
+pub(crate) mod xml;
+
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -12,73 +15,14 @@ use toml::{
 use super::{
     codes,
     convert::{self, Converter},
-    place::{Opener, Place, PlaceError},
+    place::{Opener, Place},
     table::Missing,
+    xml_place::Path,
+    xml_plan::Computed,
 };
-use crate::{
-    config::{Diagnostic, Label, Severity},
-    document::DocumentType,
-    error::Code,
-};
-
-/// A file's name and text.
-#[derive(Debug)]
-pub(crate) struct Source {
-    pub(crate) name: Arc<str>,
-    pub(crate) text: Arc<str>,
-}
-
-/// A place in a file.
-#[derive(Debug, Clone)]
-pub(crate) struct Spot {
-    pub(crate) source: Arc<Source>,
-    pub(crate) span: Range<usize>,
-}
-
-impl Spot {
-    pub(crate) fn error(&self, code: Code, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
-        let label = Label {
-            file: self.source.name.clone(),
-            source: self.source.text.clone(),
-            span: self.span.clone(),
-            text: String::new(),
-        };
-        Diagnostic { code, severity: Severity::Error, message: message.into(), labels: vec![label], hint }
-    }
-
-    /// Line and column, both from 1; columns count characters.
-    pub(crate) fn line_column(&self) -> (u32, u32) {
-        let before = self.source.text.get(..self.span.start).unwrap_or(&self.source.text);
-        let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
-        (line as u32, column as u32)
-    }
-}
-
-/// A text of the file.
-#[derive(Debug, Clone)]
-pub(crate) struct Word {
-    pub(crate) text: String,
-    pub(crate) spot: Spot,
-}
-
-impl Word {
-    pub(crate) fn error(&self, code: Code, message: impl Into<String>, hint: Option<String>) -> Diagnostic {
-        self.spot.error(code, message, hint)
-    }
-
-    /// The place inside the word where a place grammar error is.
-    fn place_error(&self, error: &PlaceError) -> Diagnostic {
-        let mut spot = self.spot.clone();
-        if spot.span.len() == self.text.len() + 2 && error.at <= self.text.len() {
-            let start = spot.span.start + 1 + error.at;
-            let width = self.text.get(error.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
-            spot.span = start..start + width;
-        }
-        let hint = "places look like `BEG03`, `DTM[01=002]02`, `PO1{VP}` or `N1[01=ST]/N402`".to_owned();
-        spot.error(codes::BAD_PLACE, format!("`{}` is not a place: {}", self.text, error.message), Some(hint))
-    }
-}
+use crate::{config::Diagnostic, document::DocumentType, error::Code};
+pub(crate) use spot::{Source, Spot, Word};
+use xml::{LIST_XML_KEYS, TOP_XML_KEYS, XmlParts};
 
 /// One file: a mapping, shared code tables, shared parts, or some of each.
 #[derive(Debug, Clone)]
@@ -88,6 +32,8 @@ pub(crate) struct File {
     pub(crate) scope: Scope,
     pub(crate) codes: Vec<Codes>,
     pub(crate) parts: Vec<(Word, List)>,
+    /// What only XML has.
+    pub(crate) xml: XmlParts,
     pub(crate) broken: Broken,
 }
 
@@ -106,6 +52,8 @@ pub(crate) enum Broken {
 pub(crate) struct Header {
     pub(crate) id: Word,
     pub(crate) extends: Option<Word>,
+    /// Whether places are those of XML.
+    pub(crate) xml: bool,
     pub(crate) set: Option<Word>,
     pub(crate) versions: Option<Vec<Word>>,
     pub(crate) document: Option<DocumentType>,
@@ -118,6 +66,8 @@ pub(crate) struct Scope {
     pub(crate) lists: Vec<NamedList>,
     pub(crate) loops: Vec<(Word, Vec<Word>)>,
     pub(crate) computed: Vec<(Place, Word)>,
+    /// The same for XML, with what is made out.
+    pub(crate) computed_xml: Vec<(Path, Word, Computed)>,
 }
 
 /// A field of the canonical document, `price.amount` being two names.
@@ -133,6 +83,8 @@ pub(crate) struct Field {
 #[derive(Debug, Clone)]
 pub(crate) struct Rule {
     pub(crate) at: Vec<(Place, Word)>,
+    /// The same in a mapping of XML.
+    pub(crate) paths: Vec<(Path, Word)>,
     pub(crate) convert: Option<(Converter, Word)>,
     pub(crate) codes: Option<Word>,
     pub(crate) missing: Missing,
@@ -167,6 +119,12 @@ pub(crate) struct NamedList {
 pub(crate) struct List {
     pub(crate) like: Option<Word>,
     pub(crate) each: Vec<(Opener, Word)>,
+    /// The same in a mapping of XML.
+    pub(crate) paths: Vec<(Path, Word)>,
+    pub(crate) by: Option<Word>,
+    /// `None` takes the kind of the base away.
+    pub(crate) of: Vec<(Word, Option<List>)>,
+    pub(crate) through: Vec<(Word, Vec<Word>)>,
     /// Whether there is an `each`, be it a wrong one: then it is told once only.
     pub(crate) opens: bool,
     pub(crate) holds: Vec<Word>,
@@ -211,7 +169,7 @@ pub(crate) const HEADER_KEYS: &[Key] = &[
     ("id", "The mapping's name, as partners' files call it."),
     ("about", "What it is for, in words."),
     ("extends", "The mapping that this one changes: what is listed here replaces, `false` removes."),
-    ("format", "What is mapped: `x12`."),
+    ("format", "What is mapped: `x12` or `xml`."),
     ("set", "The X12 transaction set, like \"855\"."),
     ("versions", "The X12 versions that it is for, like [\"004010\", \"005010\"]. Without, it is used by name only."),
     ("document", "The canonical document, like \"order_acknowledgement\"."),
@@ -255,7 +213,8 @@ pub(crate) fn parse(name: Arc<str>, text: Arc<str>, found: &mut Vec<Diagnostic>)
     let source = Arc::new(Source { name, text });
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     let others = found.len();
-    let mut reader = Reader { source: &source, found };
+    let xml = is_xml(root.get_ref());
+    let mut reader = Reader { source: &source, found, xml };
     for error in errors {
         let span = error.span().unwrap_or(0..0);
         let line = source.text.get(span.start..).unwrap_or_default().lines().next().unwrap_or_default();
@@ -276,12 +235,14 @@ pub(crate) fn parse(name: Arc<str>, text: Arc<str>, found: &mut Vec<Diagnostic>)
         scope: Scope::default(),
         codes: Vec::new(),
         parts: Vec::new(),
+        xml: XmlParts::default(),
         broken: Broken::No,
     };
     let root = root.get_ref();
     for (key, value) in root.iter() {
         match key.get_ref().as_ref() {
-            "mapping" => file.header = reader.header(value),
+            "mapping" => file.header = reader.header(value, &mut file.xml),
+            "format" => drop(reader.format(value)),
             "codes" => file.codes = reader.codes(value),
             "parts" => {
                 if let Some(table) = reader.table(value) {
@@ -294,6 +255,7 @@ pub(crate) fn parse(name: Arc<str>, text: Arc<str>, found: &mut Vec<Diagnostic>)
                 }
             }
             "fields" | "lists" | "loops" | "computed" => reader.scope_entry(key.get_ref(), value, &mut file.scope),
+            name if xml && is_key(name, TOP_XML_KEYS) => reader.xml_entry(name, value, &mut file.xml),
             _ => reader.unknown_key(key, TOP_KEYS),
         }
     }
@@ -326,9 +288,18 @@ fn syntax_hint(line: &str) -> Option<String> {
     looks_like_code.then(|| "put EDI codes and places in quotes: \"00\"".to_owned())
 }
 
+/// Whether a file's places are those of XML.
+fn is_xml(root: &DeTable<'_>) -> bool {
+    let header = root.get("mapping").and_then(|value| value.get_ref().as_table());
+    let of = |table: &DeTable<'_>| table.get("format").and_then(|value| value.get_ref().as_str()) == Some("xml");
+    of(root) || header.is_some_and(of)
+}
+
 struct Reader<'a> {
     source: &'a Arc<Source>,
     found: &'a mut Vec<Diagnostic>,
+    /// Whether places are those of XML.
+    xml: bool,
 }
 
 impl Reader<'_> {
@@ -432,7 +403,11 @@ impl Reader<'_> {
         places
     }
 
-    fn header(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Header> {
+    fn format(&mut self, value: &Spanned<DeValue<'_>>) -> Option<()> {
+        self.choice(value, &["x12", "xml"], |text| matches!(text, "x12" | "xml").then_some(()))
+    }
+
+    fn header(&mut self, value: &Spanned<DeValue<'_>>, parts: &mut XmlParts) -> Option<Header> {
         let table = self.table(value)?;
         let (mut id, mut extends, mut set, mut versions, mut document) = (None, None, None, None, None);
         let before = self.found.len();
@@ -441,7 +416,11 @@ impl Reader<'_> {
                 "id" => id = self.word(value),
                 "about" => drop(self.word(value)),
                 "extends" => extends = self.word(value),
-                "format" => drop(self.choice(value, &["x12"], |text| (text == "x12").then_some(()))),
+                "format" => drop(self.format(value)),
+                "root" if self.xml => parts.root = self.word(value),
+                "namespace" if self.xml => parts.namespace = self.word(value),
+                "dialect" if self.xml => parts.dialect = self.word(value),
+                "document_type" if self.xml => parts.document_type = self.word(value),
                 "set" => set = self.word(value),
                 "versions" => versions = Some(self.words(value)),
                 "document" => {
@@ -455,13 +434,14 @@ impl Reader<'_> {
             let hint = Some("give it a name of its own, like `id = \"acme-855\"`".to_owned());
             self.say(&value.span(), codes::MISSING_KEY, "a mapping needs an `id`", hint);
         }
-        Some(Header { id: id?, extends, set, versions, document })
+        Some(Header { id: id?, extends, xml: self.xml, set, versions, document })
     }
 
     fn scope_entry(&mut self, key: &str, value: &Spanned<DeValue<'_>>, scope: &mut Scope) {
         match key {
             "fields" => self.fields(value, &mut Vec::new(), &mut scope.fields),
             "lists" => self.lists(value, &mut Vec::new(), &mut scope.lists),
+            "computed" if self.xml => scope.computed_xml = self.computed(value),
             "computed" => scope.computed = self.places(value),
             _ => {
                 if let Some(table) = self.table(value) {
@@ -498,6 +478,7 @@ impl Reader<'_> {
     fn rule(&mut self, spot: Spot, value: &Spanned<DeValue<'_>>) -> Rule {
         let mut rule = Rule {
             at: Vec::new(),
+            paths: Vec::new(),
             convert: None,
             codes: None,
             missing: Missing::default(),
@@ -514,12 +495,12 @@ impl Reader<'_> {
                 self.wrong_kind(value, "a place in quotes, or a rule like { at = \"BEG05\" },");
                 return rule;
             }
-            rule.at = self.places(value);
+            self.rule_places(value, &mut rule);
             return rule;
         };
         for (key, value) in table.iter() {
             match key.get_ref().as_ref() {
-                "at" => rule.at = self.places(value),
+                "at" => self.rule_places(value, &mut rule),
                 "as" => {
                     if let Some(word) = self.word(value) {
                         match Converter::parse(&word.text) {
@@ -559,14 +540,22 @@ impl Reader<'_> {
         rule
     }
 
+    fn rule_places(&mut self, value: &Spanned<DeValue<'_>>, rule: &mut Rule) {
+        if self.xml {
+            rule.paths = self.paths(value);
+        } else {
+            rule.at = self.places(value);
+        }
+    }
+
     fn lists(&mut self, value: &Spanned<DeValue<'_>>, path: &mut Vec<String>, lists: &mut Vec<NamedList>) {
         let Some(table) = self.table(value) else { return };
         for (key, value) in table.iter() {
             path.push(key.get_ref().to_string());
             let inner = value.get_ref().as_table();
             let nested = inner.is_some_and(|table| {
-                !table.keys().any(|key| is_key(key.get_ref(), LIST_KEYS))
-                    && table.values().all(|value| value.get_ref().is_table())
+                let known = |key: &str| is_key(key, LIST_KEYS) || self.xml && is_key(key, LIST_XML_KEYS);
+                !table.keys().any(|key| known(key.get_ref())) && table.values().all(|value| value.get_ref().is_table())
             });
             if nested {
                 self.lists(value, path, lists);
@@ -589,6 +578,10 @@ impl Reader<'_> {
         let mut list = List {
             like: None,
             each: Vec::new(),
+            paths: Vec::new(),
+            by: None,
+            of: Vec::new(),
+            through: Vec::new(),
             opens: false,
             holds: Vec::new(),
             until: Vec::new(),
@@ -601,6 +594,13 @@ impl Reader<'_> {
         for (key, value) in table.iter() {
             match key.get_ref().as_ref() {
                 "like" => list.like = self.word(value),
+                "each" if self.xml => {
+                    list.opens = true;
+                    list.paths = self.paths(value);
+                }
+                "by" if self.xml => list.by = self.word(value),
+                "of" if self.xml => list.of = self.kinds(value),
+                "through" if self.xml => list.through = self.through(value),
                 "each" => {
                     list.opens = true;
                     for word in self.words(value) {

@@ -8,21 +8,36 @@ use std::{
 
 use super::{
     Format, Mapping, codes,
-    compile::compile,
-    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean},
+    compile::{compile, compile_xml},
+    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean, xml::XmlParts},
     merge,
+    plan::Plan,
     shape::Shapes,
 };
 use crate::{
     config::{Diagnostic, Label, Severity},
     document::DocumentType,
+    xml::Tree,
 };
 
 /// The files that are compiled in.
 const BUILTIN: &[(&str, &str)] = &[
+    ("mappings/parts/cxml.toml", include_str!("../../mappings/parts/cxml.toml")),
+    ("mappings/parts/ubl.toml", include_str!("../../mappings/parts/ubl.toml")),
     ("mappings/parts/x12.toml", include_str!("../../mappings/parts/x12.toml")),
+    ("mappings/tables/cxml.toml", include_str!("../../mappings/tables/cxml.toml")),
+    ("mappings/tables/ubl.toml", include_str!("../../mappings/tables/ubl.toml")),
     ("mappings/tables/x12.toml", include_str!("../../mappings/tables/x12.toml")),
     ("mappings/tables/x12-units.toml", include_str!("../../mappings/tables/x12-units.toml")),
+    ("mappings/cxml/confirmation.toml", include_str!("../../mappings/cxml/confirmation.toml")),
+    ("mappings/cxml/invoice.toml", include_str!("../../mappings/cxml/invoice.toml")),
+    ("mappings/cxml/order.toml", include_str!("../../mappings/cxml/order.toml")),
+    ("mappings/cxml/ship-notice.toml", include_str!("../../mappings/cxml/ship-notice.toml")),
+    ("mappings/ubl/despatch-advice.toml", include_str!("../../mappings/ubl/despatch-advice.toml")),
+    ("mappings/ubl/invoice.toml", include_str!("../../mappings/ubl/invoice.toml")),
+    ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
+    ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
+    ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
     ("mappings/x12/850.toml", include_str!("../../mappings/x12/850.toml")),
     ("mappings/x12/855.toml", include_str!("../../mappings/x12/855.toml")),
@@ -38,6 +53,8 @@ pub struct Library {
     by_id: BTreeMap<String, Arc<Mapping>>,
     /// Those of a folder first.
     offered: Vec<Arc<Mapping>>,
+    /// Those of XML that name their root themselves, in the same order: others are used by name only.
+    xml: Vec<Arc<Mapping>>,
 }
 
 impl Library {
@@ -101,8 +118,19 @@ impl Library {
 
     /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
     pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
-        let set = self.offered.iter().find(|mapping| mapping.document == document && mapping.format() == format)?.set();
-        self.for_x12(set, version).filter(|mapping| mapping.document == document)
+        let wanted = |mapping: &&Arc<Mapping>| mapping.document == document && mapping.format() == format;
+        match format {
+            Format::X12 => {
+                let set = self.offered.iter().find(wanted)?.set();
+                self.for_x12(set, version).filter(|mapping| mapping.document == document)
+            }
+            Format::Ubl | Format::Cxml | Format::Xml => self.xml.iter().find(wanted),
+        }
+    }
+
+    /// The mapping for an XML document, by its root element and namespace.
+    pub fn for_xml(&self, tree: &Tree<'_>) -> Option<&Arc<Mapping>> {
+        self.xml.iter().find(|mapping| mapping.reads_xml(tree))
     }
 
     /// All mappings, by name.
@@ -167,6 +195,8 @@ struct Builder<'a> {
     files: Vec<(File, bool)>,
     parts: HashMap<String, List>,
     tables: Vec<Codes>,
+    /// What files without a mapping say of XML, for all that are in their namespaces.
+    xml: XmlParts,
     /// The texts of shared files, which every mapping depends on.
     shared: Vec<Arc<str>>,
     found: &'a mut Vec<Diagnostic>,
@@ -176,6 +206,7 @@ struct Builder<'a> {
 struct Whole {
     scope: Scope,
     codes: Vec<Codes>,
+    xml: XmlParts,
     set: Option<String>,
     document: Option<DocumentType>,
     texts: Vec<Arc<str>>,
@@ -184,14 +215,21 @@ struct Whole {
 
 impl<'a> Builder<'a> {
     fn new(files: Vec<(File, bool)>, found: &'a mut Vec<Diagnostic>) -> Self {
-        let mut builder =
-            Self { files: Vec::new(), parts: HashMap::new(), tables: Vec::new(), shared: Vec::new(), found };
+        let mut builder = Self {
+            files: Vec::new(),
+            parts: HashMap::new(),
+            tables: Vec::new(),
+            xml: XmlParts::default(),
+            shared: Vec::new(),
+            found,
+        };
         for (file, builtin) in files {
             for (name, part) in &file.parts {
                 builder.parts.insert(name.text.clone(), part.clone());
             }
             let Some(header) = &file.header else {
                 builder.tables = merge::tables(&builder.tables, &file.codes);
+                builder.xml = std::mem::take(&mut builder.xml).under(file.xml.clone());
                 builder.shared.push(file.source.text.clone());
                 continue;
             };
@@ -221,7 +259,11 @@ impl<'a> Builder<'a> {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
-                if !mapping.versions.is_empty() {
+                if mapping.is_xml() {
+                    if file.xml.root.is_some() {
+                        library.xml.push(mapping.clone());
+                    }
+                } else if !mapping.versions.is_empty() {
                     library.offered.push(mapping.clone());
                 }
                 library.by_id.insert(mapping.id.clone(), mapping);
@@ -242,7 +284,8 @@ impl<'a> Builder<'a> {
             self.found.push(header.id.error(codes::MISSING_KEY, message, hint));
         };
         if whole.set.is_none() {
-            missing("set", "855");
+            let (what, example) = if header.xml { ("root", "Order") } else { ("set", "855") };
+            missing(what, example);
         }
         if whole.document.is_none() {
             missing("document", "order_acknowledgement");
@@ -255,8 +298,16 @@ impl<'a> Builder<'a> {
         };
         merge::parts(&mut whole.scope, &self.parts, self.found);
         let tables = merge::tables(&self.tables, &whole.codes);
-        let plan = match compile(&whole.scope, &shapes, &tables, &header.id.spot) {
-            Ok(plan) => plan,
+        let compiled = match header.xml {
+            false => compile(&whole.scope, &shapes, &tables, &header.id.spot).map(|plan| (plan, None)),
+            true => {
+                let parts = self.xml.clone().under(whole.xml);
+                compile_xml(&whole.scope, &parts, &shapes, &tables, &header.id.spot)
+                    .map(|plan| (Plan::default(), Some(Box::new(plan))))
+            }
+        };
+        let (plan, xml) = match compiled {
+            Ok(plans) => plans,
             Err(mistakes) => {
                 self.found.extend(mistakes);
                 return None;
@@ -286,6 +337,7 @@ impl<'a> Builder<'a> {
             file: file.source.name.to_string(),
             plan,
             writing,
+            xml,
         })
     }
 
@@ -299,7 +351,12 @@ impl<'a> Builder<'a> {
         let own = Whole {
             scope: file.scope.clone(),
             codes: file.codes.clone(),
-            set: header.set.as_ref().map(|word| word.text.clone()),
+            set: match (&header.set, &file.xml.root) {
+                (Some(set), _) => Some(set.text.clone()),
+                (None, Some(root)) => root.text.rsplit('/').next().map(str::to_owned),
+                (None, None) => None,
+            },
+            xml: file.xml.clone(),
             document: header.document,
             texts: vec![file.source.text.clone()],
             broken: file.broken != Broken::No,
@@ -331,6 +388,7 @@ impl<'a> Builder<'a> {
         Some(Whole {
             scope: merge::scope(base.scope, own.scope),
             codes: merge::tables(&base.codes, &own.codes),
+            xml: base.xml.under(own.xml),
             set: own.set.or(base.set),
             document: own.document.or(base.document),
             texts: base.texts,
@@ -347,6 +405,12 @@ mod tests {
     fn what_is_compiled_in_has_no_mistake() {
         let library = Library::builtin().unwrap_or_else(|found| panic!("{found:?}"));
         let ids: Vec<_> = library.iter().map(|mapping| mapping.id()).collect();
-        assert_eq!(ids, ["x12-810", "x12-850", "x12-855", "x12-856"]);
+        let x12 = ["x12-810", "x12-850", "x12-855", "x12-856"];
+        assert!(x12.iter().all(|id| ids.contains(id)), "{ids:?}");
+        let cxml = ["cxml-confirmation", "cxml-invoice", "cxml-order", "cxml-ship-notice"];
+        assert!(ids.starts_with(&cxml), "{ids:?}");
+        let ubl =
+            ["ubl-despatch-advice", "ubl-invoice", "ubl-order", "ubl-order-response", "ubl-order-response-simple"];
+        assert!(ubl.iter().all(|id| ids.contains(id)), "{ids:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::{
     codes,
-    file::{Codes, Field, List, NamedList, Scope, did_you_mean},
+    file::{Codes, Field, List, NamedList, Scope, Word, did_you_mean},
 };
 use crate::config::Diagnostic;
 
@@ -37,6 +37,10 @@ pub(crate) fn scope(base: Scope, over: Scope) -> Scope {
         merged.loops.push((tag, segments));
     }
     merged.computed.extend(over.computed);
+    for one in over.computed_xml {
+        merged.computed_xml.retain(|other| other.0 != one.0);
+        merged.computed_xml.push(one);
+    }
     merged
 }
 
@@ -55,6 +59,10 @@ fn list(base: List, over: List) -> List {
     List {
         like: over.like.or(base.like),
         each: if over.each.is_empty() { base.each } else { over.each },
+        paths: if over.paths.is_empty() { base.paths } else { over.paths },
+        by: over.by.or(base.by),
+        of: kinds(base.of, over.of),
+        through: if over.through.is_empty() { base.through } else { over.through },
         opens: base.opens || over.opens,
         holds: if over.holds.is_empty() { base.holds } else { over.holds },
         until: if over.until.is_empty() { base.until } else { over.until },
@@ -64,6 +72,23 @@ fn list(base: List, over: List) -> List {
         scope: scope(base.scope, over.scope),
         spot: over.spot,
     }
+}
+
+/// Kinds of items, by their words.
+fn kinds(base: Vec<(Word, Option<List>)>, over: Vec<(Word, Option<List>)>) -> Vec<(Word, Option<List>)> {
+    let mut merged = base;
+    for (word, over) in over {
+        match merged.iter_mut().find(|(other, _)| other.text == word.text) {
+            None => merged.push((word, over)),
+            Some((_, slot)) => {
+                *slot = match (slot.take(), over) {
+                    (Some(base), Some(over)) => Some(list(base, over)),
+                    (_, over) => over,
+                }
+            }
+        }
+    }
+    merged
 }
 
 /// Tables of `over` on top of those of `base`: codes replace codes, `false` removes.
@@ -92,7 +117,13 @@ pub(crate) fn parts(scope: &mut Scope, shared: &HashMap<String, List>, found: &m
 
 fn put_parts(scope: &mut Scope, shared: &HashMap<String, List>, found: &mut Vec<Diagnostic>, depth: usize) {
     for NamedList { list: slot, .. } in &mut scope.lists {
-        let Some(mut current) = slot.take() else { continue };
+        put_part(slot, shared, found, depth);
+    }
+}
+
+/// Puts the shared part under one list, and under the kinds of its items.
+fn put_part(slot: &mut Option<List>, shared: &HashMap<String, List>, found: &mut Vec<Diagnostic>, depth: usize) {
+    if let Some(mut current) = slot.take() {
         let mut steps = depth;
         while let Some(like) = current.like.take() {
             steps += 1;
@@ -116,6 +147,9 @@ fn put_parts(scope: &mut Scope, shared: &HashMap<String, List>, found: &mut Vec<
             current.like = next;
         }
         put_parts(&mut current.scope, shared, found, steps + 1);
+        for (_, kind) in &mut current.of {
+            put_part(kind, shared, found, steps + 1);
+        }
         *slot = Some(current);
     }
 }

@@ -15,7 +15,9 @@ mod merge;
 mod place;
 mod plan;
 mod problem;
+mod provenance;
 mod read;
+mod read_xml;
 mod schema;
 mod shape;
 mod table;
@@ -24,15 +26,26 @@ mod tests;
 mod text;
 mod write;
 mod write_json;
+mod write_xml;
+mod xml_place;
+mod xml_plan;
+#[cfg(test)]
+mod xml_tests;
+mod xml_value;
 
 pub use library::Library;
 pub use problem::Problem;
+pub use provenance::Provenance;
 pub use schema::file_schema;
 pub use text::Charset;
+pub use write_xml::WrittenXml;
+
+use std::collections::BTreeMap;
 
 use crate::{
     document::DocumentType,
     x12::{Writer, token::SetView},
+    xml::{Source, Tree},
 };
 
 /// The pages of this room's codes.
@@ -50,6 +63,8 @@ pub struct Mapping {
     plan: plan::Plan,
     /// How it writes, by version; the oldest first.
     writing: Vec<write::WritePlan>,
+    /// The plan of a mapping of XML; then `plan` is empty.
+    xml: Option<Box<xml_plan::XmlPlan>>,
 }
 
 /// What a document is written as.
@@ -57,6 +72,12 @@ pub struct Mapping {
 pub enum Format {
     /// X12 transaction sets.
     X12,
+    /// UBL 2.
+    Ubl,
+    /// cXML 1.2.
+    Cxml,
+    /// XML of a partner's own.
+    Xml,
 }
 
 /// One rule of a mapping, and the line that it comes from: of the mapping's own file, of one that it extends, or of a part
@@ -110,7 +131,7 @@ impl Mapping {
         self.document
     }
 
-    /// The X12 transaction set, like `855`.
+    /// The X12 transaction set, like `855`; of XML the document's own element, like `Order`.
     pub fn set(&self) -> &str {
         &self.set
     }
@@ -141,7 +162,12 @@ impl Mapping {
 
     /// What it reads from and writes to.
     pub fn format(&self) -> Format {
-        Format::X12
+        match self.xml.as_ref().map(|plan| &*plan.dialect) {
+            None => Format::X12,
+            Some("ubl") => Format::Ubl,
+            Some("cxml") => Format::Cxml,
+            Some(_) => Format::Xml,
+        }
     }
 
     /// Writes a canonical document as the body of a set: what stands between `begin_set` and `end_set`, in the order and
@@ -203,5 +229,48 @@ impl Mapping {
         let (json, mut left) = read::read(&self.plan, set, charset)?;
         let extras = extras::collect(set, charset, &mut left);
         Ok(Mapped { json, extras })
+    }
+
+    /// Whether it maps XML.
+    pub fn is_xml(&self) -> bool {
+        self.xml.is_some()
+    }
+
+    /// Whether it is for this XML document, by its root element and namespace.
+    pub fn reads_xml(&self, tree: &Tree<'_>) -> bool {
+        self.xml.as_ref().is_some_and(|plan| read_xml::is_for(plan, tree))
+    }
+
+    /// Reads an XML document. Extras are a list of `{path, offset, value}`. All that is wrong is told at once, up to 100
+    /// problems.
+    pub fn read_xml(&self, source: &Source<'_>, tree: &Tree<'_>) -> Result<Mapped, Vec<Problem>> {
+        let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
+        let read = read_xml::read(plan, source, tree, false)?;
+        Ok(Mapped { json: read.json, extras: read.extras })
+    }
+
+    /// The same, with where each value came from.
+    pub fn trace_xml(&self, source: &Source<'_>, tree: &Tree<'_>) -> Result<(Mapped, Vec<Provenance>), Vec<Problem>> {
+        let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
+        let read = read_xml::read(plan, source, tree, true)?;
+        let provenance = provenance::of(&read.json, read.marks, &plan.rules);
+        Ok((Mapped { json: read.json, extras: read.extras }, provenance))
+    }
+
+    /// What an XML document says of its transmission: `message_id`, `from.id`… as its mapping names them.
+    pub fn envelope_of(&self, tree: &Tree<'_>) -> BTreeMap<String, String> {
+        self.xml.as_ref().map_or_else(BTreeMap::new, |plan| read_xml::envelope(plan, tree))
+    }
+
+    /// Writes a canonical document as XML; `envelope` has the values of the transmission.
+    pub fn write_xml(&self, document: &[u8], envelope: &BTreeMap<String, String>) -> Result<WrittenXml, Vec<Problem>> {
+        let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
+        let document = serde_json::from_slice(document)
+            .map_err(|error| vec![Problem::of_document(codes::UNWRITABLE_VALUE, error.to_string(), None)])?;
+        write_xml::write(plan, &document, envelope)
+    }
+
+    fn no_xml(&self) -> Problem {
+        Problem::of_document(codes::BAD_BASE, format!("the mapping `{}` is for X12, not for XML", self.id), None)
     }
 }

@@ -6,6 +6,7 @@ use super::{plan::Origin, text::Charset};
 use crate::{
     error::Code,
     x12::token::{Segment, SetView},
+    xml::{Node, Source},
 };
 
 /// One value that a mapping could not read. Both sides are named: the document and the mapping file.
@@ -15,9 +16,9 @@ pub struct Problem {
     pub code: String,
     /// What is wrong, in one sentence.
     pub text: String,
-    /// The segment in its set, from 1: ST is 1.
+    /// The segment in its set, from 1: ST is 1; 0 in XML.
     pub segment: u32,
-    /// Its tag.
+    /// Its tag; in XML the path to the element.
     pub tag: String,
     /// The element, from 1; 0 where the segment as a whole is meant.
     pub element: u16,
@@ -124,7 +125,22 @@ impl Problem {
         }
     }
 
-    fn of(code: Code, text: String, rule: &Origin) -> Self {
+    /// A value of an XML document, or one that is missing in an element.
+    pub(crate) fn in_xml(
+        code: Code,
+        text: String,
+        source: &Source<'_>,
+        node: Node<'_, '_>,
+        rule: Option<&Origin>,
+    ) -> Self {
+        let at = if node.text().trim_ascii().is_empty() { node.range().start } else { node.within().start };
+        Self { tag: node.path(), offset: source.offset(at), ..Self::of_document(code, text, rule) }
+    }
+
+    /// Something about the whole document.
+    pub(crate) fn of_document(code: Code, text: String, rule: Option<&Origin>) -> Self {
+        let (mapping, (line, column)) =
+            rule.map_or_else(|| (String::new(), (0, 0)), |rule| (rule.spot.source.name.to_string(), rule.line_column));
         Self {
             code: code.as_str().to_owned(),
             text,
@@ -134,10 +150,19 @@ impl Problem {
             offset: 0,
             pointer: None,
             value: None,
-            mapping: rule.spot.source.name.to_string(),
-            line: rule.line_column.0,
-            column: rule.line_column.1,
+            mapping,
+            line,
+            column,
         }
+    }
+
+    /// Whether it is about a value of this rule.
+    pub(crate) fn at(&self, rule: &Origin) -> bool {
+        *self.mapping == *rule.spot.source.name && (self.line, self.column) == rule.line_column
+    }
+
+    fn of(code: Code, text: String, rule: &Origin) -> Self {
+        Self::of_document(code, text, Some(rule))
     }
 }
 
@@ -145,6 +170,7 @@ impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.code)?;
         match self.pointer.as_deref() {
+            None if self.segment == 0 => write!(f, " {} (byte {})", self.tag, self.offset)?,
             None => write!(f, " segment {} (byte {}) {}", self.segment, self.offset, self.tag)?,
             Some("") => write!(f, " the document {}", self.tag)?,
             Some(pointer) => write!(f, " {pointer} {}", self.tag)?,

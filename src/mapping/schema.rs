@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value, json};
 
-use super::file::{HEADER_KEYS, Key, LIST_KEYS, RULE_KEYS, TOP_KEYS};
+use super::file::{
+    HEADER_KEYS, Key, LIST_KEYS, RULE_KEYS, TOP_KEYS,
+    xml::{HEADER_XML_KEYS, LIST_XML_KEYS, TOP_XML_KEYS},
+};
 use crate::document::DocumentType;
 
 /// The schema of a mapping file.
 pub fn file_schema() -> Value {
-    let place =
-        json!({ "type": "string", "examples": ["BEG03", "DTM[01=002]02", "PO1{VP}", "N1[01=ST]/N402", "{value}"] });
+    let place = json!({ "type": "string", "examples": ["BEG03", "DTM[01=002]02", "PO1{VP}", "N1[01=ST]/N402", "{value}", "cbc:ID", "cac:Price/cbc:PriceAmount", "@unitCode"] });
     let places = json!({ "anyOf": [place, { "type": "array", "items": place, "minItems": 1 }] });
     let texts = json!({ "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }] });
     let documents: Vec<_> = DocumentType::ALL.iter().map(|kind| kind.as_str()).collect();
@@ -30,18 +32,31 @@ pub fn file_schema() -> Value {
         "fields" => json!({ "$ref": "#/$defs/fields" }),
         "lists" => json!({ "$ref": "#/$defs/lists" }),
         "loops" => json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/texts" } }),
-        "computed" => json!({ "$ref": "#/$defs/places" }),
+        "computed" => {
+            json!({ "anyOf": [{ "$ref": "#/$defs/places" }, { "type": "object", "additionalProperties": { "type": "string" } }] })
+        }
         _ => json!({ "type": "string" }),
     };
-    let list = object(LIST_KEYS, |key| match key {
+    let lists = [LIST_KEYS, LIST_XML_KEYS].concat();
+    let list = object(&lists, |key| match key {
+        "of" => {
+            json!({ "type": "object", "additionalProperties": { "anyOf": [{ "$ref": "#/$defs/list" }, { "const": false }] } })
+        }
+        "through" => json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/texts" } }),
         "each" => json!({ "$ref": "#/$defs/places" }),
         "holds" | "until" => json!({ "$ref": "#/$defs/texts" }),
         "value" => json!({ "$ref": "#/$defs/rule" }),
         _ => scope_key(key),
     });
-    let mut schema = object(TOP_KEYS, |key| match key {
-        "mapping" => object(HEADER_KEYS, |key| match key {
-            "format" => json!({ "enum": ["x12"] }),
+    let headers = [HEADER_KEYS, HEADER_XML_KEYS].concat();
+    let mut schema = object(&[TOP_KEYS, TOP_XML_KEYS].concat(), |key| match key {
+        "format" => json!({ "enum": ["x12", "xml"] }),
+        "namespaces" | "envelope" | "constants" => {
+            json!({ "type": "object", "additionalProperties": { "type": "string" } })
+        }
+        "sequence" | "repeats" => json!({ "type": "object", "additionalProperties": { "$ref": "#/$defs/texts" } }),
+        "mapping" => object(&headers, |key| match key {
+            "format" => json!({ "enum": ["x12", "xml"] }),
             "versions" => json!({ "type": "array", "items": { "type": "string" } }),
             "document" => json!({ "enum": documents }),
             _ => json!({ "type": "string" }),

@@ -3,6 +3,7 @@
 //! It plays outsiders, so it knows nothing of the gateway's insides: it speaks HTTP to the listeners and writes X12 of
 //! its own making. What it sends is synthetic; no partner's document was its model.
 
+mod as2;
 pub mod bulk;
 pub mod canonical;
 mod day;
@@ -13,6 +14,7 @@ mod sftp;
 mod supplier;
 pub mod x12;
 
+pub use as2::{As2Form, As2Partner, As2Sent, As2Server, As2Taken};
 pub use day::{Day, DayError, Step};
 pub use endpoint::{Call, Endpoint};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};

@@ -17,4 +17,6 @@ crate::codes! {
     RECEIPT = "A2D-0107";
     /// A receipt of ours could not be delivered.
     RECEIPT_UNDELIVERED = "A2D-0108";
+    /// A certificate ends soon, or has ended.
+    CERTIFICATE_ENDS = "A2D-0109";
 }

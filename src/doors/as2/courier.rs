@@ -28,7 +28,8 @@ use crate::{
         receive::Tools,
         send::{self, Document, Encryption, Expectation, Outgoing, ReceiptTerms, Signing, Terms},
     },
-    exchange::{Carried, Courier, Parcel},
+    document::MessageId,
+    exchange::{Carried, Courier, Exchange, Parcel},
     ledger::Channel,
     net::Reply,
     partner::{As2Terms, Partner, Receipt, ReceiptBy},
@@ -45,12 +46,20 @@ pub trait Carrying: Send + Sync {
     ///
     /// # Errors
     /// When it could not be recorded, so that the partner should send its receipt again.
-    async fn carried(&self, delivery: u64, carried: Carried) -> Result<(), String>;
+    async fn carried(&self, message: MessageId, delivery: u64, carried: Carried) -> Result<(), String>;
+}
+
+#[async_trait]
+impl Carrying for Exchange {
+    async fn carried(&self, message: MessageId, delivery: u64, carried: Carried) -> Result<(), String> {
+        Self::carried(self, message, delivery, carried).await.map_err(|error| error.to_string())
+    }
 }
 
 /// A delivery whose receipt may come on its own.
 #[derive(Debug, Serialize, Deserialize)]
 struct Awaited {
+    message: MessageId,
     delivery: u64,
     partner: String,
     expectation: Expectation,
@@ -95,13 +104,19 @@ impl Courier for As2Courier {
             let detail = format!("what the receipt must say could not be kept: {error}");
             return Carried::TryAgain { detail, retry_after: None };
         }
+        // Some partners are quicker with their receipt than with their answer.
+        let early = self.receipts.begin(&parcel.transport_id);
         let reply = self.caller.post(url.as_str(), &outgoing.http, &as2.sending, PATIENCE).await;
+        let early = early.end();
         let (event, receipt, retry_after) = match reply {
             Err(error) if error.is_final() => return refused(&error.to_string()),
             Err(error) => (Event::Unanswered(error.to_string()), None, None),
             Ok(reply) => answered(&parcel.partner, as2, &reply),
         };
-        let carried = judged(as2, parcel.attempt, event, &outgoing.expectation, receipt, retry_after);
+        let carried = match early {
+            Some(carried) => carried,
+            None => judged(as2, parcel.attempt, event, &outgoing.expectation, receipt, retry_after),
+        };
         if !matches!(carried, Carried::Waiting { .. } | Carried::TryAgain { .. }) {
             forget(&self.receipts, &parcel.transport_id).await;
         }
@@ -132,8 +147,12 @@ impl As2Courier {
         let Some(name) = name_of(&parcel.transport_id) else {
             return Err(io::Error::other("the delivery's id cannot be a file's name"));
         };
-        let mut awaited =
-            Awaited { delivery: parcel.delivery, partner: parcel.partner.id.clone(), expectation: expectation.clone() };
+        let mut awaited = Awaited {
+            message: parcel.message,
+            delivery: parcel.delivery,
+            partner: parcel.partner.id.clone(),
+            expectation: expectation.clone(),
+        };
         let folder = self.receipts.awaited().to_owned();
         let kept = spawn_blocking(move || {
             if let Some(before) =
@@ -283,8 +302,9 @@ fn refused(detail: &str) -> Carried {
 
 /// The file of what a delivery waits for, where its id can be one.
 fn name_of(transport_id: &str) -> Option<String> {
-    let plain = transport_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    (plain && (1..=120).contains(&transport_id.len())).then(|| format!("{transport_id}.json"))
+    let plain = transport_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
+    (plain && !transport_id.starts_with('.') && (1..=120).contains(&transport_id.len()))
+        .then(|| format!("{transport_id}.json"))
 }
 
 async fn forget(receipts: &Receipts, transport_id: &str) {
@@ -331,8 +351,11 @@ impl As2 {
         } else {
             refused(&format!("the partner's receipt says: {disposition}"))
         };
+        if self.receipts.came_early(&id, &carried) {
+            return Ok(true);
+        }
         let Some(carrying) = &self.carrying else { return Err("nothing is sent from here".into()) };
-        if let Err(why) = carrying.carried(awaited.delivery, carried).await {
+        if let Err(why) = carrying.carried(awaited.message, awaited.delivery, carried).await {
             tracing::warn!(delivery = awaited.delivery, why, "An AS2 receipt could not be recorded.");
             return Ok(false);
         }

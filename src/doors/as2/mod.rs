@@ -13,6 +13,7 @@ mod caller;
 pub mod codes;
 mod courier;
 mod events;
+mod expiry;
 mod layers;
 mod limits;
 mod problems;
@@ -44,6 +45,7 @@ use tokio::sync::Semaphore;
 
 pub use caller::Caller;
 pub use courier::{As2Courier, Carrying, build, wire};
+pub use expiry::{inspect, watch};
 pub use receipts::Receipts;
 pub use ring::{Own, Ring, RingError};
 

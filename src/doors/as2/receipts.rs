@@ -6,10 +6,11 @@
 //! goes out, and if not nothing was promised.
 
 use std::{
+    collections::HashMap,
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -37,6 +38,7 @@ use crate::{
     },
     config::Settings,
     document::MessageId,
+    exchange::Carried,
     keys,
     ledger::{Channel, Direction, Fact, MessageFilter, SharedLedger},
     net::Problem,
@@ -122,6 +124,27 @@ pub struct Receipts {
     telemetry: events::Telemetry,
     identity: Identity,
     wake: Notify,
+    /// Messages of ours whose answer has not come yet, and what a receipt that was quicker says.
+    in_flight: Mutex<HashMap<String, Option<Carried>>>,
+}
+
+/// A message of ours whose answer has not come yet.
+pub(super) struct InFlight<'r> {
+    receipts: &'r Receipts,
+    id: String,
+}
+
+impl InFlight<'_> {
+    /// The answer has come: what a receipt says that came before it.
+    pub(super) fn end(self) -> Option<Carried> {
+        self.receipts.in_flight().remove(&self.id).flatten()
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.receipts.in_flight().remove(&self.id);
+    }
 }
 
 impl Receipts {
@@ -141,7 +164,17 @@ impl Receipts {
         fs::create_dir_all(&awaited)?;
         let telemetry = events::Telemetry::of_receipts(metrics);
         let identity = Identity::of(settings);
-        Ok(Self { folder, awaited, caller, directory, ledger, telemetry, identity, wake: Notify::new() })
+        Ok(Self {
+            folder,
+            awaited,
+            caller,
+            directory,
+            ledger,
+            telemetry,
+            identity,
+            wake: Notify::new(),
+            in_flight: Mutex::default(),
+        })
     }
 
     /// Delivers what is there and what comes, until the task is aborted. What an earlier process wrote and did not let go
@@ -192,6 +225,24 @@ impl Receipts {
     /// The folder of what messages of ours wait for.
     pub(super) fn awaited(&self) -> &Path {
         &self.awaited
+    }
+
+    /// A message is on its way from now on.
+    pub(super) fn begin(&self, id: &str) -> InFlight<'_> {
+        self.in_flight().insert(id.to_owned(), None);
+        InFlight { receipts: self, id: id.to_owned() }
+    }
+
+    /// Keeps what a receipt says for whoever still waits for the answer; `false` where nobody does.
+    pub(super) fn came_early(&self, id: &str, carried: &Carried) -> bool {
+        let mut in_flight = self.in_flight();
+        let Some(place) = in_flight.get_mut(id) else { return false };
+        *place = Some(carried.clone());
+        true
+    }
+
+    fn in_flight(&self) -> MutexGuard<'_, HashMap<String, Option<Carried>>> {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn identity(&self) -> &Identity {

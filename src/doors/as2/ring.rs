@@ -152,6 +152,15 @@ impl Ring {
     }
 }
 
+/// Our keys as far as there are any; makes none.
+///
+/// # Errors
+/// When one of them cannot be used.
+pub fn existing(settings: &Settings) -> Result<Option<Ring>, RingError> {
+    let any = settings.as2.certificate.is_some() || folder(settings).join("ring.json").exists();
+    if any { Ok(Some(Ring::open(settings)?.0)) } else { Ok(None) }
+}
+
 /// Where our keys are.
 pub fn folder(settings: &Settings) -> PathBuf {
     settings.data.join("as2")

@@ -8,8 +8,10 @@ use std::{collections::BTreeMap, sync::Arc};
 mod layout;
 mod rules;
 mod settle;
+mod xml;
 
 use layout::{Cells, Filled, Layout};
+pub(crate) use xml::compile_xml;
 
 use super::{
     codes,
@@ -29,20 +31,7 @@ pub(crate) fn compile(
     tables: &[Codes],
     header: &Spot,
 ) -> Result<Plan, Vec<Diagnostic>> {
-    let mut compiler = Compiler {
-        shapes,
-        tables: BTreeMap::new(),
-        loops: vec![Loop::default()],
-        kinds: vec![Kind::default()],
-        gates: 1,
-        rules: Vec::new(),
-        layouts: BTreeMap::new(),
-        heads: BTreeMap::new(),
-        cells: BTreeMap::new(),
-        apart: vec![Vec::new()],
-        found: Vec::new(),
-    };
-    compiler.take_tables(tables);
+    let mut compiler = Compiler::new(shapes, tables);
     let mut layout = Layout::default();
     compiler.scope(
         scope,
@@ -100,6 +89,24 @@ struct Here {
 }
 
 impl<'a> Compiler<'a> {
+    fn new(shapes: &'a Shapes, tables: &'a [Codes]) -> Self {
+        let mut compiler = Self {
+            shapes,
+            tables: BTreeMap::new(),
+            loops: vec![Loop::default()],
+            kinds: vec![Kind::default()],
+            gates: 1,
+            rules: Vec::new(),
+            layouts: BTreeMap::new(),
+            heads: BTreeMap::new(),
+            cells: BTreeMap::new(),
+            apart: vec![Vec::new()],
+            found: Vec::new(),
+        };
+        compiler.take_tables(tables);
+        compiler
+    }
+
     fn say(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
     }

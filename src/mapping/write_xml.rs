@@ -1,0 +1,476 @@
+//! From a canonical document to XML: the plan of reading, walked the other way. Elements are made as fields ask for them,
+//! and put in the order of the standard at the end.
+#![deny(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde_json::Value;
+
+use super::{
+    codes,
+    file::Only,
+    problem::Problem,
+    xml_place::Wants,
+    xml_plan::{Computed, Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
+    xml_value,
+};
+use crate::xml::{Unwritable, Writer};
+
+/// A document that was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenXml {
+    /// The XML.
+    pub bytes: Vec<u8>,
+    /// JSON pointers of the values that the mapping has no place for.
+    pub left: Vec<String>,
+}
+
+/// Writes a document. `envelope` has the values of the transmission, by name.
+pub(crate) fn write(
+    plan: &XmlPlan,
+    document: &Value,
+    envelope: &BTreeMap<String, String>,
+) -> Result<WrittenXml, Vec<Problem>> {
+    let mut writer = Builder { plan, document, nodes: Vec::new(), left: Vec::new(), problems: Vec::new() };
+    let mut own = 0;
+    for (number, name) in plan.root.iter().enumerate() {
+        let key = plan.root.len() as u32;
+        let key = u32::MAX - key + number as u32;
+        let made = writer.add(Element { name: *name, key, parent: own, ..Element::default() });
+        if let (true, Some(parent)) = (number > 0, writer.nodes.get_mut(own)) {
+            parent.children.push(made);
+        }
+        own = made;
+    }
+    writer.group(&plan.document, document, own, &Here { pointer: String::new(), position: 0, above: &[] });
+    for (way, name) in &plan.envelope {
+        if let Some(value) = envelope.get(name) {
+            writer.put(way, own, value.clone());
+        }
+    }
+    for (way, value) in &plan.constants {
+        writer.put(way, own, value.clone());
+    }
+    writer.repeat();
+    if !writer.problems.is_empty() {
+        return Err(writer.problems);
+    }
+    let left = std::mem::take(&mut writer.left);
+    match writer.print() {
+        Ok(bytes) => Ok(WrittenXml { bytes, left }),
+        Err(error) => Err(vec![Problem::of_document(codes::UNWRITABLE_VALUE, error.to_string(), None)]),
+    }
+}
+
+/// An element in the making.
+#[derive(Debug, Default)]
+struct Element {
+    name: u16,
+    /// The step that made it, so that the same step comes to it again.
+    key: u32,
+    /// The kinds of items whose own element it is: the next item of the same kind has another one.
+    items: Vec<usize>,
+    parent: usize,
+    text: Option<String>,
+    attributes: Vec<(u16, String)>,
+    children: Vec<usize>,
+}
+
+/// Where in the document the writer is.
+struct Here<'a> {
+    pointer: String,
+    /// Which item of its list this is, from 0.
+    position: usize,
+    /// Items that were passed through, outermost first, with the fields that are inherited.
+    above: &'a [(&'a Value, &'a [String])],
+}
+
+impl Here<'_> {
+    fn at(&self, name: &str) -> String {
+        format!("{}/{name}", self.pointer)
+    }
+}
+
+struct Builder<'p> {
+    plan: &'p XmlPlan,
+    document: &'p Value,
+    nodes: Vec<Element>,
+    left: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl<'p> Builder<'p> {
+    fn add(&mut self, element: Element) -> usize {
+        self.nodes.push(element);
+        self.nodes.len() - 1
+    }
+
+    /// The element that a step leads to; made if it is not there yet, or if a `fresh` one is wanted and this one is taken.
+    fn step(&mut self, parent: usize, step: &WayStep, fresh: Option<usize>) -> usize {
+        let children = self.nodes.get(parent).map_or(&[][..], |node| &node.children);
+        let known = children.iter().copied().find(|child| {
+            self.nodes
+                .get(*child)
+                .is_some_and(|node| node.key == step.key && !fresh.is_some_and(|kind| node.items.contains(&kind)))
+        });
+        let child = known.unwrap_or_else(|| {
+            let child = self.add(Element { name: step.name, key: step.key, parent, ..Element::default() });
+            if let Some(node) = self.nodes.get_mut(parent) {
+                node.children.push(child);
+            }
+            for test in &step.tests {
+                if let Wants::Is(value) = &test.wants {
+                    self.put(&test.way, child, value.clone());
+                }
+            }
+            child
+        });
+        if let (Some(kind), Some(node)) = (fresh, self.nodes.get_mut(child)) {
+            node.items.push(kind);
+        }
+        child
+    }
+
+    /// The element at the end of a way; the last step is `fresh` for a kind of items where it opens one.
+    fn walk(&mut self, way: &Way, from: usize, fresh: Option<usize>) -> usize {
+        let (mut here, steps) = self.begin(way, from);
+        for (number, step) in steps.iter().enumerate() {
+            // The root leads down to the document's own element by its names alone.
+            let on_root = way.absolute.then(|| self.plan.root.get(number + 1)).flatten() == Some(&step.name);
+            let below = on_root.then(|| self.nodes.get(here)?.children.first().copied()).flatten();
+            here = match below.filter(|child| self.nodes.get(*child).is_some_and(|node| node.name == step.name)) {
+                Some(child) => child,
+                None => self.step(here, step, fresh.filter(|_| number + 1 == steps.len())),
+            };
+        }
+        here
+    }
+
+    /// Where a way begins, and its steps from there.
+    fn begin<'w>(&self, way: &'w Way, from: usize) -> (usize, &'w [WayStep]) {
+        if way.absolute {
+            return (0, way.steps.get(1..).unwrap_or_default());
+        }
+        let up = (0..way.up).fold(from, |node, _| self.nodes.get(node).map_or(0, |node| node.parent));
+        (up, &way.steps)
+    }
+
+    /// Puts a value at a place; not over another one.
+    fn put(&mut self, way: &Way, from: usize, value: String) -> bool {
+        let at = self.walk(way, from, None);
+        let Some(node) = self.nodes.get_mut(at) else { return false };
+        match way.attribute {
+            None if node.text.is_none() => node.text = Some(value),
+            Some(name) if !node.attributes.iter().any(|(other, _)| *other == name) => {
+                node.attributes.push((name, value))
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether a place has no value, and an element to have it in; nothing is made for it.
+    fn is_free(&self, way: &Way, from: usize) -> bool {
+        let (mut here, steps) = self.begin(way, from);
+        for (number, step) in steps.iter().enumerate() {
+            let Some(node) = self.nodes.get(here) else { return false };
+            let found =
+                node.children.iter().find(|child| self.nodes.get(**child).is_some_and(|node| node.name == step.name));
+            match found {
+                Some(child) => here = *child,
+                None => return number + 1 == steps.len() && way.attribute.is_none(),
+            }
+        }
+        self.nodes.get(here).is_some_and(|node| match way.attribute {
+            None => node.text.is_none() && node.children.is_empty(),
+            Some(name) => !node.attributes.iter().any(|(other, _)| *other == name),
+        })
+    }
+
+    fn group(&mut self, group: &'p Group, value: &Value, at: usize, here: &Here<'_>) {
+        let Some(object) = value.as_object() else { return };
+        let mut bound = 0;
+        for entry in &group.entries {
+            let own = object.get(&entry.name);
+            bound += usize::from(own.is_some());
+            let inherited = || {
+                let of = here.above.iter().rev().find(|(_, fields)| fields.contains(&entry.name));
+                of.and_then(|(item, _)| item.get(&entry.name))
+            };
+            match (&entry.what, own.or_else(inherited)) {
+                (What::Field { ways, rule }, value) => self.field(ways, *rule, value, at, &here.at(&entry.name)),
+                (What::Group(inner), Some(value)) => {
+                    self.group(inner, value, at, &Here { pointer: here.at(&entry.name), position: 0, above: &[] });
+                }
+                (What::List(list), Some(Value::Array(items))) => {
+                    let mut counts = vec![0; list.kinds.len()];
+                    self.list(list, items, at, &here.at(&entry.name), &[], &mut counts);
+                }
+                _ => {}
+            }
+        }
+        if bound < object.len() {
+            for (name, value) in
+                object.iter().filter(|(name, _)| !group.entries.iter().any(|entry| entry.name == **name))
+            {
+                leaves(value, here.at(name), &mut self.left);
+            }
+        }
+        for (way, computed) in &group.computed {
+            if self.is_free(way, at)
+                && let Some(text) = self.compute(computed, value, here.position)
+            {
+                self.put(way, at, text);
+            }
+        }
+    }
+
+    fn field(&mut self, ways: &[Way], rule: u32, value: Option<&Value>, at: usize, pointer: &str) {
+        let plan = self.plan;
+        let (Some(rule), Some(way)) = (plan.rules.get(rule as usize), ways.first()) else { return };
+        if rule.only == Some(Only::Read) {
+            if value.is_some() {
+                self.left.push(pointer.to_owned());
+            }
+            return;
+        }
+        if let Some(constant) = &rule.constant {
+            self.put(way, at, String::from_utf8_lossy(constant).into_owned());
+            return;
+        }
+        let Some(value) = value else {
+            if rule.required {
+                let text = format!("a document needs `{}`, and there is none", rule.origin.name);
+                self.problems.push(Problem::of_document(codes::REQUIRED_VALUE, text, Some(&rule.origin)));
+            }
+            return;
+        };
+        let text = plain(value).and_then(|text| xml_value::write(rule, &text, &plan.dialect));
+        if !text.is_some_and(|text| self.put(way, at, text)) {
+            self.left.push(pointer.to_owned());
+        }
+    }
+
+    /// Writes the items of a list, and of those that are passed through the items in them.
+    fn list<'v>(
+        &mut self,
+        list: &'p ListPlan,
+        items: &'v [Value],
+        at: usize,
+        pointer: &str,
+        above: &[(&'v Value, &'v [String])],
+        counts: &mut [usize],
+    ) where
+        'p: 'v,
+    {
+        for (number, item) in items.iter().enumerate() {
+            let pointer = format!("{pointer}/{number}");
+            let word = list.by.as_ref().and_then(|by| item.get(by)?.as_str());
+            if let Some(through) = list.through.iter().find(|through| Some(through.word.as_str()) == word) {
+                let mut deeper = above.to_vec();
+                deeper.push((item, &through.fields));
+                // What is inherited is written below; what else there is of it has no place.
+                for (name, value) in item.as_object().into_iter().flatten() {
+                    if let (Value::Array(below), true) = (value, name == "levels") {
+                        self.list(list, below, at, &format!("{pointer}/{name}"), &deeper, counts);
+                    } else if !through.fields.contains(name) {
+                        leaves(value, format!("{pointer}/{name}"), &mut self.left);
+                    }
+                }
+                continue;
+            }
+            let own = list.kinds.iter().position(|kind| kind.word.is_some() && kind.word.as_deref() == word);
+            let Some(number) = own.or_else(|| list.kinds.iter().position(|kind| kind.word.is_none())) else {
+                leaves(item, pointer, &mut self.left);
+                continue;
+            };
+            if let (Some(kind), Some(count)) = (list.kinds.get(number), counts.get_mut(number)) {
+                let position = *count;
+                *count += 1;
+                self.item(kind, item, at, &Here { pointer, position, above });
+            }
+        }
+    }
+
+    fn item(&mut self, kind: &'p ItemPlan, item: &Value, at: usize, here: &Here<'_>) {
+        match &kind.item {
+            Item::Object(group) => {
+                let writes = |entry: &Entry| match &entry.what {
+                    What::Field { rule, .. } => {
+                        self.plan.rules.get(*rule as usize).is_some_and(|rule| rule.only != Some(Only::Read))
+                    }
+                    What::Word(_) => false,
+                    What::Group(_) | What::List(_) => true,
+                };
+                let Some(opener) = kind.openers.first().filter(|_| group.entries.iter().any(writes)) else {
+                    leaves(item, here.pointer.clone(), &mut self.left);
+                    return;
+                };
+                let own = self.walk(&opener.way, at, Some(std::ptr::from_ref(kind).addr()));
+                self.group(group, item, own, here);
+            }
+            Item::Plain { ways, rule } => {
+                // The first value goes to the first place, and so on; one that repeats takes all that are left.
+                let opener = match kind.openers.as_slice() {
+                    [only] => Some(only),
+                    several => {
+                        let from = several.iter().position(|opener| opener.repeats).unwrap_or(several.len());
+                        several.get(here.position.min(from))
+                    }
+                };
+                let Some(opener) = opener else {
+                    self.left.push(here.pointer.clone());
+                    return;
+                };
+                let own = self.walk(&opener.way, at, Some(std::ptr::from_ref(kind).addr()));
+                // At `.` the lines of a text stand under each other.
+                if let (true, Some(Element { text: Some(text), .. }), Some(line)) =
+                    (opener.way.steps.is_empty(), self.nodes.get_mut(own), item.as_str())
+                {
+                    text.push('\n');
+                    text.push_str(line);
+                    return;
+                }
+                self.field(ways, *rule, Some(item), own, &here.pointer);
+            }
+        }
+    }
+
+    fn compute(&self, computed: &Computed, value: &Value, position: usize) -> Option<String> {
+        let items = |name: &str| value.get(name).and_then(Value::as_array);
+        Some(match computed {
+            Computed::Position => (position + 1).to_string(),
+            Computed::Constant(text) => text.clone(),
+            Computed::Count(list) => items(list).map_or(0, Vec::len).to_string(),
+            Computed::Copy(fields) => {
+                fields.iter().find_map(|path| plain(path.iter().try_fold(value, |value, name| value.get(name))?))?
+            }
+            Computed::Sum(list, field) => total(items(list)?.iter().filter_map(|item| decimal(item.get(field)?)))?,
+            Computed::LineAmount => line_amount(value)?.to_string(),
+            Computed::LinesAmount(list) => total(items(list)?.iter().filter_map(line_amount))?,
+        })
+    }
+
+    /// Writes the attributes that repeat a field of the document.
+    fn repeat(&mut self) {
+        let plan = self.plan;
+        for repeat in &plan.repeats {
+            let constant = repeat.field.first().and_then(|name| name.strip_prefix('\'')?.strip_suffix('\''));
+            let field = || repeat.field.iter().try_fold(self.document, |value, name| value.get(name))?.as_str();
+            let Some(value) = constant.or_else(field) else { continue };
+            for node in &mut self.nodes {
+                for (_, attribute) in repeat.places.iter().filter(|(element, _)| *element == node.name) {
+                    if !node.attributes.iter().any(|(other, _)| other == attribute) {
+                        node.attributes.push((*attribute, value.to_owned()));
+                    }
+                }
+            }
+        }
+    }
+
+    fn name(&self, number: u16) -> &'p str {
+        self.plan.names.get(usize::from(number)).map_or("", |name| &name.written)
+    }
+
+    fn print(&self) -> Result<Vec<u8>, Unwritable> {
+        let mut writer = Writer::new();
+        let root = self.nodes.first().map_or("", |node| self.name(node.name));
+        if let Some(system) = &self.plan.document_type {
+            writer.document_type(root, system)?;
+        }
+        self.print_element(0, &mut writer)?;
+        Ok(writer.finish())
+    }
+
+    fn print_element(&self, number: usize, writer: &mut Writer) -> Result<(), Unwritable> {
+        let Some(node) = self.nodes.get(number) else { return Ok(()) };
+        writer.start(self.name(node.name))?;
+        if number == 0 {
+            for (prefix, uri) in &self.plan.namespaces {
+                let used = self.nodes.iter().any(|node| {
+                    let names = std::iter::once(node.name).chain(node.attributes.iter().map(|(name, _)| *name));
+                    names.into_iter().any(|name| {
+                        self.plan.names.get(usize::from(name)).is_some_and(|name| {
+                            name.written.split_once(':').map_or("", |(prefix, _)| prefix) == prefix
+                                && name.namespace == *uri
+                        })
+                    })
+                });
+                if used {
+                    writer.attribute(
+                        &if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") },
+                        uri,
+                    )?;
+                }
+            }
+        }
+        for (name, value) in &node.attributes {
+            writer.attribute(self.name(*name), value)?;
+        }
+        if let Some(text) = node.text.as_deref().filter(|text| !text.is_empty()) {
+            writer.text(text)?;
+        }
+        let mut children = node.children.clone();
+        if let Some(order) = self.plan.sequence.get(&node.name) {
+            let place = |child: &usize| self.nodes.get(*child).and_then(|node| order.get(&node.name)).copied();
+            children.sort_by_key(|child| place(child).unwrap_or(u32::MAX));
+        }
+        // Text beside elements is for those that read it; it is written where there are no elements.
+        if node.text.as_deref().is_none_or(str::is_empty) {
+            for child in children {
+                self.print_element(child, writer)?;
+            }
+        }
+        writer.end()
+    }
+}
+
+/// Quantity times price for its base quantity, less allowances, plus charges: to the cent, halves away from zero.
+fn line_amount(line: &Value) -> Option<Decimal> {
+    if let Some(amount) = line.get("amount").and_then(decimal) {
+        return Some(amount);
+    }
+    let of = |object: &str, field: &str| decimal(line.get(object)?.get(field)?);
+    let base = of("price", "base_quantity").filter(|base| !base.is_zero()).unwrap_or(Decimal::ONE);
+    let mut amount = of("quantity", "value")?.checked_mul(of("price", "amount")?)?.checked_div(base)?;
+    for one in line.get("allowances_charges").and_then(Value::as_array).into_iter().flatten() {
+        let value = one.get("amount").and_then(decimal).unwrap_or_default();
+        match one.get("kind").and_then(Value::as_str) {
+            Some("allowance") => amount = amount.checked_sub(value)?,
+            Some("charge") => amount = amount.checked_add(value)?,
+            _ => {}
+        }
+    }
+    Some(amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
+}
+
+/// A sum; none of nothing.
+fn total(amounts: impl Iterator<Item = Decimal>) -> Option<String> {
+    amounts.reduce(|sum, amount| sum.saturating_add(amount)).map(|sum| sum.to_string())
+}
+
+fn decimal(value: &Value) -> Option<Decimal> {
+    value.as_str()?.parse().ok()
+}
+
+/// The text of a plain value.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// The pointers of all plain values in a value.
+fn leaves(value: &Value, at: String, out: &mut Vec<String>) {
+    match value {
+        Value::Object(object) => object.iter().for_each(|(name, value)| leaves(value, format!("{at}/{name}"), out)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(number, item)| leaves(item, format!("{at}/{number}"), out))
+        }
+        _ => out.push(at),
+    }
+}

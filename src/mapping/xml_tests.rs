@@ -1,0 +1,85 @@
+//! The mappings of XML that are compiled in, held to the files of a corpus that others wrote, and to their own fixtures.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::*;
+use crate::{document::summarise, xml::Limits};
+
+/// The XML corpus, if it is here.
+fn corpus() -> Option<PathBuf> {
+    let root = std::env::var_os("GANGWAY_CORPUS").map_or_else(|| PathBuf::from("../shared/corpus"), PathBuf::from);
+    let folder = root.join("xml");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("SKIPPED: there is no {}", folder.display());
+    None
+}
+
+/// What became of a file, in a line.
+fn became(library: &Library, bytes: &[u8]) -> String {
+    let source = match Source::read(bytes) {
+        Ok(source) => source,
+        Err(fault) => return fault.to_string(),
+    };
+    let tree = match Tree::read(source.text(), Limits::default()) {
+        Ok(tree) => tree,
+        Err(fault) => return fault.to_string(),
+    };
+    let Some(mapping) = library.for_xml(&tree) else {
+        return format!("no mapping for {}", tree.root().local());
+    };
+    match mapping.read_xml(&source, &tree) {
+        Err(problems) => problems.iter().map(|problem| format!("{problem}")).collect::<Vec<_>>().join("; "),
+        Ok(mapped) => match summarise(mapping.document(), &mapped.json) {
+            Err(error) => format!("{} breaks its type: {error}", mapping.document()),
+            Ok(_) => {
+                let extras = mapped.extras.as_ref().and_then(|extras| extras.as_array().map(Vec::len)).unwrap_or(0);
+                let again = round(mapping, &mapped.json);
+                format!("{} by {}, {extras} extras, {again}", mapping.document(), mapping.id())
+            }
+        },
+    }
+}
+
+/// Writes a document, reads it again, and says whether it is the same.
+fn round(mapping: &Mapping, json: &[u8]) -> String {
+    let envelope = BTreeMap::new();
+    let written = match mapping.write_xml(json, &envelope) {
+        Ok(written) => written,
+        Err(problems) => return format!("cannot be written: {}", problems.first().expect("there is one")),
+    };
+    let source = Source::read(&written.bytes).expect("we write what we read");
+    let tree = Tree::read(source.text(), Limits::default()).expect("we write what we read");
+    let again = match mapping.read_xml(&source, &tree) {
+        Ok(again) => again.json,
+        Err(problems) => return format!("cannot be read again: {}", problems.first().expect("there is one")),
+    };
+    let second = mapping.write_xml(&again, &envelope).expect("it could be written before");
+    let stable = second.bytes == written.bytes;
+    let parse = |json: &[u8]| -> serde_json::Value { serde_json::from_slice(json).expect("it is JSON") };
+    let same = parse(json) == parse(&again);
+    match (same, stable, written.left.as_slice()) {
+        (true, true, []) => "comes back whole".to_owned(),
+        (_, true, left) => format!("comes back without {}", left.join(" ")),
+        (_, false, _) => "is another one when written twice".to_owned(),
+    }
+}
+
+#[test]
+fn every_document_of_the_corpus_is_mapped_or_refused_for_a_true_reason() {
+    let Some(folder) = corpus() else { return };
+    let library = Library::builtin().unwrap_or_else(|found| panic!("{found:#?}"));
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("it is a folder").flatten().map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "xml"));
+    files.sort();
+    let told: String = files
+        .iter()
+        .map(|path| {
+            let bytes = std::fs::read(path).expect("it can be read");
+            format!("{}\n  {}\n", path.file_name().unwrap_or_default().display(), became(&library, &bytes))
+        })
+        .collect();
+    insta::assert_snapshot!(told);
+}
