@@ -1,6 +1,7 @@
 //! The one place that builds and starts everything, in the order in which the parts need each other, and stops it in the
 //! reverse.
 
+mod alerts;
 mod reload;
 
 use std::{
@@ -16,7 +17,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use crate::{
-    config::{Consumer as ConsumerSettings, Diagnostic, Settings, Start},
+    config::{Consumer as ConsumerSettings, Diagnostic, SecretError, Settings, Start},
     console::{Console, requests_into},
     control::{self, Configuration, Operator},
     doors::{
@@ -193,7 +194,7 @@ impl Gateway {
         let as2 = as2.map_err(|error| io("the folder as2", error))?.telling(Arc::new(exchange.clone()));
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
-        let tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
+        let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
         let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
@@ -202,6 +203,22 @@ impl Gateway {
         let couriers: Vec<Arc<dyn Courier>> =
             vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
         let delivering = exchange.spawn_delivering(couriers);
+        if let Some(url) = &settings.alerts.url {
+            let secrets =
+                settings.alerts.secrets.iter().map(|secret| Ok(secret.resolve(&settings.root)?.reveal().to_owned()));
+            let secrets: Result<Vec<_>, SecretError> = secrets.collect();
+            let sending = alerts::Sending {
+                url: url.value.clone(),
+                secrets: secrets.map_err(|error| StartError::Settings(format!("alerts.secrets: {error}")))?,
+                every: settings.alerts.every.get(),
+                egress: Arc::new(Egress::new(settings.calls.inside.clone())),
+                notes: data.join("alerts.json"),
+                ledger: Arc::clone(&ledger),
+                directory: Arc::clone(&directory),
+                consumers: names.clone(),
+            };
+            tasks.push(tokio::spawn(sending.run(exchange.alerts())));
+        }
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
         let mut servings = Vec::new();

@@ -68,6 +68,15 @@ impl ArrivalCommitted<'_> {
         let Self { message, documents, elapsed } = self;
         telemetry.count(documents);
         Committed { elapsed }.emit(&telemetry.common);
+        if message.state == MessageState::Held {
+            let partner = message.partner.as_deref();
+            let text = match message.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()) {
+                Some(text) => format!("A message is held: {text}"),
+                None => "Documents of a message are held.".to_owned(),
+            };
+            let alarm = &telemetry.outgoing.alarm;
+            alarm.raise(super::alert::AlertKind::Held, message.id.to_string(), partner, message.id, text);
+        }
         if let Some(problem) = &message.problem {
             let partner = message.partner.as_deref().unwrap_or_default();
             let correlation = &message.correlation;

@@ -6,6 +6,7 @@
 //! acknowledgement says what the standard thinks of them, and what cannot be mapped is held for a person.
 
 mod acknowledge;
+mod alert;
 mod arrival;
 mod claims;
 pub mod codes;
@@ -35,8 +36,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 
+pub use alert::{Alert, AlertKind};
 pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
@@ -171,6 +176,11 @@ impl Exchange {
     pub fn spawn_delivering(&self, couriers: Vec<Arc<dyn Courier>>) -> JoinHandle<()> {
         let exchange = self.clone();
         tokio::spawn(async move { exchange.deliver_forever(couriers).await })
+    }
+
+    /// Begins to hand alerts out, to one who sends them.
+    pub fn alerts(&self) -> mpsc::Receiver<Alert> {
+        self.inner.telemetry.outgoing.alarm.listen()
     }
 
     fn now(&self) -> Timestamp {

@@ -132,7 +132,7 @@ impl Outlet for Exchange {
             }
             Committed::Taken(taken) => {
                 let same_key = taken.iter().find(|taken| taken.claim.kind == ClaimKind::Transport);
-                let Some(first) = same_key.or(taken.first()) else {
+                let Some(first) = same_key.or_else(|| taken.first()) else {
                     return Err(NotTaken::Unavailable("the record says that it is taken, and not by whom".into()));
                 };
                 let holder = first.holder;
