@@ -29,8 +29,8 @@ const EVERY: Duration = Duration::from_secs(2);
 pub struct Reload {
     settings: Settings,
     loader: Loader,
-    /// The mappings, with the digest of the files they were read from.
-    library: Mutex<Option<([u8; 32], Arc<Library>, Vec<Diagnostic>)>>,
+    /// The mappings that were read last.
+    library: Mutex<Option<ReadLibrary>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     directory: Arc<ArcSwap<Directory>>,
     /// What was told last, so that it is told once.
@@ -39,6 +39,9 @@ pub struct Reload {
     also: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
     telemetry: Telemetry,
 }
+
+/// The mappings, by the digest of their files, with what is wrong with them.
+type ReadLibrary = ([u8; 32], Arc<Library>, Vec<Diagnostic>);
 
 /// This room's own metrics.
 struct Telemetry {

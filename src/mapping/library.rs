@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     Format, Mapping, codes,
-    compile::{compile, compile_xml},
+    compile::{compile, compile_table, compile_xml},
+    crosswalk,
     file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean, xml::XmlParts},
     merge,
     plan::Plan,
@@ -55,6 +56,8 @@ pub struct Library {
     offered: Vec<Arc<Mapping>>,
     /// Those of XML that name their root themselves, in the same order: others are used by name only.
     xml: Vec<Arc<Mapping>>,
+    /// Mappings with one partner's tables in them, by partner and mapping.
+    of_partners: HashMap<String, BTreeMap<String, Arc<Mapping>>>,
 }
 
 impl Library {
@@ -70,6 +73,7 @@ impl Library {
     pub fn load(overrides: Option<&Path>) -> (Self, Vec<Diagnostic>) {
         let mut found = Vec::new();
         let mut files: Vec<(File, bool)> = Vec::new();
+        let mut partners = BTreeMap::new();
         for (name, text) in BUILTIN {
             files.push((file::parse((*name).into(), (*text).into(), &mut found), true));
         }
@@ -78,10 +82,19 @@ impl Library {
             collect(folder, &mut paths, &mut found);
             paths.sort();
             for (name, text) in paths {
-                files.push((file::parse(name.into(), text.into(), &mut found), false));
+                let path = Path::new(&name);
+                let source = crosswalk::Source { path, text: &text };
+                let file = match crosswalk::of_csv(&source, &mut found) {
+                    Some(file) => file,
+                    None => file::parse(name.as_str().into(), text.as_str().into(), &mut found),
+                };
+                match crosswalk::partner_of(folder, path) {
+                    Some(partner) => partners.entry(partner).or_insert_with(Vec::new).push(file),
+                    None => files.push((file, false)),
+                }
             }
         }
-        let library = Builder::new(files, &mut found).build();
+        let library = Builder::new(files, partners, &mut found).build();
         let mut told = HashSet::new();
         found.retain(|diagnostic| {
             let label = diagnostic.labels.first();
@@ -133,10 +146,25 @@ impl Library {
         self.xml.iter().find(|mapping| mapping.reads_xml(tree))
     }
 
+    /// The same mapping with a partner's own tables, `tables/<partner>/…`, where it has some that the mapping names.
+    pub fn for_partner<'l>(&'l self, mapping: &'l Arc<Mapping>, partner: &str) -> &'l Arc<Mapping> {
+        self.of_partners.get(partner).and_then(|own| own.get(mapping.id())).unwrap_or(mapping)
+    }
+
     /// All mappings, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Mapping>> {
         self.by_id.values()
     }
+}
+
+/// A digest of some texts.
+fn digest<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for text in texts {
+        digest.update(&(text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
+    }
+    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl File {
@@ -175,7 +203,7 @@ fn collect(folder: &Path, files: &mut Vec<(String, String)>, found: &mut Vec<Dia
         };
         if path.is_dir() {
             folders.push(path);
-        } else if path.extension().is_some_and(|ending| ending == "toml") {
+        } else if path.extension().is_some_and(|ending| ending == "toml" || ending == "csv") {
             match std::fs::metadata(&path).map(|data| data.len()) {
                 Ok(size) if size > LARGEST_FILE => unreadable(&path, &"it is larger than 4 MiB"),
                 _ => match std::fs::read_to_string(&path) {
@@ -199,6 +227,10 @@ struct Builder<'a> {
     xml: XmlParts,
     /// The texts of shared files, which every mapping depends on.
     shared: Vec<Arc<str>>,
+    /// What partners have in tables of their own.
+    partners: BTreeMap<String, Vec<File>>,
+    /// The tables of each mapping as its files have them.
+    effective: BTreeMap<String, Vec<Codes>>,
     found: &'a mut Vec<Diagnostic>,
 }
 
@@ -214,15 +246,23 @@ struct Whole {
 }
 
 impl<'a> Builder<'a> {
-    fn new(files: Vec<(File, bool)>, found: &'a mut Vec<Diagnostic>) -> Self {
+    fn new(files: Vec<(File, bool)>, partners: BTreeMap<String, Vec<File>>, found: &'a mut Vec<Diagnostic>) -> Self {
         let mut builder = Self {
             files: Vec::new(),
             parts: HashMap::new(),
             tables: Vec::new(),
             xml: XmlParts::default(),
             shared: Vec::new(),
+            partners,
+            effective: BTreeMap::new(),
             found,
         };
+        // A table that only partners have is empty for all others.
+        for table in builder.partners.values().flatten().flat_map(|file| &file.codes) {
+            if !builder.tables.iter().any(|other| other.name.text == table.name.text) {
+                builder.tables.push(Codes { name: table.name.clone(), entries: Vec::new() });
+            }
+        }
         for (file, builtin) in files {
             for (name, part) in &file.parts {
                 builder.parts.insert(name.text.clone(), part.clone());
@@ -269,7 +309,40 @@ impl<'a> Builder<'a> {
                 library.by_id.insert(mapping.id.clone(), mapping);
             }
         }
+        self.with_partners_tables(&mut library);
         library
+    }
+
+    /// Puts each partner's own tables into the mappings that name them.
+    fn with_partners_tables(&mut self, library: &mut Library) {
+        for (partner, files) in std::mem::take(&mut self.partners) {
+            let own = files.iter().fold(Vec::new(), |own, file| merge::tables(&own, &file.codes));
+            let broken = files.iter().any(|file| file.broken != Broken::No);
+            for (id, mapping) in library.by_id.iter().filter(|_| !broken) {
+                let Some(effective) = self.effective.get(id) else { continue };
+                let numbers = own.iter().filter_map(|table| {
+                    let number = mapping.plan.table_names.iter().position(|name| *name == table.name.text)?;
+                    Some((number, table))
+                });
+                let (mut tables, mut changed) = (mapping.tables.clone(), false);
+                for (number, table) in numbers {
+                    let base: Vec<_> =
+                        effective.iter().filter(|base| base.name.text == table.name.text).cloned().collect();
+                    if let (Some(merged), Some(slot)) =
+                        (merge::tables(&base, std::slice::from_ref(table)).first(), tables.get_mut(number))
+                    {
+                        *slot = Arc::new(compile_table(merged, self.found));
+                        changed = true;
+                    }
+                }
+                if changed {
+                    let texts = files.iter().map(|file| &*file.source.text);
+                    let with_own = mapping.with_tables(tables, digest(std::iter::once(&*mapping.digest).chain(texts)));
+                    let own = library.of_partners.entry(partner.clone()).or_default();
+                    own.insert(id.clone(), Arc::new(with_own));
+                }
+            }
+        }
     }
 
     fn mapping(&mut self, file: &File, header: &Header, files: &[(File, bool)]) -> Option<Mapping> {
@@ -323,21 +396,19 @@ impl<'a> Builder<'a> {
         if self.found.len() > before || whole.broken {
             return None;
         }
-        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        for text in whole.texts.iter().chain(&self.shared) {
-            digest.update(&(text.len() as u64).to_be_bytes());
-            digest.update(text.as_bytes());
-        }
+        let digest = digest(whole.texts.iter().chain(&self.shared).map(|text| &**text));
+        self.effective.insert(header.id.text.clone(), tables);
         Some(Mapping {
             id: header.id.text.clone(),
-            digest: digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest,
             document,
             set,
             versions: header.versions.iter().flatten().map(|word| word.text.clone()).collect(),
             file: file.source.name.to_string(),
-            plan,
-            writing,
-            xml,
+            tables: xml.as_ref().map_or_else(|| plan.tables.clone(), |xml| xml.tables.clone()),
+            plan: Arc::new(plan),
+            writing: writing.into(),
+            xml: xml.map(Arc::from),
         })
     }
 

@@ -12,6 +12,7 @@ mod erp;
 mod http;
 mod sftp;
 mod supplier;
+pub mod ubl;
 pub mod x12;
 
 pub use as2::{As2Form, As2Partner, As2Sent, As2Server, As2Taken};
