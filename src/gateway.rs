@@ -1,6 +1,8 @@
 //! The one place that builds and starts everything, in the order in which the parts need each other, and stops it in the
 //! reverse.
 
+mod reload;
+
 use std::{
     fs, io,
     net::SocketAddr,
@@ -9,14 +11,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use crate::{
     config::{Consumer as ConsumerSettings, Diagnostic, Settings, Start},
     console::{Console, requests_into},
-    control::{self, Operator},
+    control::{self, Configuration, Operator},
     doors::{
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
@@ -32,7 +33,7 @@ use crate::{
     mapping::Library,
     net::{self, App, Limits, Serving, Stop, Tls, bind, serve},
     observe::{Metrics, Started},
-    partner::{Directory, Sources},
+    partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
 };
 
@@ -73,6 +74,8 @@ pub struct Listening {
     pub sftp: Option<SocketAddr>,
 }
 
+pub use reload::Reload;
+
 /// Why the gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -104,13 +107,6 @@ pub struct Gateway {
     data: PathBuf,
 }
 
-/// What a reload replaces.
-pub struct Reload {
-    settings: Settings,
-    snapshot: Arc<ArcSwap<Snapshot>>,
-    directory: Arc<ArcSwap<Directory>>,
-}
-
 /// Reads partners and mappings as they are on disk. What is broken is left out, or served as it last was when it was
 /// good, and told about.
 pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
@@ -120,29 +116,6 @@ pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
     let (snapshot, told) = Snapshot::new(directory, library);
     findings.extend(told);
     (snapshot, findings)
-}
-
-impl Reload {
-    /// Swaps what is on disk in, and tells what is wrong with it.
-    pub fn run(&self) -> Vec<Diagnostic> {
-        let (snapshot, findings) = snapshot(&self.settings);
-        told(&findings);
-        self.directory.store(Arc::clone(&snapshot.directory));
-        self.snapshot.store(Arc::new(snapshot));
-        findings
-    }
-}
-
-fn told(findings: &[Diagnostic]) {
-    for finding in findings {
-        let (code, message) = (finding.code, &finding.message);
-        let place = finding.labels.first().map(|label| label.file.to_string()).unwrap_or_default();
-        if finding.is_error() {
-            tracing::error!(%code, file = place, "{message}");
-        } else {
-            tracing::warn!(%code, file = place, "{message}");
-        }
-    }
 }
 
 impl Gateway {
@@ -168,10 +141,8 @@ impl Gateway {
         let data = settings.data.clone();
         let metrics = Arc::new(Metrics::new());
         let spool = Arc::new(spool(&settings, &ledger)?);
-        let (first, findings) = snapshot(&settings);
-        told(&findings);
-        let directory = Arc::new(ArcSwap::new(Arc::clone(&first.directory)));
-        let snapshot = Arc::new(ArcSwap::from_pointee(first));
+        let reload = Arc::new(Reload::start(settings.clone(), &metrics));
+        let (directory, snapshot) = (Arc::clone(reload.directory()), Arc::clone(reload.snapshot()));
 
         ledger.declare(settings.consumers.iter().map(consumer).collect()).await?;
         let capacity = Capacity {
@@ -222,7 +193,10 @@ impl Gateway {
             metrics: Arc::clone(&metrics),
             consumers: names.clone(),
             listeners: listening.named().map(|(name, address)| (name.to_owned(), address.to_string())).collect(),
-            stale: Box::new(move || of_console.load().stale().map(|partner| partner.id.clone()).collect()),
+            stale: Box::new(move || {
+                let why = |partner: &Partner| partner.stale.clone().unwrap_or_default();
+                of_console.load().stale().map(|partner| format!("{}: {}", partner.id, why(partner))).collect()
+            }),
             started: Instant::now(),
             stop: stop.clone(),
         };
@@ -243,9 +217,8 @@ impl Gateway {
             servings.push(door.start(listener, stop.clone()).map_err(|error| io("the SFTP listener", error))?);
         }
 
-        let reload = Arc::new(Reload { settings, snapshot, directory });
-        let by_operator = Arc::clone(&reload);
-        let operator = Operator::running(exchange, names, Arc::new(move || by_operator.run()));
+        tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
+        let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
         let control = control_socket(&data, operator, stop.clone());
         listening.write(&data)?;
         for (listener, address) in listening.named() {

@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+// A sixth of the processor time of an arrival was spent in the C library's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     gangway::cli::main()
 }

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod as2;
+mod broken;
 mod dockerfile;
 mod hostile;
 mod http;
@@ -11,6 +12,7 @@ mod kill;
 mod log_size;
 mod mapping_corpus;
 mod neighbour;
+mod newcomer;
 mod power;
 mod power_cut;
 mod sftp;

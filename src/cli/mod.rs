@@ -4,9 +4,11 @@ mod audit;
 mod backup;
 mod check;
 mod demo;
+mod diff;
 mod explain;
 mod find;
 mod operate;
+mod partner;
 mod queue;
 mod reload;
 mod replay;
@@ -63,6 +65,10 @@ enum Command {
     Queue(queue::Args),
     /// Have the running gateway read partners and mappings again.
     Reload(reload::Args),
+    /// Make partners, and see how they stand.
+    Partner(partner::Args),
+    /// Show what a reload would change.
+    Diff(diff::Args),
     /// Process stored messages again with today's configuration.
     Replay(replay::Args),
     /// Find messages.
@@ -96,6 +102,8 @@ pub fn main() -> ExitCode {
         Command::Trace(args) => trace::run(args),
         Command::Queue(args) => queue::run(args),
         Command::Reload(args) => reload::run(args),
+        Command::Partner(args) => partner::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Find(args) => find::run(args),
         Command::Backup(args) => backup::run(args),

@@ -10,6 +10,7 @@ mod diagnostic;
 mod echo;
 mod entries;
 mod hints;
+mod network;
 mod node;
 mod read;
 pub mod render;
@@ -26,12 +27,13 @@ mod words;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use entries::{Entries, Key, Named};
 pub use hints::did_you_mean;
+pub use network::Network;
 pub use node::{Entry, Node, Table, Value};
 pub use read::{FromNode, Reader, Shape, TextForm, Wrong};
 pub use secret::{Secret, SecretError, SecretRef};
 pub use settings::{
-    Consumer, ConsumerFile, ControlNumbers, Erp, LogFormat, LogSettings, Private, Public, Retention, Settings,
-    SettingsFile, SettingsLimits, Sftp,
+    As2, Calls, Consumer, ConsumerFile, ControlNumbers, Erp, LogFormat, LogSettings, Private, Public, Retention,
+    Settings, SettingsFile, SettingsLimits, Sftp,
 };
 pub use source::{Origin, Source, Spanned};
 pub use unit::{Duration, Rate, Size, Window};

@@ -125,6 +125,18 @@ impl Node {
         found
     }
 
+    /// The value as one line, without the comments and blanks that stand among its items.
+    pub fn written(&self) -> String {
+        match &self.value {
+            Value::List(items) => format!("[{}]", items.iter().map(Self::written).collect::<Vec<_>>().join(", ")),
+            Value::Table(table) => {
+                let entry = |entry: &Entry| format!("{} = {}", entry.key, entry.node.written());
+                format!("{{ {} }}", table.entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+            }
+            _ => self.origin.text().to_owned(),
+        }
+    }
+
     fn nothing() -> Self {
         Self { value: Value::Boolean(false), origin: Origin::default() }
     }

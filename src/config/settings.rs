@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::{
-    Address, ConsumerName, Diagnostic, Duration, Entries, FromNode, SecretRef, Shape, Size, Source, Spanned, Start,
-    choice, codes, section,
+    Address, ConsumerName, Diagnostic, Duration, Entries, FromNode, Network, SecretRef, Shape, Size, Source, Spanned,
+    Start, choice, codes, section,
 };
 use crate::document::{DocumentType, Mode};
 
@@ -18,6 +18,8 @@ const DEDUPE_WINDOW: Duration = Duration::days(400);
 pub(super) const SHAPE: Shape = &[
     ("", SettingsFile::KEYS),
     ("public", Public::KEYS),
+    ("as2", As2::KEYS),
+    ("calls", Calls::KEYS),
     ("sftp", Sftp::KEYS),
     ("private", Private::KEYS),
     ("erp", Erp::KEYS),
@@ -38,6 +40,10 @@ section! {
         pub mappings: PathBuf = "mappings",
         /// What suppliers reach: the supplier API and AS2.
         pub public: Public,
+        /// Who we are on AS2.
+        pub as2: As2,
+        /// Where we call.
+        pub calls: Calls,
         /// The SFTP drop boxes.
         pub sftp: Sftp,
         /// What only the ERP and operators may reach.
@@ -68,6 +74,32 @@ section! {
         pub certificate: Option<Spanned<PathBuf>>,
         /// The certificate's private key, PEM.
         pub key: Option<Spanned<PathBuf>>,
+        /// The networks of our own balancers. Only what comes from them is believed when it says in X-Forwarded-For
+        /// for whom it speaks.
+        pub trusted_proxies: Vec<Network>,
+    }
+}
+
+section! {
+    /// Where we call.
+    pub struct Calls {
+        /// Networks of our own into which a host's name in a partner's file may lead. Otherwise it leads to the internet
+        /// only. An address that is written there is called wherever it is, except for link-local ones.
+        pub inside: Vec<Network>,
+    }
+}
+
+section! {
+    /// Who we are on AS2.
+    pub struct As2 {
+        /// Our AS2 name, unless a partner's file has another.
+        pub id: Spanned<String> = "GANGWAY".to_owned(),
+        /// Where partners reach `/as2`, as they see it. Needed where receipts are to come apart from the response.
+        pub url: Option<Spanned<String>>,
+        /// Our certificate, PEM. With none, one is made on first start; `gangway certs` shows and replaces it.
+        pub certificate: Option<Spanned<PathBuf>>,
+        /// The certificate's private key: PKCS#8, PEM.
+        pub key: Option<Spanned<SecretRef>>,
     }
 }
 
@@ -131,7 +163,7 @@ section! {
         /// Threads that read, check and map; 0 means one per core.
         pub workers: u32 = 0_u32,
         /// Bodies up to this size are held in memory, larger ones on disk.
-        pub inline: Size = Size::kib(64),
+        pub inline: Size = Size::mib(1),
     }
 }
 
@@ -207,6 +239,10 @@ pub struct Settings {
     pub mappings: PathBuf,
     /// What suppliers reach.
     pub public: Public,
+    /// Who we are on AS2.
+    pub as2: As2,
+    /// Where we call.
+    pub calls: Calls,
     /// The SFTP drop boxes.
     pub sftp: Sftp,
     /// What only the ERP and operators may reach.
@@ -277,7 +313,13 @@ impl Settings {
             let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&token.origin, "");
             findings.push(told.hint("a gateway with these settings cannot start here"));
         }
-        for path in [&self.public.certificate, &self.public.key].into_iter().flatten() {
+        if let Some(key) = &self.as2.key
+            && let Err(error) = key.resolve(&self.root)
+        {
+            let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&key.origin, "");
+            findings.push(told.hint("a gateway with these settings cannot start here"));
+        }
+        for path in [&self.public.certificate, &self.public.key, &self.as2.certificate].into_iter().flatten() {
             if let Err(error) = std::fs::File::open(self.resolve(path)) {
                 let message = format!("{} cannot be read: {error}", self.resolve(path).display());
                 findings.push(Diagnostic::error(codes::UNREADABLE, message).at(&path.origin, ""));
@@ -324,6 +366,8 @@ impl Settings {
             partners: root.join(file.partners),
             mappings: root.join(file.mappings),
             public: file.public,
+            as2: file.as2,
+            calls: file.calls,
             sftp: file.sftp,
             private: file.private,
             erp: file.erp,
@@ -338,6 +382,7 @@ impl Settings {
     fn check(&self, findings: &mut Vec<Diagnostic>) {
         self.check_listeners(findings);
         self.check_retention(findings);
+        self.check_as2(findings);
         for limit in [&self.limits.uploads, &self.limits.waiting, &self.sftp.connections] {
             if **limit == 0 {
                 let told = Diagnostic::error(codes::OUT_OF_RANGE, "with 0, nothing would ever be taken");
@@ -388,6 +433,30 @@ impl Settings {
             let told =
                 Diagnostic::error(codes::HALF_A_CERTIFICATE, format!("`public.{missing}` is missing beside this"));
             findings.push(told.at(&present.origin, "").hint("a certificate and its key are given together"));
+        }
+    }
+
+    fn check_as2(&self, findings: &mut Vec<Diagnostic>) {
+        let as2 = &self.as2;
+        let sound = |id: &str| (1..=128).contains(&id.len()) && id.bytes().all(|b| (b' '..=b'~').contains(&b));
+        if !sound(&as2.id) || as2.id.contains(['"', '\\']) {
+            let told = Diagnostic::error(codes::BAD_VALUE, "an AS2 id has 1 to 128 printable ASCII characters");
+            findings.push(told.at(&as2.id.origin, "").hint("without quotes and backslashes"));
+        }
+        if let Some(url) = &as2.url
+            && !(url.starts_with("https://") || url.starts_with("http://"))
+        {
+            let told = Diagnostic::error(codes::BAD_VALUE, "this is not a whole URL");
+            findings.push(told.at(&url.origin, "").hint("like \"https://edi.example.com/as2\""));
+        }
+        let half = match (&as2.certificate, &as2.key) {
+            (Some(certificate), None) => Some((&certificate.origin, "key")),
+            (None, Some(key)) => Some((&key.origin, "certificate")),
+            _ => None,
+        };
+        if let Some((origin, missing)) = half {
+            let told = Diagnostic::error(codes::HALF_A_CERTIFICATE, format!("`as2.{missing}` is missing beside this"));
+            findings.push(told.at(origin, "").hint("a certificate and its key are given together"));
         }
     }
 

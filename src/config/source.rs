@@ -20,6 +20,11 @@ pub struct Source {
 }
 
 impl Source {
+    /// Whether it is the same text under the same name.
+    pub fn is_same(self: &Arc<Self>, other: &Arc<Self>) -> bool {
+        Arc::ptr_eq(self, other) || (self.name == other.name && self.text == other.text)
+    }
+
     /// A text under a name.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Arc<Self> {
         Arc::new(Self { name: name.into(), text: text.into() })

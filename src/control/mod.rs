@@ -6,7 +6,7 @@ mod operator;
 mod server;
 
 pub use client::{ClientError, call, running};
-pub use operator::{Failure, Operator, Reload};
+pub use operator::{Configuration, Failure, Operator};
 pub use server::serve;
 
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{document::MessageId, ledger::MessageFilter};
+use crate::{document::MessageId, ledger::MessageFilter, onboard::Seen, partner::Partner};
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "control.sock";
@@ -92,6 +92,24 @@ pub enum Request {
     },
     /// Reads partners and mappings again.
     Reload,
+    /// What a reload would change, by meaning.
+    Diff,
+    /// How partners stand, and what they have shown.
+    Standing {
+        /// Whom it is about.
+        of: Vec<StandingQuery>,
+    },
+    /// Writes down what a person did to a file.
+    Record {
+        /// Who.
+        who: String,
+        /// What, with the value before and the value after.
+        what: String,
+        /// The partner it was done to.
+        on: String,
+        /// Why.
+        reason: String,
+    },
     /// What people did.
     Audit {
         /// The most to list.
@@ -104,6 +122,49 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+}
+
+/// One partner whose standing is asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StandingQuery {
+    /// Its id.
+    pub partner: String,
+    /// The number that its first interchange from us shall have.
+    pub first_interchange: u64,
+    /// Whether its steps are looked for: that reads many messages.
+    pub steps: bool,
+}
+
+impl StandingQuery {
+    /// About this partner.
+    pub fn of(partner: &Partner, steps: bool) -> Self {
+        Self { partner: partner.id.clone(), first_interchange: partner.send.first_interchange, steps }
+    }
+}
+
+/// How a partner stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its id.
+    pub partner: String,
+    /// When something came or went last.
+    pub last: Option<Timestamp>,
+    /// What it has shown.
+    pub seen: Vec<Seen>,
+    /// Whether the running gateway serves it, and as what: absent where none runs.
+    pub served: Option<Served>,
+}
+
+/// How the running gateway serves a partner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Served {
+    /// By files that are good.
+    Good,
+    /// As its files last were when they were good; why.
+    Stale(String),
+    /// Not at all: it never had a good file here.
+    Not,
 }
 
 /// Which messages to process again.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, ReplayWhat, Request};
+use super::{Answer, ReplayWhat, Request, Served, Standing, StandingQuery};
 use crate::{
     config::Diagnostic,
     document::MessageId,
     exchange::{Exchange, Replayed},
     ledger::{AuditRecord, Direction, LedgerError, MessageFilter, SharedLedger},
+    onboard,
+    partner::{Difference, Directory},
 };
 
 /// How many messages a replay of a time looks at together.
@@ -25,11 +27,20 @@ pub struct Operator {
     /// Absent where no gateway runs; replays are refused then.
     exchange: Option<Exchange>,
     consumers: Vec<String>,
-    reload: Option<Reload>,
+    configuration: Option<Arc<dyn Configuration>>,
 }
 
-/// Reads the configuration again, and tells what is wrong with it.
-pub type Reload = Arc<dyn Fn() -> Vec<Diagnostic> + Send + Sync>;
+/// The configuration of the running gateway.
+pub trait Configuration: Send + Sync {
+    /// Reads it again, swaps it in, and tells what is wrong with it.
+    fn reload(&self) -> Vec<Diagnostic>;
+
+    /// What a reload would change, by meaning.
+    fn differences(&self) -> Vec<Difference>;
+
+    /// The partners that are served now.
+    fn directory(&self) -> Arc<Directory>;
+}
 
 /// Why something was not done.
 #[derive(Debug, thiserror::Error)]
@@ -59,13 +70,14 @@ impl Failure {
 
 impl Operator {
     /// One on the running gateway.
-    pub fn running(exchange: Exchange, consumers: Vec<String>, reload: Reload) -> Self {
-        Self { ledger: exchange.ledger().clone(), exchange: Some(exchange), consumers, reload: Some(reload) }
+    pub fn running(exchange: Exchange, consumers: Vec<String>, configuration: Arc<dyn Configuration>) -> Self {
+        let ledger = exchange.ledger().clone();
+        Self { ledger, exchange: Some(exchange), consumers, configuration: Some(configuration) }
     }
 
     /// One on a ledger alone.
     pub fn alone(ledger: SharedLedger, consumers: Vec<String>) -> Self {
-        Self { ledger, exchange: None, consumers, reload: None }
+        Self { ledger, exchange: None, consumers, configuration: None }
     }
 
     /// Does what is asked and says what came of it.
@@ -106,14 +118,24 @@ impl Operator {
                 Ok(json!({ "backup": file }))
             }
             Request::Reload => {
-                let reload = self.reload.clone().ok_or(Failure::NotRunning)?;
-                let findings = tokio::task::spawn_blocking(move || reload()).await;
-                let findings = findings.map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+                let findings = self.of_configuration(|configuration| configuration.reload()).await?;
                 let told = findings.iter().map(|one| {
                     let file = one.labels.first().map(|label| label.file.as_ref());
                     json!({ "code": one.code, "severity": one.severity, "message": one.message, "file": file })
                 });
                 Ok(Value::Array(told.collect()))
+            }
+            Request::Diff => Ok(value(self.of_configuration(|configuration| configuration.differences()).await?)),
+            Request::Standing { of } => {
+                let mut all = Vec::new();
+                for query in of {
+                    all.push(self.standing(query).await?);
+                }
+                Ok(value(all))
+            }
+            Request::Record { who, what, on, reason } => {
+                ledger.audit(audit(&who, &what, &on, &reason)).await?;
+                Ok(json!({ "recorded": true }))
             }
             Request::Audit { limit } => Ok(value(ledger.audit_log(limit).await?)),
             Request::Resume { who, reason } => {
@@ -121,6 +143,34 @@ impl Operator {
                 Ok(json!({ "resumed": true }))
             }
         }
+    }
+
+    /// Asks the configuration, on a thread that may read files.
+    async fn of_configuration<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Configuration) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let configuration = self.configuration.clone().ok_or(Failure::NotRunning)?;
+        let answer = tokio::task::spawn_blocking(move || ask(&*configuration)).await;
+        answer.map_err(|error| LedgerError::Unavailable(error.to_string()).into())
+    }
+
+    async fn standing(&self, query: StandingQuery) -> Result<Standing, Failure> {
+        let StandingQuery { partner, first_interchange, steps } = query;
+        let filter = MessageFilter { partner: Some(partner.clone()), ..MessageFilter::default() };
+        let last = self.ledger.messages(filter, None, 1).await?.first().map(|message| message.at);
+        let seen = match (steps, last) {
+            (true, Some(_)) => onboard::evidence(&*self.ledger, &partner, first_interchange).await?,
+            _ => Vec::new(),
+        };
+        let served = self.configuration.as_ref().map(|configuration| {
+            match configuration.directory().partner(&partner).map(|partner| partner.stale.clone()) {
+                Some(None) => Served::Good,
+                Some(Some(why)) => Served::Stale(why),
+                None => Served::Not,
+            }
+        });
+        Ok(Standing { partner, last, seen, served })
     }
 
     async fn show(&self, id: MessageId) -> Result<Value, Failure> {

@@ -13,21 +13,61 @@ pub enum Verb {
     Received,
     /// The ERP sent it, and it is on its way.
     Issued,
+    /// The partner has it.
+    Delivered,
+    /// The partner's acknowledgement accepted it.
+    Accepted,
     /// The partner would not have it.
     Rejected,
+    /// It could not be delivered, and is not tried any more.
+    Failed,
+    /// It was expected, and did not come in time.
+    Overdue,
     /// Processing it again gave another result.
     Corrected,
 }
 
 /// The `type` of an event: `gangway.<document>.<verb>.v1`.
 pub fn event_type(document: DocumentType, verb: Verb) -> String {
-    let verb = match verb {
-        Verb::Received => "received",
-        Verb::Issued => "issued",
-        Verb::Rejected => "rejected",
-        Verb::Corrected => "corrected",
-    };
-    format!("gangway.{document}.{verb}.v1")
+    format!("gangway.{document}.{}.v1", verb.as_str())
+}
+
+impl Verb {
+    const ALL: [Self; 8] = [
+        Self::Received,
+        Self::Issued,
+        Self::Delivered,
+        Self::Accepted,
+        Self::Rejected,
+        Self::Failed,
+        Self::Overdue,
+        Self::Corrected,
+    ];
+
+    /// The word in an event's type.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Issued => "issued",
+            Self::Delivered => "delivered",
+            Self::Accepted => "accepted",
+            Self::Rejected => "rejected",
+            Self::Failed => "failed",
+            Self::Overdue => "overdue",
+            Self::Corrected => "corrected",
+        }
+    }
+
+    /// The verb of a `type`, where it is one of ours.
+    pub fn of(kind: &str) -> Option<Self> {
+        let word = kind.split('.').nth(2)?;
+        Self::ALL.into_iter().find(|verb| verb.as_str() == word)
+    }
+
+    /// Whether the event's data is the document itself, and not news of one.
+    pub const fn has_document(self) -> bool {
+        matches!(self, Self::Received | Self::Issued | Self::Corrected)
+    }
 }
 
 /// One event, ready to be written as JSON. The document goes through untouched.

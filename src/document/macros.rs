@@ -1,7 +1,9 @@
-//! Two small languages for this room: `document!` writes a struct of a canonical document with the attributes that
-//! every field needs, and `open_enum!` writes a list of known words that lets a partner's own word through.
+//! Small languages for this room: `document!` writes a struct of a canonical document with the attributes that every field
+//! needs, `shared_fields!` names fields that several structs have, and `open_enum!` writes a list of known words that lets
+//! a partner's own word through.
 
-/// Structs whose fields are `one T` (must be there), `maybe T` (may be left out) or `list T` (may be empty).
+/// Structs whose fields are `one T` (must be there), `maybe T` (may be left out) or `list T` (may be empty); `all name`
+/// stands for fields that [`shared_fields!`] named.
 ///
 /// Every struct refuses fields that it does not know, and leaves out what it does not have: never `null`, never `[]`.
 macro_rules! document {
@@ -24,6 +26,24 @@ macro_rules! document {
     (@fields $head:tt [$($done:tt)*] $(#[$meta:meta])* $field:ident: list $type:ty, $($rest:tt)*) => {
         document!(@fields $head [$($done)* $(#[$meta])*
             #[serde(default, skip_serializing_if = "Vec::is_empty")] pub $field: Vec<$type>,] $($rest)*);
+    };
+    (@fields $head:tt $done:tt all $shared:ident, $($rest:tt)*) => {
+        $shared!($head $done $($rest)*);
+    };
+}
+
+/// Fields that several structs have, in the same order and with the same meaning. They are written out in each struct, so
+/// that its JSON and its schema stay flat, and fields that it does not know stay a mistake.
+macro_rules! shared_fields {
+    ($name:ident $($field:tt)*) => {
+        shared_fields!(@define ($) $name $($field)*);
+    };
+    (@define ($dollar:tt) $name:ident $($field:tt)*) => {
+        macro_rules! $name {
+            ($dollar head:tt $dollar done:tt $dollar($dollar rest:tt)*) => {
+                document!(@fields $dollar head $dollar done $($field)* $dollar($dollar rest)*);
+            };
+        }
     };
 }
 

@@ -33,46 +33,7 @@ document! {
         security_level: maybe String,
         /// As sent. BEG12.
         transaction_kind: maybe String,
-        /// ISO 4217. CUR02, UBL `DocumentCurrencyCode`.
-        currency: maybe String,
-        /// Whose currency it is. CUR01.
-        currency_party: maybe PartyRole,
-        /// CUR03, UBL `PricingExchangeRate`.
-        exchange_rate: maybe Decimal,
-        /// REF before the first loop.
-        references: list Reference,
-        /// PER before the first loop.
-        contacts: list Contact,
-        /// N1 loops, UBL `BuyerCustomerParty`, `SellerSupplierParty`, `Delivery`.
-        parties: list Party,
-        /// DTM.
-        dates: list DocumentDate,
-        /// TAX.
-        tax_references: list TaxReference,
-        /// FOB, UBL `DeliveryTerms`.
-        delivery_terms: list DeliveryTerms,
-        /// ITD, UBL `PaymentTerms`.
-        payment_terms: list PaymentTerms,
-        /// SAC, UBL `AllowanceCharge`.
-        allowances_charges: list AllowanceCharge,
-        /// TXI, UBL `TaxTotal`.
-        taxes: list Tax,
-        /// PID.
-        descriptions: list Description,
-        /// MEA.
-        measurements: list Measurement,
-        /// PKG.
-        packaging: list PackagingDescription,
-        /// TD1.
-        packages: list Packages,
-        /// TD5.
-        routing: list Routing,
-        /// TD3.
-        equipment: list Equipment,
-        /// MAN.
-        marks: list Mark,
-        /// N9 loops, UBL `Note`.
-        notes: list Note,
+        all order_terms,
         /// PO1 loops, UBL `OrderLine`.
         lines: list OrderLine,
         /// AMT.
@@ -91,53 +52,6 @@ document! {
         price: maybe Price,
         /// What is ordered. PO106 onwards, LIN.
         identifiers: list Identifier,
-        /// PID, UBL `Item/Description`.
-        descriptions: list Description,
-        /// CTP.
-        prices: list PriceInformation,
-        /// PO4.
-        packs: list PackSpecification,
-        /// MEA.
-        measurements: list Measurement,
-        /// REF.
-        references: list Reference,
-        /// PER.
-        contacts: list Contact,
-        /// DTM.
-        dates: list DocumentDate,
-        /// SCH.
-        schedule: list Schedule,
-        /// SDQ.
-        destinations: list Destination,
-        /// QTY.
-        quantities: list QuantityInformation,
-        /// SAC.
-        allowances_charges: list AllowanceCharge,
-        /// TXI.
-        taxes: list Tax,
-        /// TAX.
-        tax_references: list TaxReference,
-        /// ITD.
-        payment_terms: list PaymentTerms,
-        /// FOB.
-        delivery_terms: list DeliveryTerms,
-        /// PKG.
-        packaging: list PackagingDescription,
-        /// TD1.
-        packages: list Packages,
-        /// TD5.
-        routing: list Routing,
-        /// TD3.
-        equipment: list Equipment,
-        /// MAN.
-        marks: list Mark,
-        /// N9 loops, MSG, MTX.
-        notes: list Note,
-        /// N1 loops.
-        parties: list Party,
-        /// SLN loops.
-        sublines: list Subline,
-        /// AMT.
-        amounts: list Amount,
+        all order_line_details,
     }
 }

@@ -1,6 +1,12 @@
 //! The words of canonical documents: purposes, statuses, roles, schemes. Each list is open: what a partner sends
 //! beyond it is kept as its own code (`x12:ZZ`), so that nothing is lost and no document waits for an odd word.
 
+mod answers;
+mod planning;
+
+pub use answers::*;
+pub use planning::*;
+
 open_enum! {
     /// What the document does to an earlier one. X12 353, UBL `DocumentStatusCode`.
     pub enum Purpose {
@@ -306,6 +312,8 @@ open_enum! {
         DeliverNoLater = "deliver_no_later",
         /// Not to be delivered before. X12 `064`.
         DeliverNotBefore = "deliver_not_before",
+        /// The document was made. X12 `097`.
+        Created = "created",
         /// Delivery is scheduled now. X12 `067`.
         DeliveryScheduled = "delivery_scheduled",
         /// Shipment is scheduled now. X12 `068`.
@@ -616,10 +624,22 @@ open_enum! {
     pub enum QuantityKind {
         /// A plain quantity. X12 `01`.
         Discrete = "discrete",
+        /// The sum since the start of counting. X12 `02`.
+        Cumulative = "cumulative",
         /// On hand. X12 `17`.
         OnHand = "on_hand",
+        /// Not fit for use. X12 `20`.
+        Unusable = "unusable",
+        /// Sold. X12 `32`.
+        Sold = "sold",
+        /// Free to be sold. X12 `33`.
+        Available = "available",
         /// Shipped. X12 `39`.
         Shipped = "shipped",
+        /// Received. X12 `87`.
+        Received = "received",
+        /// On hold. X12 `QH`.
+        OnHold = "on_hold",
     }
 
     /// What kind of tax it is. X12 963, UBL `TaxScheme`.

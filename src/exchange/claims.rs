@@ -18,6 +18,8 @@ pub(super) fn transport(connection: &str, channel: Channel, mode: Mode, id: &str
         Channel::As2 => "as2",
         Channel::Sftp => "sftp",
         Channel::Erp => "erp",
+        Channel::SftpPush => "sftp-push",
+        Channel::Webhook => "webhook",
     };
     key(&["transport", connection, channel, mode.as_str(), id])
 }

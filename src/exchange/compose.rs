@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    codes, owed,
+    codes,
+    detect::Format,
+    owed,
     reading::{Problem, ReadDocument, ReadInterchange, Reading},
 };
 use crate::{
@@ -150,6 +152,10 @@ fn standing(interchange: &ReadInterchange, place: Place, digest: [u8; 32], known
     if interchange.rejected() {
         return Standing::Rejected;
     }
+    // Without an envelope there is no number that could have come before.
+    if interchange.format != Format::X12 {
+        return Standing::Counts { claim: false };
+    }
     let holder = known.holder(ClaimKind::Interchange, interchange.key).filter(|holder| !place.holds(holder));
     let Some(holder) = holder else { return Standing::Counts { claim: true } };
     if holder.digest == digest {
@@ -290,7 +296,12 @@ impl Tally {
     pub(super) fn count<'d>(&mut self, documents: impl IntoIterator<Item = &'d Document>) {
         for document in documents {
             match document.state {
-                DocumentState::Queued | DocumentState::Recorded => self.accepted += 1,
+                DocumentState::Queued
+                | DocumentState::Recorded
+                | DocumentState::Issued
+                | DocumentState::Delivered
+                | DocumentState::Acknowledged => self.accepted += 1,
+                DocumentState::Failed => {}
                 DocumentState::Rejected => self.rejected += 1,
                 DocumentState::Held => self.held += 1,
                 DocumentState::Duplicate => self.duplicate += 1,

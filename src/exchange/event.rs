@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer, ser::Error};
 
 use crate::{
-    document::{CloudEvent, DocumentType},
+    document::{CloudEvent, DocumentType, PROGRESS_SCHEMA, Verb},
     ledger::{LogEvent, NewEvent},
 };
 
@@ -25,6 +25,7 @@ impl Serialize for AsCloudEvent<'_> {
             time: event.time,
             datacontenttype: CloudEvent::CONTENT_TYPE,
             dataschema: match document.parse::<DocumentType>() {
+                _ if Verb::of(&event.kind).is_some_and(|verb| !verb.has_document()) => PROGRESS_SCHEMA.to_owned(),
                 Ok(known) => CloudEvent::schema_of(known),
                 Err(()) => format!("urn:gangway:document:{document}:v1"),
             },

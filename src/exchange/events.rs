@@ -44,6 +44,10 @@ impl Telemetry {
                 DocumentState::Held => "held",
                 DocumentState::Duplicate => "duplicate",
                 DocumentState::Recorded => "recorded",
+                DocumentState::Issued => "issued",
+                DocumentState::Delivered => "delivered",
+                DocumentState::Acknowledged => "acknowledged",
+                DocumentState::Failed => "failed",
             };
             self.documents.get_or_create(&DocumentLabels { document: kind, state }).inc();
         }

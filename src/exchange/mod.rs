@@ -10,6 +10,7 @@ mod arrival;
 mod claims;
 pub mod codes;
 mod compose;
+mod courier;
 mod detect;
 mod event;
 mod events;
@@ -19,6 +20,7 @@ mod policy;
 mod pool;
 mod preview;
 mod reading;
+mod reading_xml;
 mod replay;
 mod work;
 
@@ -30,6 +32,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 
 pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
+pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;
 pub use preview::{Trace, convert, trace};
@@ -63,14 +66,24 @@ pub struct Snapshot {
 impl Snapshot {
     /// Compiles what the partners' files say of X12; tells what of it does not fit the standard.
     pub fn new(directory: Directory, library: Library) -> (Self, Vec<Diagnostic>) {
-        let (policies, findings) = policy::Policies::compile(&directory);
+        Self::compile(None, directory, Arc::new(library))
+    }
+
+    /// The same; what an earlier snapshot compiled for whoever did not change is taken from there.
+    pub fn after(before: &Self, directory: Directory, library: Arc<Library>) -> (Self, Vec<Diagnostic>) {
+        Self::compile(Some(before), directory, library)
+    }
+
+    fn compile(before: Option<&Self>, directory: Directory, library: Arc<Library>) -> (Self, Vec<Diagnostic>) {
+        let before = before.map(|before| (&*before.directory, &before.policies));
+        let (policies, findings) = policy::Policies::compile(&directory, before);
         let mut parts = directory.digest().to_owned();
         for mapping in library.iter() {
             parts.push_str(mapping.id());
             parts.push_str(mapping.digest());
         }
         let digest = keys::sha256_hex(parts.as_bytes());
-        let (directory, library) = (Arc::new(directory), Arc::new(library));
+        let directory = Arc::new(directory);
         (Self { directory, library, digest, policies }, findings)
     }
 }

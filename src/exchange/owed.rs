@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{compose::Subject, policy, reading::ReadInterchange};
+use super::{compose::Subject, detect::Format, policy, reading::ReadInterchange};
 use crate::{
     document::MessageId,
     ledger::Owed,
@@ -51,6 +51,9 @@ pub(super) fn again(subject: &Subject, interchange: &ReadInterchange, index: usi
 }
 
 fn says(subject: &Subject, interchange: &ReadInterchange, index: usize, verdict: InterchangeVerdict) -> Option<Owed> {
+    if interchange.format != Format::X12 {
+        return None;
+    }
     let terms = interchange.partner.as_ref()?.x12.as_ref()?;
     x12::earns_acknowledgement(&verdict, &policy::acknowledgement(terms))
         .then(|| owed(subject, interchange, Facts::Verdict { interchange: index, verdict: Box::new(verdict) }))

@@ -13,29 +13,37 @@ use crate::{
 
 /// The policies of all partners that have X12 terms, by partner.
 #[derive(Debug, Default)]
-pub(super) struct Policies(HashMap<String, x12::Policy>);
+pub(super) struct Policies(HashMap<String, (x12::Policy, Vec<Diagnostic>)>);
 
 impl Policies {
     /// Compiles what the directory says, and tells what of it does not fit the standard; such a partner is checked
-    /// against the standard itself.
-    pub(super) fn compile(directory: &Directory) -> (Self, Vec<Diagnostic>) {
+    /// against the standard itself. Whoever is agreed with as `before` keeps the policy they had.
+    pub(super) fn compile(directory: &Directory, before: Option<(&Directory, &Self)>) -> (Self, Vec<Diagnostic>) {
         let mut all = HashMap::new();
         let mut findings = Vec::new();
         for partner in directory.partners() {
             let Some(terms) = &partner.x12 else { continue };
-            let (policy, faults) = compile(terms);
-            findings.extend(faults.into_iter().map(|fault| {
-                let text = format!("the overlay of partner {}: {fault}", partner.id);
-                Diagnostic::error(codes::OVERLAY_MISFIT, text)
-            }));
-            all.insert(partner.id.clone(), policy);
+            let known = before.and_then(|(directory, policies)| {
+                let same = directory.partner(&partner.id)?.x12.as_ref() == Some(terms);
+                policies.0.get(&partner.id).filter(|_| same).cloned()
+            });
+            let compiled = known.unwrap_or_else(|| {
+                let (policy, faults) = compile(terms);
+                let told = |fault: String| {
+                    let text = format!("the overlay of partner {}: {fault}", partner.id);
+                    Diagnostic::error(codes::OVERLAY_MISFIT, text)
+                };
+                (policy, faults.into_iter().map(told).collect())
+            });
+            findings.extend(compiled.1.iter().cloned());
+            all.insert(partner.id.clone(), compiled);
         }
         (Self(all), findings)
     }
 
     /// What a partner's interchanges are held to; the defaults for somebody unknown.
     pub(super) fn of(&self, partner: Option<&Partner>) -> x12::Policy {
-        partner.and_then(|partner| self.0.get(&partner.id)).cloned().unwrap_or_default()
+        partner.and_then(|partner| self.0.get(&partner.id)).map(|(policy, _)| policy.clone()).unwrap_or_default()
     }
 }
 

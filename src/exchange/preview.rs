@@ -57,8 +57,8 @@ pub fn trace(
     let format = detect(&start);
     let source = Box::new(io::Cursor::new(start).chain(source));
     let reading = match format {
-        Format::X12 => {
-            let mut walk = Walk::new(&context(snapshot, partner), source);
+        Format::X12 | Format::Xml => {
+            let mut walk = Walk::new(&context(snapshot, partner), format, source);
             while !walk.advance(&mut Documents::Keep)? {}
             walk.finish()
         }
@@ -113,12 +113,12 @@ pub fn convert(
     out: &mut dyn Write,
 ) -> io::Result<(u64, u64)> {
     let context = context(snapshot, partner);
-    let mut first = Walk::new(&context, open()?);
+    let mut first = Walk::new(&context, Format::X12, open()?);
     while !first.advance(&mut Documents::Skip)? {}
     let first = first.finish();
     let counts = vec![true; first.interchanges.len()];
     let subject = Subject { id: message_id(now), at: now, correlation: "convert".into() };
-    let mut walk = Walk::new(&context, open()?);
+    let mut walk = Walk::new(&context, Format::X12, open()?);
     let (mut written, mut left) = (0, 0);
     loop {
         let mut slice = Vec::new();

@@ -10,6 +10,7 @@ use super::{
     claims::{self, Digest},
     codes,
     detect::Format,
+    reading_xml,
 };
 use crate::{
     document::{DocumentType, Mode, summarise},
@@ -69,6 +70,8 @@ pub(super) struct Reading {
 
 /// One interchange of a body.
 pub(super) struct ReadInterchange {
+    /// X12, or XML: that has no envelope, and `verdict` says nothing of it but whom its header names.
+    pub(super) format: Format,
     /// Who it says it is from, where we know them.
     pub(super) partner: Option<Arc<Partner>>,
     /// Why it waits for a person. Nothing of it is claimed, queued or acknowledged.
@@ -144,29 +147,41 @@ const SLICE_SETS: usize = 4096;
 /// A body being read, piece by piece.
 pub(super) struct Walk {
     context: Context,
-    checker: Checker<'static, Box<dyn Read + Send>>,
+    pieces: Pieces,
     open: Option<Open>,
     position: u32,
     reading: Reading,
 }
 
+/// Where the pieces of a body come from.
+enum Pieces {
+    X12(Box<Checker<'static, Box<dyn Read + Send>>>),
+    /// One document, until it was read.
+    Xml(Option<Box<dyn Read + Send>>),
+}
+
 impl Walk {
-    /// Begins an X12 body.
-    pub(super) fn new(context: &Context, source: Box<dyn Read + Send>) -> Self {
+    /// Begins a body of X12 or XML.
+    pub(super) fn new(context: &Context, format: Format, source: Box<dyn Read + Send>) -> Self {
         let by_header = context.clone();
-        Self {
-            context: context.clone(),
-            checker: Checker::new(source, move |header| policy_for(&by_header, header)),
-            open: None,
-            position: 0,
-            reading: Reading::new(Format::X12),
-        }
+        let pieces = match format {
+            Format::Xml => Pieces::Xml(Some(source)),
+            _ => Pieces::X12(Box::new(Checker::new(source, move |header| policy_for(&by_header, header)))),
+        };
+        Self { context: context.clone(), pieces, open: None, position: 0, reading: Reading::new(format) }
     }
 
     /// Reads on; `true` at the end of the body, `false` where a slice is full.
     pub(super) fn advance(&mut self, documents: &mut Documents<'_>) -> std::io::Result<bool> {
+        let checker = match &mut self.pieces {
+            Pieces::X12(checker) => checker,
+            Pieces::Xml(source) => {
+                let Some(source) = source.take() else { return Ok(true) };
+                return self.advance_xml(source, documents);
+            }
+        };
         let (mut sets, mut bytes) = (0, 0);
-        while let Some(step) = self.checker.next()? {
+        while let Some(step) = checker.next()? {
             match step {
                 Step::Rubbish(finding) => self.reading.rubbish.push(finding),
                 Step::Interchange(header) => self.open = Some(Open::new(&self.context, header, self.position)),
@@ -216,9 +231,27 @@ impl Walk {
         Ok(true)
     }
 
+    fn advance_xml(&mut self, source: Box<dyn Read + Send>, documents: &mut Documents<'_>) -> std::io::Result<bool> {
+        match reading_xml::read(&self.context, source)? {
+            Err(problem) => self.reading.problem = Some(problem),
+            Ok(mut interchange) => {
+                match documents {
+                    Documents::Keep => {}
+                    Documents::Skip => interchange.documents.clear(),
+                    Documents::Give { from, counts, slice, .. } => {
+                        let wanted = *from == 0 && counts.first() == Some(&true);
+                        slice.extend(interchange.documents.drain(..).filter(|_| wanted).map(|document| (0, document)));
+                    }
+                }
+                self.reading.interchanges.push(interchange);
+            }
+        }
+        Ok(true)
+    }
+
     /// What the whole body says.
     pub(super) fn finish(mut self) -> Reading {
-        if self.reading.interchanges.is_empty() {
+        if self.reading.interchanges.is_empty() && self.reading.problem.is_none() {
             let finding = self.reading.rubbish.first().map(|finding| finding.text.clone());
             let text = finding.unwrap_or_else(|| "There is no interchange in it.".into());
             self.reading.problem = Some(Problem::new(codes::NOTHING_READ, text));
@@ -291,6 +324,7 @@ impl Open {
         let header = &self.header;
         let connection = context.connection.as_ref().map_or("", |partner| partner.id.as_str());
         ReadInterchange {
+            format: Format::X12,
             key: claims::interchange(
                 self.partner.as_ref().map_or(connection, |partner| &partner.id),
                 [&header.sender.qualifier, &header.sender.id, &header.receiver.qualifier, &header.receiver.id],
@@ -428,13 +462,9 @@ fn read_set(
                 document.problem =
                     Some(noted("It counts; what is not as the standard has it is listed.", set.findings));
             }
-            document.mapped(open, partner, mapped.json, mapped.extras, &mapping);
+            document.mapped(partner, open.mode, mapped.json, mapped.extras, &mapping);
         }
-        Err(problems) => {
-            let mut problem = Problem::new(codes::NOT_MAPPED, first_text(&problems));
-            problem.details = serde_json::to_value(&problems).unwrap_or_default();
-            document.hold(problem);
-        }
+        Err(problems) => document.unmapped(&problems),
     }
     document
 }
@@ -462,9 +492,16 @@ fn first_text(problems: &[crate::mapping::Problem]) -> String {
 }
 
 impl ReadDocument {
-    fn hold(&mut self, problem: Problem) {
+    pub(super) fn hold(&mut self, problem: Problem) {
         self.state = DocumentState::Held;
         self.problem = Some(problem);
+    }
+
+    /// Holds what the mapping could not read.
+    pub(super) fn unmapped(&mut self, problems: &[crate::mapping::Problem]) {
+        let mut problem = Problem::new(codes::NOT_MAPPED, first_text(problems));
+        problem.details = serde_json::to_value(problems).unwrap_or_default();
+        self.hold(problem);
     }
 
     fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
@@ -476,10 +513,10 @@ impl ReadDocument {
         self.json = Vec::new();
     }
 
-    fn mapped(
+    pub(super) fn mapped(
         &mut self,
-        open: &Open,
-        partner: Option<&Partner>,
+        from: Option<&Partner>,
+        mode: Mode,
         json: Vec<u8>,
         extras: Option<Value>,
         mapping: &Mapping,
@@ -492,15 +529,15 @@ impl ReadDocument {
                 return self.hold(Problem::new(codes::NOT_CANONICAL, text));
             }
         };
-        let partner = partner.map_or("", |partner| partner.id.as_str());
+        let partner = from.map_or("", |partner| partner.id.as_str());
         self.digest = keys::sha256(&json);
-        self.key = Some(claims::business(partner, kind, open.mode, summary.identity.as_deref(), &self.digest));
+        self.key = Some(claims::business(partner, kind, mode, summary.identity.as_deref(), &self.digest));
         self.number = summary.number;
         self.orders = summary.orders;
         self.subject = summary.subject;
         self.extras = extras;
         self.json = json;
-        if open.partner.as_ref().is_some_and(|partner| partner.status == Status::Onboarding) {
+        if from.is_some_and(|partner| partner.status == Status::Onboarding) {
             self.state = DocumentState::Recorded;
             self.key = None;
         }

@@ -151,7 +151,7 @@ impl Exchange {
                 }
             } else {
                 let counts: Vec<_> = read.reading.interchanges.iter().map(|one| one.held.is_none()).collect();
-                let mut walk = Walk::new(&context, source.open()?);
+                let mut walk = Walk::new(&context, read.reading.format, source.open()?);
                 let mut done = false;
                 while !done {
                     let give =

@@ -58,7 +58,7 @@ impl Exchange {
         let composed = compose::compose(&subject, &first.reading, &first.digests, &known);
         let counts: Arc<[bool]> = composed.counted.into();
 
-        let mut walk = Walk::new(&context, source.open().map_err(unreadable)?);
+        let mut walk = Walk::new(&context, first.reading.format, source.open().map_err(unreadable)?);
         loop {
             let (by_first, by_counts, from_now) = (Arc::clone(&first), Arc::clone(&counts), *from);
             let (back, slice, done) = self

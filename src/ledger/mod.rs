@@ -18,9 +18,9 @@ pub use queue::{
     AckOutcome, Consumer, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
 };
 pub use record::{
-    AuditRecord, Channel, Claim, ClaimKey, ClaimKind, Committed, Delivery, DeliveryState, Direction, Document,
-    DocumentState, Entry, Fact, Holder, Message, MessageFilter, MessageState, NewEvent, NumberSeries, Outgoing, Owed,
-    Payload, Receipt, Revision, Slice, Taken, Unfinished,
+    Attempt, AuditRecord, Channel, Claim, ClaimKey, ClaimKind, Committed, Delivery, DeliveryFilter, DeliveryState,
+    Direction, Document, DocumentState, Entry, Fact, Holder, Message, MessageFilter, MessageState, NewEvent, News,
+    NumberSeries, Outgoing, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
 };
 
 use std::{path::Path, sync::Arc};
@@ -127,6 +127,15 @@ pub trait Ledger: Send + Sync + 'static {
     /// One message.
     async fn message(&self, id: MessageId) -> Result<Option<Message>>;
 
+    /// Many messages, in the order asked for; those that do not exist are left out.
+    async fn messages_of(&self, ids: Vec<MessageId>) -> Result<Vec<Message>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.extend(self.message(id).await?);
+        }
+        Ok(found)
+    }
+
     /// Messages, newest first, at most `limit`, older than `before` where it is given.
     async fn messages(&self, filter: MessageFilter, before: Option<MessageId>, limit: usize) -> Result<Vec<Message>>;
 
@@ -219,13 +228,46 @@ pub trait Ledger: Send + Sync + 'static {
     /// The deliveries of a message.
     async fn deliveries(&self, id: MessageId) -> Result<Vec<Delivery>>;
 
-    /// What is to be delivered at `now`, the longest due first; nothing while deliveries are paused.
-    async fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<Delivery>>;
+    /// What is to be handed over to partners at `now`: of every partner that is not in `without` the `each` oldest, and none
+    /// whose order has an earlier delivery to the partner that is not done with. Nothing while deliveries are paused, and
+    /// nothing that partners fetch themselves.
+    async fn due_deliveries(&self, now: Timestamp, without: Vec<String>, each: usize) -> Result<Vec<Delivery>>;
 
-    /// Records what became of an attempt to deliver. `Ready` says that it failed and is tried again, at `retry_at` where
-    /// that is given.
-    async fn deliver(&self, delivery: u64, state: DeliveryState, retry_at: Option<Timestamp>, fact: Fact)
-    -> Result<()>;
+    /// Records what became of an attempt to deliver; `false` where the delivery was done with already.
+    async fn deliver(&self, attempt: Attempt) -> Result<bool>;
+
+    /// Deliveries, newest first, older than `before` where it is given.
+    async fn all_deliveries(&self, filter: DeliveryFilter, before: Option<u64>, limit: usize) -> Result<Vec<Delivery>>;
+
+    /// Sends a message again that was delivered or given up: the same bytes, attempts counted anew.
+    async fn redeliver(&self, id: MessageId, due: Timestamp, record: AuditRecord) -> Result<Delivery>;
+
+    /// Gives a delivery up that is not done with; what waits behind it goes on.
+    async fn cancel(&self, delivery: u64, record: AuditRecord) -> Result<()>;
+
+    /// Leaves something more to be done about a message.
+    async fn owe(&self, owed: Owed, record: AuditRecord) -> Result<()>;
+
+    /// Deliveries that came to an end of which nobody was told yet.
+    async fn untold(&self, limit: usize) -> Result<Vec<Delivery>>;
+
+    /// Stores news of messages; `false`, and nothing is stored, where any of it was told before.
+    async fn tell(&self, news: News) -> Result<bool>;
+
+    /// Watches whose time has come, each with its number.
+    async fn due_watches(&self, now: Timestamp, limit: usize) -> Result<Vec<(u64, Watch)>>;
+
+    /// The messages that were issued with a number of a series, the newest first.
+    async fn issued(&self, series: &NumberSeries, number: u64) -> Result<Vec<MessageId>>;
+
+    /// Every series and its next number.
+    async fn numbers(&self) -> Result<Vec<(NumberSeries, u64)>>;
+
+    /// Has a series that was never used begin at `first`.
+    async fn begin_number(&self, series: &NumberSeries, first: u64) -> Result<()>;
+
+    /// Has a series go on at `next`; never back, so that no number is used twice.
+    async fn advance_number(&self, series: &NumberSeries, next: u64, record: AuditRecord) -> Result<()>;
 
     /// Why deliveries are paused, if they are: after a restore they are, until a person lets them go on.
     async fn deliveries_paused(&self) -> Result<Option<String>>;

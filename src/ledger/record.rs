@@ -20,6 +20,11 @@ pub enum Channel {
     Sftp,
     /// The ERP's own API.
     Erp,
+    /// A partner's own SFTP server.
+    #[serde(rename = "sftp-push")]
+    SftpPush,
+    /// A partner's own endpoint.
+    Webhook,
 }
 
 /// Which way a message goes.
@@ -62,7 +67,7 @@ pub enum MessageState {
 pub enum DocumentState {
     /// Its event is on the log.
     Queued,
-    /// It broke the standard or the partner's overlay; the sender is told.
+    /// It broke the standard or the partner's overlay; the sender is told. Outgoing: the partner's acknowledgement said so.
     Rejected,
     /// Valid, but it could not be mapped; it runs again once that is mended.
     Held,
@@ -70,6 +75,14 @@ pub enum DocumentState {
     Duplicate,
     /// Recorded, with nothing to queue: an acknowledgement, or a partner that is onboarding.
     Recorded,
+    /// Outgoing: on its way.
+    Issued,
+    /// Outgoing: the partner has it.
+    Delivered,
+    /// Outgoing: the partner's acknowledgement accepted it.
+    Acknowledged,
+    /// Outgoing: it was given up.
+    Failed,
 }
 
 /// The body of a message.
@@ -255,12 +268,13 @@ pub struct Fact {
     pub detail: String,
 }
 
-/// An acknowledgement that a partner has to get: facts, rendered for a control number later.
+/// What a message leaves to be done: an acknowledgement that a partner has to get, a document that has to go out, what an
+/// acknowledgement says of something that we sent. Facts, worked out later and settled by what comes of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Owed {
     /// The message that earned it.
     pub message: MessageId,
-    /// Who gets it: a partner's id.
+    /// Who gets it, or said it: a partner's id.
     pub partner: String,
     /// When it has to be on its way.
     pub due: Timestamp,
@@ -334,6 +348,16 @@ pub struct Revision {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NumberSeries(pub String);
 
+impl NumberSeries {
+    /// The greatest number; after it a series goes on at 1.
+    pub const LAST: u64 = 999_999_999;
+
+    /// The number that comes `stride` after `number`.
+    pub fn after(number: u64, stride: u64) -> u64 {
+        (number.max(1) - 1 + stride) % Self::LAST + 1
+    }
+}
+
 /// An interchange on its way out.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
@@ -345,8 +369,12 @@ pub struct Outgoing {
     pub documents: Vec<(Document, Option<NewEvent>)>,
     /// The control numbers in it. After 999999999 a series goes on at 1.
     pub numbers: Vec<(NumberSeries, u64)>,
-    /// The acknowledgements it settles.
+    /// What was owed and is settled by it.
     pub settles: Vec<u64>,
+    /// What the timelines of the messages that it settles say of it, as a word: `acknowledged`, `issued`.
+    pub settled_as: &'static str,
+    /// What is expected of its partner.
+    pub watches: Vec<Watch>,
     /// The channel that delivers it.
     pub channel: Channel,
     /// Not before.
@@ -361,10 +389,14 @@ pub struct Outgoing {
 pub enum DeliveryState {
     /// Waiting to be sent or fetched.
     Ready,
+    /// Handed over; the partner has still to say that it has it.
+    Waiting,
     /// The partner has it.
     Delivered,
-    /// Given up.
+    /// Given up; what belongs to the same order waits behind it until a person decides.
     Dead,
+    /// Given up by a person; it holds nothing up.
+    Cancelled,
 }
 
 /// One message's way to its partner.
@@ -384,6 +416,74 @@ pub struct Delivery {
     pub attempts: u32,
     /// When it is tried next.
     pub due: Timestamp,
+    /// How often a person sent it again.
+    pub resent: u32,
+}
+
+/// What became of one attempt to deliver.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attempt {
+    /// The delivery.
+    pub delivery: u64,
+    /// Where it stands now. `Ready` says that it failed and is tried again.
+    pub state: DeliveryState,
+    /// When it is tried next, or how long the partner's word is waited for.
+    pub due: Option<Timestamp>,
+    /// For the timeline.
+    pub fact: Fact,
+    /// What the partner said, as its own bytes.
+    pub receipt: Option<Receipt>,
+}
+
+/// Which deliveries are asked for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DeliveryFilter {
+    /// To this partner.
+    pub partner: Option<String>,
+    /// That stand so.
+    pub state: Option<DeliveryState>,
+}
+
+/// What a partner is expected to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WatchKind {
+    /// To acknowledge a document by 997, 999 or TA1.
+    Acknowledgement,
+    /// To answer it.
+    Answer,
+}
+
+/// An expectation and its due time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watch {
+    /// The outgoing message.
+    pub message: MessageId,
+    /// Its document.
+    pub position: u32,
+    /// What is expected.
+    pub kind: WatchKind,
+    /// Until when.
+    pub due: Timestamp,
+}
+
+/// News of messages that are on the record: what an acknowledgement, a delivery or the clock changed. All of it is stored
+/// together, or nothing where any of it was told before.
+#[derive(Debug, Clone, Default)]
+pub struct News {
+    /// What was owed and is settled by it.
+    pub settles: Vec<u64>,
+    /// Watches that end.
+    pub ends: Vec<u64>,
+    /// The delivery that it tells of.
+    pub delivery: Option<u64>,
+    /// Documents as they are now, with the events that tell of it; an event's revision is one more than the last one's.
+    pub documents: Vec<(Document, Option<NewEvent>)>,
+    /// Added to timelines.
+    pub facts: Vec<(MessageId, Fact)>,
+    /// Watches that begin.
+    pub watches: Vec<Watch>,
 }
 
 /// Which messages to find; every field that is given must match.
@@ -425,4 +525,16 @@ pub struct AuditRecord {
     pub on: String,
     /// Why.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NumberSeries;
+
+    #[test]
+    fn numbers_go_on_at_1() {
+        let last = NumberSeries::LAST;
+        let after = NumberSeries::after;
+        assert_eq!((after(1, 1), after(last, 1), after(last - 4, 1000)), (2, 1, 996));
+    }
 }

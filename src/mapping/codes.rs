@@ -39,8 +39,20 @@ crate::codes! {
     TOO_DEEP = "MAP-0105";
     /// What repeats a field of the document says something else.
     DIFFERS = "MAP-0106";
-    /// A value that the partner's format cannot hold.
-    UNWRITABLE_VALUE = "MAP-0107";
+    /// On writing: what is to be written is not a canonical document.
+    UNREADABLE_DOCUMENT = "MAP-0201";
+    /// On writing: a value that its converter cannot put into the partner's form.
+    UNWRITABLE_VALUE = "MAP-0202";
+    /// On writing: a word that its table has no code for.
+    NO_CODE = "MAP-0203";
+    /// On writing: a value that is too long, or otherwise not what the standard has there.
+    DOES_NOT_FIT = "MAP-0204";
+    /// On writing: a value that has no place in this version of the set, or more of them than it has room for.
+    NO_PLACE = "MAP-0205";
+    /// On writing: the standard demands something that the document does not give.
+    INCOMPLETE = "MAP-0206";
+    /// On writing: two fields share a place and do not say the same.
+    CONTRADICTION = "MAP-0207";
 }
 
 #[cfg(test)]

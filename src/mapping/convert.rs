@@ -227,56 +227,104 @@ impl Converter {
         Some(())
     }
 
-    /// The X12 form of a canonical value, which is the text of its JSON without quotes; `None` if there is none.
-    pub(crate) fn write(&self, canonical: &str) -> Option<String> {
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    /// Whether a text of plain characters is written as it stands.
+    #[inline]
+    pub(crate) fn writes_as_is(&self) -> bool {
+        matches!(self, Self::Text)
+    }
+
+    /// Writes the X12 form of a canonical value, which is the text of its JSON without quotes; `None` if there is none.
+    pub(crate) fn write(&self, canonical: &str, out: &mut Vec<u8>) -> Option<()> {
+        let bytes = canonical.as_bytes();
+        let as_it_is = |out: &mut Vec<u8>| out.extend_from_slice(bytes);
         match self {
-            Self::Text => Some(canonical.to_owned()),
-            Self::Upper => (canonical == canonical.to_ascii_uppercase()).then(|| canonical.to_owned()),
-            Self::Trim => (!canonical.is_empty() && canonical.as_bytes().trim_ascii().len() == canonical.len())
-                .then(|| canonical.to_owned()),
+            Self::Text => as_it_is(out),
+            Self::Upper => {
+                (!bytes.iter().any(u8::is_ascii_lowercase)).then(|| as_it_is(out))?;
+            }
+            Self::Trim => {
+                (!bytes.is_empty() && bytes.trim_ascii().len() == bytes.len()).then(|| as_it_is(out))?;
+            }
             Self::Int => {
-                let number: i64 = canonical.parse().ok()?;
-                (number.unsigned_abs() < 1_000_000_000_000_000_000 && number.to_string() == canonical)
-                    .then(|| canonical.to_owned())
+                let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+                let plain = all_digits(digits) && without_leading_zeros(digits).len() == digits.len();
+                (plain && digits.len() <= 18 && bytes != b"-0").then(|| as_it_is(out))?;
             }
-            Self::Decimal => {
-                let mut again = Vec::new();
-                read_decimal(canonical.as_bytes(), &mut again)?;
-                (again == canonical.as_bytes()).then(|| canonical.to_owned())
-            }
-            Self::Implied(scale) => {
-                let (sign, rest) = canonical.strip_prefix('-').map_or(("", canonical), |rest| ("-", rest));
-                let (whole, part) = rest.split_once('.').unwrap_or((rest, ""));
-                let part = part.trim_end_matches('0');
-                if !digits(whole) || !(part.is_empty() || digits(part)) || part.len() > usize::from(*scale) {
-                    return None;
-                }
-                let all = format!("{whole}{part:0<width$}", width = usize::from(*scale));
-                Some(format!("{sign}{}", std::str::from_utf8(without_leading_zeros(all.as_bytes())).ok()?))
-            }
-            Self::Date => {
-                let date: crate::document::Date = canonical.parse().ok()?;
-                Some(date.0.strftime("%Y%m%d").to_string())
-            }
-            Self::Time => write_time(canonical),
+            Self::Decimal => is_canonical_decimal(bytes).then(|| as_it_is(out))?,
+            Self::Implied(scale) => write_implied(bytes, usize::from(*scale), out)?,
+            Self::Date => write_date(bytes, out)?,
+            Self::Time => write_time(bytes, out)?,
             Self::DateTime => {
                 let (date, time) = canonical.split_once('T')?;
-                Some(format!("{}{}", Self::Date.write(date)?, write_time(time)?))
+                write_date(date.as_bytes(), out)?;
+                write_time(time.as_bytes(), out)?;
             }
             Self::Bool(yes, no) => match canonical {
-                "true" => Some(yes.clone()),
-                "false" => Some(no.clone()),
-                _ => None,
+                "true" => out.extend_from_slice(yes.as_bytes()),
+                "false" => out.extend_from_slice(no.as_bytes()),
+                _ => return None,
             },
             Self::Pad(length) => {
-                let length = usize::from(*length);
-                let plain = digits(canonical) && (canonical == "0" || !canonical.starts_with('0'));
-                (plain && canonical.len() <= length).then(|| format!("{canonical:0>length$}"))
+                let zeros = usize::from(*length).checked_sub(bytes.len())?;
+                let plain = all_digits(bytes) && without_leading_zeros(bytes).len() == bytes.len();
+                plain.then(|| {
+                    out.extend(std::iter::repeat_n(b'0', zeros));
+                    as_it_is(out);
+                })?;
             }
-            Self::Named(named) => (named.write)(canonical),
+            Self::Named(named) => out.extend_from_slice((named.write)(canonical)?.as_bytes()),
+        }
+        Some(())
+    }
+}
+
+fn all_digits(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit)
+}
+
+/// Whether reading would give the number as it stands: no sign but a minus, no zeros before it, no minus nought.
+fn is_canonical_decimal(value: &[u8]) -> bool {
+    let (negative, digits) = value.strip_prefix(b"-").map_or((false, value), |digits| (true, digits));
+    let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
+    let (whole, part) = digits.split_at_checked(point).unwrap_or_default();
+    let part = part.get(1..);
+    all_digits(whole)
+        && part.is_none_or(all_digits)
+        && (whole == b"0" || whole.first() != Some(&b'0'))
+        && whole.len() + part.map_or(0, <[u8]>::len) <= 28
+        && (!negative || digits.iter().any(|byte| matches!(byte, b'1'..=b'9')))
+}
+
+fn write_implied(value: &[u8], scale: usize, out: &mut Vec<u8>) -> Option<()> {
+    let digits = value.strip_prefix(b"-").unwrap_or(value);
+    let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
+    let (whole, part) = digits.split_at_checked(point)?;
+    let mut part = part.get(1..).unwrap_or_default();
+    while let Some(shorter) = part.strip_suffix(b"0") {
+        part = shorter;
+    }
+    if !all_digits(whole) || !(part.is_empty() || all_digits(part)) || part.len() > scale {
+        return None;
+    }
+    let zeros = std::iter::repeat_n(&b'0', scale - part.len());
+    let all = whole.iter().chain(part).chain(zeros).copied();
+    let mut leading = all.skip_while(|digit| *digit == b'0').peekable();
+    match leading.peek() {
+        None => out.push(b'0'),
+        Some(_) => {
+            if digits.len() < value.len() {
+                out.push(b'-');
+            }
+            out.extend(leading);
         }
     }
+    Some(())
+}
+
+fn write_date(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let [a, b, c, d, b'-', m, n, b'-', x, y] = *value else { return None };
+    let date = [a, b, c, d, m, n, x, y];
+    crate::x12::is_date(&date).then(|| out.extend_from_slice(&date))
 }
 
 fn quoted(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {
@@ -427,14 +475,21 @@ fn read_time(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
 }
 
 /// The shortest form: `HHMM`, with seconds and their fraction only where there are some.
-fn write_time(canonical: &str) -> Option<String> {
-    canonical.parse::<crate::document::Time>().ok()?;
-    let plain: String = canonical.chars().filter(char::is_ascii_digit).collect();
-    match plain.len() {
-        6 => Some(plain.strip_suffix("00").map_or_else(|| plain.clone(), str::to_owned)),
-        7 | 8 => Some(plain),
-        _ => None,
+fn write_time(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let [h, i, b':', m, n, b':', s, t, fraction @ ..] = value else { return None };
+    let (whole, fraction) = ([*h, *i, *m, *n, *s, *t], fraction.strip_prefix(b"."));
+    if !crate::x12::is_time(&whole) || value.len() > 8 && fraction.is_none() {
+        return None;
     }
+    match fraction {
+        None => out.extend_from_slice(whole.strip_suffix(b"00").unwrap_or(&whole)),
+        Some(fraction) => {
+            // Two places are all that there is room for.
+            (all_digits(fraction) && fraction.len() <= 2).then(|| out.extend_from_slice(&whole))?;
+            out.extend_from_slice(fraction);
+        }
+    }
+    Some(())
 }
 
 #[cfg(test)]
@@ -454,6 +509,12 @@ mod tests {
 
     fn converter(text: &str) -> Converter {
         Converter::parse(text).expect(text)
+    }
+
+    fn write(converter: &Converter, canonical: &str) -> Option<String> {
+        let mut out = Vec::new();
+        converter.write(canonical, &mut out)?;
+        Some(String::from_utf8(out).unwrap())
     }
 
     #[test]
@@ -551,7 +612,7 @@ mod tests {
         #[test]
         fn what_was_read_once_stays_as_it_is(converter in any_converter(), value in any_value()) {
             if let Some(canonical) = read(&converter, &value)
-                && let Some(written) = converter.write(&canonical)
+                && let Some(written) = write(&converter, &canonical)
             {
                 prop_assert_eq!(read(&converter, &written), Some(canonical), "{:?} wrote {}", converter, written);
             }
@@ -567,7 +628,7 @@ mod tests {
                     Converter::Named(_) => canonical.len() != 20,
                     _ => true,
                 };
-                prop_assert_eq!(converter.write(&canonical).is_some(), fits, "{:?} {}", converter, canonical);
+                prop_assert_eq!(write(&converter, &canonical).is_some(), fits, "{:?} {}", converter, canonical);
             }
         }
 
@@ -575,7 +636,7 @@ mod tests {
         fn what_is_written_reads_as_it_was(converter in any_converter(), canonical in prop_oneof![
             any_value(), "-?(0|[1-9][0-9]{0,9})(\\.[0-9]{1,2})?", "[0-9]{4}-[0-9]{2}-[0-9]{2}", "[0-2][0-9]:[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,2})?", "true|false"
         ]) {
-            if let Some(written) = converter.write(&canonical) {
+            if let Some(written) = write(&converter, &canonical) {
                 let again = read(&converter, &written);
                 match converter {
                     // 58.8 comes back as 58.80: the same number.

@@ -90,6 +90,10 @@ pub(crate) struct Rule {
     pub(crate) missing: Missing,
     pub(crate) default: Option<Word>,
     pub(crate) constant: Option<Word>,
+    /// A total that is written where the document gives none.
+    pub(crate) compute: Option<Word>,
+    /// A value that need not be written.
+    pub(crate) omit: Option<Word>,
     pub(crate) only: Option<Only>,
     pub(crate) required: bool,
     pub(crate) spot: Spot,
@@ -176,6 +180,11 @@ pub(crate) const RULE_KEYS: &[Key] = &[
     ("missing", "What to do with a code that the table does not have: `pass` (keep it as `x12:…`), `hold`, `skip`."),
     ("default", "The value where the document has none."),
     ("constant", "What always stands there: written, and checked on reading."),
+    (
+        "compute",
+        "On writing, where the document gives no value: `count(lines)`, `sum(lines.quantity.value)`, `invoice_total`.",
+    ),
+    ("omit", "A value that is not written, because nothing there means just that."),
     ("only", "`read` or `write`: a rule for one direction."),
     ("required", "`true`: the document is held where the value is missing."),
 ];
@@ -472,6 +481,8 @@ impl Reader<'_> {
             missing: Missing::default(),
             default: None,
             constant: None,
+            compute: None,
+            omit: None,
             only: None,
             required: false,
             spot,
@@ -506,6 +517,8 @@ impl Reader<'_> {
                 "missing" => rule.missing = self.choice(value, Missing::NAMES, Missing::parse).unwrap_or_default(),
                 "default" => rule.default = self.word(value),
                 "constant" => rule.constant = self.word(value),
+                "compute" => rule.compute = self.word(value),
+                "omit" => rule.omit = self.word(value),
                 "only" => {
                     rule.only = self.choice(value, &["read", "write"], |text| match text {
                         "read" => Some(Only::Read),

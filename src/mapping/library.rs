@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Mapping, codes,
+    Format, Mapping, codes,
     compile::{compile, compile_xml},
     file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean, xml::XmlParts},
     merge,
@@ -119,6 +119,16 @@ impl Library {
     /// The mapping for an XML document, by its root element and namespace.
     pub fn for_xml(&self, tree: &Tree<'_>) -> Option<&Arc<Mapping>> {
         self.xml.iter().find(|mapping| mapping.reads_xml(tree))
+    }
+
+    /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
+    pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
+        if format == Format::Xml {
+            let mut written = self.xml.iter().filter(|mapping| mapping.document == document);
+            return written.find(|mapping| mapping.dialect() == Some(version));
+        }
+        let set = self.offered.iter().find(|mapping| mapping.document == document && mapping.format() == format)?.set();
+        self.for_x12(set, version).filter(|mapping| mapping.document == document)
     }
 
     /// All mappings, by name.
@@ -247,7 +257,7 @@ impl<'a> Builder<'a> {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
-                if mapping.is_xml() {
+                if mapping.format() == Format::Xml {
                     if file.xml.root.is_some() {
                         library.xml.push(mapping.clone());
                     }
@@ -280,7 +290,7 @@ impl<'a> Builder<'a> {
         }
         let (set, document) = (whole.set?, whole.document?);
         let Some(shapes) = Shapes::of(document) else {
-            let message = format!("a {document} has no canonical form yet");
+            let message = format!("a {document} has no canonical form");
             self.found.push(header.id.error(codes::UNKNOWN_FIELD, message, None));
             return None;
         };
@@ -296,6 +306,17 @@ impl<'a> Builder<'a> {
         };
         let (plan, xml) = match compiled {
             Ok(plans) => plans,
+            Err(mistakes) => {
+                self.found.extend(mistakes);
+                return None;
+            }
+        };
+        let writing = match header.xml {
+            true => Ok(Vec::new()),
+            false => super::write::compile(&whole.scope, &shapes, &plan.rules, &set),
+        };
+        let writing = match writing {
+            Ok(writing) => writing,
             Err(mistakes) => {
                 self.found.extend(mistakes);
                 return None;
@@ -317,6 +338,7 @@ impl<'a> Builder<'a> {
             versions: header.versions.iter().flatten().map(|word| word.text.clone()).collect(),
             file: file.source.name.to_string(),
             plan,
+            writing,
             xml,
         })
     }

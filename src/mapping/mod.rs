@@ -24,6 +24,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod write;
 mod write_json;
 mod write_xml;
 mod xml_place;
@@ -43,7 +44,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     document::DocumentType,
-    x12::token::SetView,
+    x12::{Writer, token::SetView},
     xml::{Source, Tree},
 };
 
@@ -60,8 +61,19 @@ pub struct Mapping {
     versions: Vec<String>,
     file: String,
     plan: plan::Plan,
-    /// The plan of a mapping of XML; then `plan` is empty.
+    /// How it writes, by version; the oldest first.
+    writing: Vec<write::WritePlan>,
+    /// The plan of a mapping of XML; then those of X12 are empty.
     xml: Option<Box<xml_plan::XmlPlan>>,
+}
+
+/// What a document is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// X12 transaction sets.
+    X12,
+    /// XML; its dialects stand where X12 has versions: `ubl`, `cxml`.
+    Xml,
 }
 
 /// A set that was read.
@@ -105,6 +117,45 @@ impl Mapping {
         &self.file
     }
 
+    /// What it reads from and writes to.
+    pub fn format(&self) -> Format {
+        if self.xml.is_some() { Format::Xml } else { Format::X12 }
+    }
+
+    /// The dialect of XML that it is for, like `ubl`.
+    pub fn dialect(&self) -> Option<&str> {
+        self.xml.as_ref().map(|plan| plan.dialect.as_str())
+    }
+
+    /// Writes a canonical document as the body of a set: what stands between `begin_set` and `end_set`, in the order and
+    /// under the rules of the standard that `version` (GS08 or ST03) names. Where something is wrong, all of it is told,
+    /// and nothing is written.
+    pub fn write_x12(&self, document: &[u8], version: &str, out: &mut Writer) -> Result<(), Vec<Problem>> {
+        self.write_x12_in(document, version, Charset::default(), out).map(drop)
+    }
+
+    /// Writes a document for a partner that reads this charset. What no rule writes is left out; which fields those are
+    /// is told, as JSON pointers.
+    pub fn write_x12_in(
+        &self,
+        document: &[u8],
+        version: &str,
+        charset: Charset,
+        out: &mut Writer,
+    ) -> Result<Vec<String>, Vec<Problem>> {
+        let version = version.trim();
+        let version = version.get(..6).unwrap_or(version);
+        // Where there is no table for a version, that of the nearest older one, or else the oldest.
+        let older = self.writing.iter().rev().find(|plan| plan.version <= version);
+        match older.or(self.writing.first()) {
+            Some(writing) => write::write(&self.plan, writing, document, charset, out),
+            None => {
+                let text = format!("no version of the standard has a set {}", self.set);
+                Err(vec![Problem::in_document(codes::NO_PLACE, text, String::new())])
+            }
+        }
+    }
+
     /// Reads a set of a partner that writes UTF-8, where bytes beyond that are read as Latin-1.
     pub fn read_x12(&self, set: &SetView<'_>) -> Result<Mapped, Vec<Problem>> {
         self.read_x12_in(set, Charset::default())
@@ -115,11 +166,6 @@ impl Mapping {
         let (json, mut left) = read::read(&self.plan, set, charset)?;
         let extras = extras::collect(set, charset, &mut left);
         Ok(Mapped { json, extras })
-    }
-
-    /// Whether it maps XML.
-    pub fn is_xml(&self) -> bool {
-        self.xml.is_some()
     }
 
     /// Whether it is for this XML document, by its root element and namespace.

@@ -7,7 +7,8 @@ use super::{
     convert::Converter,
     file::{Only, Spot},
     place::{Pairs, Part},
-    table::{Missing, Table},
+    table::{self, Missing, Table},
+    text::Charset,
 };
 
 /// No gate: always open.
@@ -170,10 +171,49 @@ pub(crate) struct FieldRule {
     /// JSON, ready.
     pub(crate) default: Option<Box<[u8]>>,
     pub(crate) constant: Option<Box<[u8]>>,
+    /// What is written where the document says nothing: the constant, or the default in the partner's form.
+    pub(crate) absent: Option<Box<[u8]>>,
+    /// What need not be written.
+    pub(crate) omit: Option<Box<str>>,
     /// Where it is missing, the document is held.
     pub(crate) required: bool,
     pub(crate) only: Option<Only>,
     pub(crate) origin: Box<Origin>,
+}
+
+impl FieldRule {
+    /// Whether the field is never written.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.only == Some(Only::Read)
+    }
+
+    /// Whether a value is the one that need not be written.
+    #[inline]
+    pub(crate) fn omits(&self, value: &str) -> bool {
+        self.omit.as_ref().is_some_and(|omit| same(omit, value))
+    }
+
+    /// Whether what stands in the document reads as this value.
+    #[cold]
+    pub(crate) fn reads_as(&self, sent: &[u8], value: &str, charset: Charset) -> bool {
+        let mut json = Vec::new();
+        let read = match &self.convert {
+            Convert::Value(converter) => converter.read(sent, charset, &mut json),
+            Convert::Codes(table, Missing::Pass) => table.read_json(sent, &mut json).or_else(|| {
+                table::pass(sent, charset, &mut json);
+                Some(())
+            }),
+            Convert::Codes(table, _) => table.read_json(sent, &mut json),
+        };
+        let json = std::str::from_utf8(&json).unwrap_or_default();
+        read.is_some() && same(json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(json), value)
+    }
+}
+
+/// Whether two values are the same text, or the same number.
+fn same(one: &str, other: &str) -> bool {
+    let number = |text: &str| rust_decimal::Decimal::from_str_exact(text).ok();
+    one == other || number(one).is_some_and(|one| Some(one) == number(other))
 }
 
 /// Where a rule comes from.
@@ -185,6 +225,17 @@ pub(crate) struct Origin {
     pub(crate) place: (String, u8),
     pub(crate) spot: Spot,
     pub(crate) line_column: (u32, u32),
+}
+
+impl Origin {
+    /// The place that is named first, as the mapping file says it.
+    pub(crate) fn shown_place(&self) -> String {
+        match (&*self.place.0, self.place.1) {
+            ("", _) => "its pair".to_owned(),
+            (tag, 0) => tag.to_owned(),
+            (tag, element) => format!("{tag}{element:02}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]

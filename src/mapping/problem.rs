@@ -24,6 +24,9 @@ pub struct Problem {
     pub element: u16,
     /// Where the value begins in the file, in bytes.
     pub offset: u64,
+    /// On writing: the field of the canonical document, a JSON pointer like `/lines/0/quantity/value`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
     /// The value as sent, at most 80 characters of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -44,10 +47,40 @@ impl Problem {
             tag: String::from_utf8_lossy(segment.tag()).into_owned(),
             element,
             offset: if element == 0 { segment.offset() } else { segment.element_offset(usize::from(element)) },
+            pointer: None,
             value: None,
             mapping: String::new(),
             line: 0,
             column: 0,
+        }
+    }
+
+    /// On writing: what is wrong with a field of the document.
+    pub(crate) fn in_document(code: Code, text: String, pointer: String) -> Self {
+        Self {
+            code: code.as_str().to_owned(),
+            text,
+            segment: 0,
+            tag: String::new(),
+            element: 0,
+            offset: 0,
+            pointer: Some(pointer),
+            value: None,
+            mapping: String::new(),
+            line: 0,
+            column: 0,
+        }
+    }
+
+    /// The rule that wrote it, and its place.
+    pub(crate) fn by(self, rule: &Origin) -> Self {
+        Self {
+            tag: rule.place.0.clone(),
+            element: u16::from(rule.place.1),
+            mapping: rule.spot.source.name.to_string(),
+            line: rule.line_column.0,
+            column: rule.line_column.1,
+            ..self
         }
     }
 
@@ -115,6 +148,7 @@ impl Problem {
             tag: String::new(),
             element: 0,
             offset: 0,
+            pointer: None,
             value: None,
             mapping,
             line,
@@ -134,9 +168,12 @@ impl Problem {
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.segment {
-            0 => write!(f, "{} {} (byte {})", self.code, self.tag, self.offset)?,
-            segment => write!(f, "{} segment {segment} (byte {}) {}", self.code, self.offset, self.tag)?,
+        write!(f, "{}", self.code)?;
+        match self.pointer.as_deref() {
+            None if self.segment == 0 => write!(f, " {} (byte {})", self.tag, self.offset)?,
+            None => write!(f, " segment {} (byte {}) {}", self.segment, self.offset, self.tag)?,
+            Some("") => write!(f, " the document {}", self.tag)?,
+            Some(pointer) => write!(f, " {pointer} {}", self.tag)?,
         }
         if self.element > 0 {
             write!(f, " element {:02}", self.element)?;

@@ -31,7 +31,7 @@ pub(crate) enum Shape {
 }
 
 impl Shapes {
-    /// The shapes of a document; `None` while it has no canonical form.
+    /// The shapes of a document; `None` where it has no canonical form.
     pub(crate) fn of(document: DocumentType) -> Option<Self> {
         let schema = document::schema(document)?;
         let mut builder = Builder { schema: &schema, objects: Vec::new(), known: HashMap::new() };
@@ -125,6 +125,6 @@ mod tests {
         let Shape::Object(level) = **level else { panic!() };
         let Shape::List(below) = &shapes.field(level, "levels").unwrap().shape else { panic!() };
         assert!(matches!(**below, Shape::Object(number) if number == level), "levels hold levels");
-        assert!(Shapes::of(DocumentType::Forecast).is_none());
+        assert!(Shapes::of(DocumentType::FunctionalAcknowledgement).is_none());
     }
 }

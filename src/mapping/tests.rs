@@ -150,7 +150,7 @@ fn files_that_are_no_toml_and_bases_that_are_none() {
         ("c.toml", "[mapping]\nid = \"c\"\nextends = \"d\"\n"),
         ("d.toml", "[mapping]\nid = \"d\"\nextends = \"c\"\n"),
         ("e.toml", "[mapping]\nid = \"e\"\nextends = \"x12-85\"\n"),
-        ("f.toml", "[mapping]\nid = \"f\"\nset = \"830\"\ndocument = \"forecast\"\n"),
+        ("f.toml", "[mapping]\nid = \"f\"\nset = \"830\"\ndocument = \"functional_acknowledgement\"\n"),
         ("g.toml", "[mapping]\nid = \"b\"\n"),
         ("h.toml", "[fields]\nnumber = \"BEG03\"\n"),
         (

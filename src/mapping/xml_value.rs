@@ -79,7 +79,11 @@ pub(crate) fn write(rule: &FieldRule, canonical: &str, dialect: &str) -> Option<
         Convert::Value(Converter::DateTime) => Some(canonical.to_owned()),
         // Text of another format's code, where there is no table.
         Convert::Value(Converter::Text) if canonical.starts_with("x12:") => None,
-        Convert::Value(converter) => converter.write(canonical),
+        Convert::Value(converter) => {
+            let mut out = Vec::new();
+            converter.write(canonical, &mut out)?;
+            String::from_utf8(out).ok()
+        }
     }
 }
 

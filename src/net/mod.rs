@@ -7,8 +7,10 @@
 mod app;
 pub mod codes;
 mod content;
+mod egress;
 mod input;
 mod linger;
+mod pinned;
 pub mod problem;
 mod request;
 mod server;
@@ -18,6 +20,7 @@ mod watch;
 
 pub use app::{App, Served, pages};
 pub use content::{FetchedToTheEnd, FileBody, download, json, page};
+pub use egress::{CallError, Egress, Manner, Reply, Trust};
 pub use input::{Fields, Query, cursor, media_type};
 pub use problem::{Kind, Place, Problem};
 pub use request::{Context, RequestId, TraceParent, correlation_id};

@@ -51,6 +51,8 @@ crate::codes! {
     UNKNOWN_VERSION = "PRT-0024";
     /// A kind of document that cannot have a mapping.
     UNKNOWN_DOCUMENT = "PRT-0025";
+    /// A certificate of a partner ends soon, has ended, or has too short a key.
+    CERTIFICATE_ENDS = "PRT-0026";
 }
 
 #[cfg(test)]

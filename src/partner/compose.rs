@@ -1,12 +1,13 @@
 //! One partner from its file, its template and what they refer to. Nothing here knows the other partners.
 
-use std::{collections::BTreeMap, io, path::Path, sync::Arc};
-
-use rustls_pki_types::{CertificateDer, pem::PemObject as _};
+use std::{cell::RefCell, collections::BTreeMap, io, path::Path, sync::Arc};
 
 use super::{
-    As2Terms, Certificate, Partner, PartnerFile, RestTerms, SftpSection, SftpTerms, X12Section, X12Terms, codes,
-    digest, file, overlay,
+    Certification, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms, X12Section, X12Terms,
+    attached::{self, Attached},
+    codes, digest, file,
+    load::Asked,
+    overlay, send,
 };
 use crate::config::{
     AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
@@ -51,26 +52,45 @@ pub(super) struct Composed {
     pub(super) id: String,
     pub(super) source: Arc<Source>,
     pub(super) template: Option<Arc<Template>>,
+    /// The template that it names and that is not there, with those that are.
+    pub(super) template_lost: Option<(String, Vec<String>)>,
     /// What its file refers to, as read: path and bytes.
-    pub(super) attachments: Vec<(String, Vec<u8>)>,
+    pub(super) attachments: Vec<(String, Attachment)>,
+    /// The same, with what could not be read.
+    pub(super) asked: Vec<Asked>,
     /// Whom it comes via, and the mappings it names, also where something else is wrong.
     pub(super) via: Option<Spanned<String>>,
     pub(super) mappings: Vec<Spanned<String>>,
     /// Absent where something is wrong.
-    pub(super) good: Option<Good>,
+    pub(super) good: Option<Arc<Good>>,
     pub(super) findings: Vec<Diagnostic>,
 }
 
 /// A partner whose files are good by themselves.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Good {
-    pub(super) partner: Partner,
+    pub(super) partner: Arc<Partner>,
     /// Its file as read, for checks that look at several.
     pub(super) file: PartnerFile,
+    /// The texts that it was made of.
+    pub(super) source: Arc<Source>,
+    pub(super) template: Option<Arc<Source>>,
 }
 
+impl Good {
+    /// The same, served in place of files that are broken, and why.
+    pub(super) fn stale(&self, reason: String) -> Arc<Self> {
+        let mut stale = self.clone();
+        stale.partner = Arc::new(Partner { stale: Some(reason), ..(*stale.partner).clone() });
+        Arc::new(stale)
+    }
+}
+
+/// The bytes of what a partner's file refers to.
+pub(super) type Attachment = Arc<[u8]>;
+
 /// Reads what a partner's file refers to, by the path in the file.
-pub(super) type Fetch<'f> = &'f dyn Fn(&Path) -> io::Result<Vec<u8>>;
+pub(super) type Fetch<'f> = &'f dyn Fn(&Path) -> io::Result<Attachment>;
 
 /// Reads one partner.
 pub(super) fn compose(
@@ -82,12 +102,12 @@ pub(super) fn compose(
     let (node, mut findings) = Node::parse(source);
     let named = node.at("template");
     let template = named.and_then(Node::as_text).and_then(|name| templates.get(name)).cloned();
-    let lost = named.is_some_and(|named| named.as_text().is_some()) && template.is_none();
+    let lost = named.and_then(Node::as_text).filter(|_| template.is_none()).map(str::to_owned);
     let mut reader = Reader::new(source, file::SHAPE);
-    if lost || !findings.is_empty() {
+    if lost.is_some() || !findings.is_empty() {
         reader = reader.partial();
     }
-    if let (true, Some(named)) = (lost, named) {
+    if let (Some(_), Some(named)) = (&lost, named) {
         reader.report(unknown_template(named, templates));
     }
     let merged = match &template {
@@ -96,11 +116,16 @@ pub(super) fn compose(
     };
     let read = PartnerFile::from_node(&merged, &mut reader);
     let mut more = reader.into_findings();
-    let mut attachments = Vec::new();
-    let mut certificates = Vec::new();
+    let mut attached = Attached::default();
+    let asked = RefCell::new(Vec::new());
+    let fetch = |path: &Path| {
+        let got = fetch(path);
+        asked.borrow_mut().push((path.to_owned(), got.as_ref().ok().cloned()));
+        got
+    };
     if let Some(read) = &read {
         check(read, &merged, &mut more);
-        certificates = fetch_certificates(read, fetch, &mut attachments, &mut more);
+        attached = Attached::read(read, &fetch, &mut more);
     }
     drop_echoes(source, &findings, &mut more);
     findings.extend(more);
@@ -110,16 +135,20 @@ pub(super) fn compose(
     let mut composed = Composed {
         id: id.to_owned(),
         source: Arc::clone(source),
+        template_lost: lost.map(|name| (name, templates.keys().cloned().collect())),
         template,
-        attachments,
+        attachments: std::mem::take(&mut attached.files),
+        asked: asked.into_inner(),
         via: merged.at("x12.via").and_then(text),
         mappings: mappings.into_iter().flat_map(|table| table.entries()).filter_map(|e| text(&e.node)).collect(),
         good: None,
         findings,
     };
     if let (Some(file), false) = (read, broken) {
-        let partner = partner(&composed, &file, certificates);
-        composed.good = Some(Good { partner, file });
+        let partner = partner(&composed, &file, &attached);
+        let template = composed.template.as_ref().map(|template| Arc::clone(&template.source));
+        let source = Arc::clone(&composed.source);
+        composed.good = Some(Arc::new(Good { partner: Arc::new(partner), file, source, template }));
     }
     composed
 }
@@ -129,7 +158,7 @@ pub(super) fn compose(
 pub struct Effective {
     /// Its dotted path.
     pub path: String,
-    /// As it was written.
+    /// As it was written, on one line.
     pub text: String,
     /// The file and line.
     pub origin: Origin,
@@ -143,18 +172,14 @@ pub fn effective(files: &super::Files, id: &str) -> Option<Vec<Effective>> {
         Some(source) => node.over(&Node::parse(source).0),
         None => node,
     };
-    let leaf = |(path, node): (String, &Node)| Effective {
-        path,
-        text: node.origin.text().to_owned(),
-        origin: node.origin.clone(),
-    };
+    let leaf = |(path, node): (String, &Node)| Effective { path, text: node.written(), origin: node.origin.clone() };
     Some(merged.leaves().into_iter().map(leaf).collect())
 }
 
-fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificate>) -> Partner {
+fn partner(composed: &Composed, file: &PartnerFile, attached: &Attached) -> Partner {
     let template_text = composed.template.as_ref().map_or("", |template| &*template.source.text);
     let texts = [composed.source.text.as_bytes(), template_text.as_bytes()];
-    let attached = composed.attachments.iter().map(|(_, bytes)| bytes.as_slice());
+    let files = composed.attachments.iter().map(|(_, bytes)| &**bytes);
     Partner {
         id: composed.id.clone(),
         name: file.name.value.clone(),
@@ -164,16 +189,16 @@ fn partner(composed: &Composed, file: &PartnerFile, certificates: Vec<Certificat
         requests: file.limits.requests,
         documents: file.limits.documents,
         x12: file.x12.as_ref().map(terms),
-        rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys) }),
-        as2: file.as2.as_ref().map(|as2| As2Terms {
-            id: as2.id.value.clone(),
-            url: as2.url.as_ref().map(|url| url.value.clone()),
-            certificates,
-        }),
+        rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys), version: rest.version }),
+        as2: file.as2.as_ref().map(|as2| attached.as2(as2)),
         sftp: file.sftp.as_ref().map(sftp_terms),
+        sftp_push: file.sftp_push.as_ref().map(SftpPushTerms::from),
+        certification: Certification::from(&file.certification),
+        webhook: file.webhook.as_ref().map(send::webhook),
+        send: send::terms(&file.send),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
-        digest: digest(texts.into_iter().chain(attached)),
+        digest: digest(texts.into_iter().chain(files)),
         stale: None,
     }
 }
@@ -221,7 +246,7 @@ fn terms(section: &X12Section) -> X12Terms {
     }
 }
 
-fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
+pub(super) fn values<T: Clone>(items: &[Spanned<T>]) -> Vec<T> {
     items.iter().map(|item| item.value.clone()).collect()
 }
 
@@ -263,47 +288,24 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
             findings.push(told.at(&sftp.sessions.origin, "at least 1"));
         }
     }
+    if let Some(as2) = &file.as2 {
+        attached::check(as2, findings);
+    }
+    if let Some(push) = &file.sftp_push
+        && push.key.is_none()
+        && push.password.is_none()
+    {
+        let told = Diagnostic::error(config::MISSING_KEY, "there is neither `sftp_push.key` nor `sftp_push.password`");
+        findings.push(told.at(&push.user.origin, "").hint("name where our key for it is: key = \"file:secrets/NAME\""));
+    }
+    for first in [&file.send.first_interchange, &file.send.first_group] {
+        if !(1..=999_999_999).contains(&first.value) {
+            let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");
+            findings.push(told.at(&first.origin, ""));
+        }
+    }
     if let Some(x12) = &file.x12 {
         let differences = overlay::overlay(&x12.overlay);
         findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));
     }
-}
-
-fn fetch_certificates(
-    file: &PartnerFile,
-    fetch: Fetch<'_>,
-    attachments: &mut Vec<(String, Vec<u8>)>,
-    findings: &mut Vec<Diagnostic>,
-) -> Vec<Certificate> {
-    let mut certificates = Vec::new();
-    for path in file.as2.iter().flat_map(|as2| &as2.certificates.0) {
-        let mut told = |message: String, hint: &str| {
-            findings.push(Diagnostic::error(codes::BAD_CERTIFICATE, message).at(&path.origin, "").hint(hint));
-        };
-        let shown = path.display();
-        let bytes = match fetch(path) {
-            Ok(bytes) => bytes,
-            Err(e) => {
-                told(
-                    format!("the certificate {shown} cannot be read: {e}"),
-                    "paths start at the folder of partner files",
-                );
-                continue;
-            }
-        };
-        match CertificateDer::pem_slice_iter(&bytes).next() {
-            Some(Ok(der)) => {
-                certificates.push(Certificate { path: path.value.clone(), der: der.to_vec() });
-                attachments.push((shown.to_string(), bytes));
-            }
-            Some(Err(e)) => {
-                told(format!("the certificate {shown} is damaged: {e}"), "ask the partner to send it again");
-            }
-            None => told(
-                format!("{shown} holds no certificate"),
-                "PEM begins with -----BEGIN CERTIFICATE-----; openssl x509 -inform der turns a .cer or .der file into it",
-            ),
-        }
-    }
-    certificates
 }

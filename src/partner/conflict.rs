@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use jiff::Timestamp;
+
 use super::{
-    ApiKeyHash, Status, codes,
+    ApiKeyHash, Status, attached, codes,
     compose::{Composed, Good},
     example::EXAMPLE_KEYS,
 };
@@ -64,6 +66,9 @@ pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
                 findings.push(told.at(&key.origin, "").hint("make a key of its own: gangway partner key new ID"));
             }
         }
+    }
+    if let (Some(section), Some(as2)) = (&file.as2, &partner.as2) {
+        attached::advice(section, &as2.certificates, Timestamp::now(), &mut findings);
     }
     let size = &file.limits.message_size;
     if size.get() > world.largest_body {

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ApiKeyHash, Partner, Shared, digest};
-use crate::document::Mode;
+use super::{ApiKeyHash, Partner, Shared, compose::Good, digest};
+use crate::{config::Source, document::Mode};
 
 /// All partners at one moment. Never changes; a reload makes another.
 #[derive(Debug, Default)]
@@ -15,8 +15,13 @@ pub struct Directory {
     as2: HashMap<String, usize>,
     sftp: HashMap<String, usize>,
     vendors: HashMap<String, usize>,
+    /// The texts that each was made of, in the partners' order; none where they were made otherwise.
+    written: Vec<Written>,
     digest: String,
 }
+
+/// A partner's file, and its template.
+type Written = (Arc<Source>, Option<Arc<Source>>);
 
 /// A key that opened the supplier API.
 #[derive(Debug, Clone)]
@@ -30,7 +35,17 @@ pub struct ApiAccess {
 impl Directory {
     /// These partners, whose identities are distinct.
     pub fn of(partners: impl IntoIterator<Item = Partner>) -> Self {
-        let mut partners: Vec<_> = partners.into_iter().map(Arc::new).collect();
+        Self::index(partners.into_iter().map(Arc::new).collect())
+    }
+
+    /// The same, with the texts that they were made of. They come by id.
+    pub(super) fn of_good(partners: impl Iterator<Item = Arc<Good>>) -> Self {
+        let (partners, written): (Vec<_>, _) =
+            partners.map(|good| (Arc::clone(&good.partner), (Arc::clone(&good.source), good.template.clone()))).unzip();
+        Self { written, ..Self::index(partners) }
+    }
+
+    fn index(mut partners: Vec<Shared>) -> Self {
         partners.sort_by(|a, b| a.id.cmp(&b.id));
         let mut new = Self::default();
         for (index, partner) in partners.iter().enumerate() {
@@ -54,6 +69,12 @@ impl Directory {
     pub fn partner(&self, id: &str) -> Option<&Shared> {
         let place = self.partners.binary_search_by(|partner| partner.id.as_str().cmp(id)).ok()?;
         self.partners.get(place)
+    }
+
+    /// The texts that a partner was made of: its file and its template.
+    pub(super) fn written(&self, id: &str) -> Option<(&Arc<Source>, Option<&Arc<Source>>)> {
+        let place = self.partners.binary_search_by(|partner| partner.id.as_str().cmp(id)).ok()?;
+        self.written.get(place).map(|(file, template)| (file, template.as_ref()))
     }
 
     /// Every partner, by id.

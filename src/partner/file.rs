@@ -3,12 +3,17 @@
 use std::{fmt, path::PathBuf};
 
 use super::{
-    AcknowledgementsIn, ApiKeyHash, As2Id, Characters, Charset, Complete, Detail, DuplicateInterchange, EnvelopeId,
-    Fetched, Folder, FolderPath, Functional, HttpUrl, NamePattern, Network, OverlaySection, PasswordHash, Repetition,
-    RuleSeverity, SameFile, SftpUser, SshKey, Status, Ta1, Usage, Version, codes, sftp,
+    AcknowledgementsIn, ApiKeyHash, ApiVersion, As2Id, As2Version, CertificationSection, Characters, Charset, Complete,
+    Compression, Day, Detail, DigestName, DigestSpelling, DuplicateInterchange, Encoding, Encrypt, EnvelopeId, Fetched,
+    Folder, FolderPath, Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection, PasswordHash, Receipt,
+    ReceiptBy, Repetition, RuleSeverity, SameFile, SendSection, SftpPushSection, SftpUser, Sign, SignaturePadding,
+    SshKey, Status, Ta1, Usage, Version, WebhookSection, codes, sftp,
 };
 use crate::{
-    config::{AtLeastOne, Duration, Entries, Key, Rate, Shape, Size, Spanned, Wrong, did_you_mean, section},
+    config::{
+        AtLeastOne, Duration, Entries, Key, Network, Rate, SecretRef, Shape, Size, Spanned, Wrong, did_you_mean,
+        section,
+    },
     document::DocumentType,
     x12,
 };
@@ -19,7 +24,12 @@ pub(super) const SHAPE: Shape = &[
     ("x12", X12Section::KEYS),
     ("rest", RestSection::KEYS),
     ("as2", As2Section::KEYS),
+    ("as2.quirks", As2Quirks::KEYS),
     ("sftp", SftpSection::KEYS),
+    ("sftp_push", SftpPushSection::KEYS),
+    ("certification", CertificationSection::KEYS),
+    ("webhook", WebhookSection::KEYS),
+    ("send", SendSection::KEYS),
     ("limits", LimitsSection::KEYS),
 ];
 
@@ -34,9 +44,20 @@ pub(super) const OWN: &[&str] = &[
     "as2.id",
     "as2.url",
     "as2.certificates",
+    "as2.ours",
+    "as2.receipts_to",
+    "as2.client_certificate",
+    "as2.client_key",
     "sftp.users",
     "sftp.keys",
     "sftp.passwords",
+    "sftp_push.server",
+    "sftp_push.user",
+    "sftp_push.host_keys",
+    "sftp_push.key",
+    "sftp_push.password",
+    "webhook.url",
+    "webhook.secrets",
 ];
 
 section! {
@@ -59,10 +80,18 @@ section! {
         pub as2: Option<As2Section>,
         /// SFTP.
         pub sftp: Option<SftpSection>,
+        /// The partner's own SFTP server, to which files for it are taken.
+        pub sftp_push: Option<SftpPushSection>,
+        /// The partner's own endpoint for events.
+        pub webhook: Option<WebhookSection>,
+        /// Documents to the partner.
+        pub send: SendSection,
         /// How much the partner may send.
         pub limits: LimitsSection,
         /// Mappings of its own, by transaction set ("855") or document ("invoice"): the mapping's id.
         pub mappings: Entries<Spanned<String>, Mapped>,
+        /// What has to be seen before it goes live.
+        pub certification: CertificationSection,
     }
 }
 
@@ -112,6 +141,9 @@ section! {
         /// The hashes of its API keys; several while one replaces another. Live keys begin with gw_live_, test keys,
         /// whose documents feed test consumers only, with gw_test_.
         pub api_keys: Vec<Spanned<ApiKeyHash>>,
+        /// The version of the API that its system was written for, by its date. Its answers keep that form until this is
+        /// changed, and every answer names it as `Gangway-Version`.
+        pub version: ApiVersion = ApiVersion::NEWEST,
     }
 }
 
@@ -125,6 +157,77 @@ section! {
         /// Its certificates as PEM files, from the folder of this file; several while one replaces another, and any
         /// of them verifies.
         pub certificates: AtLeastOne<Spanned<PathBuf>>,
+        /// Who we are to it, where that is not `id` of [as2] in gangway.toml.
+        pub ours: Option<Spanned<As2Id>>,
+        /// The networks it may come from; none means any.
+        pub from: Vec<Spanned<Network>>,
+        /// Where its receipts may be sent when it asks for them apart from the response; no other address is called.
+        pub receipts_to: Vec<Spanned<HttpUrl>>,
+        /// Whether its messages must be signed. One that is not is refused.
+        pub must_sign: bool = true,
+        /// Whether its messages must be encrypted.
+        pub must_encrypt: bool = true,
+        /// The weakest digest of its signatures.
+        pub weakest_digest: DigestName = DigestName::Sha1,
+        /// How many bits the key of its cipher must have: 128, 192 or 256, or 112 while 3DES is allowed.
+        pub cipher_bits: Spanned<u32> = 128_u32,
+        /// Whether only GCM is taken, which tells tampering; CBC cannot.
+        pub gcm_only: bool = false,
+        /// The last day on which 3DES and RSA keys under 2048 bits are taken from it.
+        pub weak_until: Option<Spanned<Day>>,
+        /// Whether its certificates count outside their period.
+        pub expired_certificates: bool = false,
+        /// How our messages to it are signed, or "off".
+        pub sign: Sign = Sign::Sha256,
+        /// The padding of our RSA signatures: "pkcs1" or "pss".
+        pub padding: SignaturePadding = SignaturePadding::Pkcs1,
+        /// How our messages to it are encrypted, or "off".
+        pub encrypt: Encrypt = Encrypt::Aes256Cbc,
+        /// How the content key travels: "pkcs1", "oaep-sha-1" or "oaep-sha-256".
+        pub key_transport: KeyTransport = KeyTransport::Pkcs1,
+        /// Whether our messages are compressed: "never", "before-signing" or "after-signing".
+        pub compress: Compression = Compression::Never,
+        /// The receipt that our messages ask for: "signed", "unsigned" or "none".
+        pub receipt: Receipt = Receipt::Signed,
+        /// How it comes: in the "response", or later as a "callback" to our own URL.
+        pub receipt_by: ReceiptBy = ReceiptBy::Response,
+        /// How long a receipt that comes as a callback may take before the message is sent again.
+        pub receipt_within: Duration = Duration::seconds(3600),
+        /// The subject of our messages.
+        pub subject: String = "EDI",
+        /// What its server must show: its own certificate or an authority's, PEM; none means what browsers trust.
+        pub trust: Vec<Spanned<PathBuf>>,
+        /// Our certificate for its server, PEM, where it asks for one, …
+        pub client_certificate: Option<Spanned<PathBuf>>,
+        /// … and where its private key is kept.
+        pub client_key: Option<Spanned<SecretRef>>,
+        /// Where its software differs from others.
+        pub quirks: As2Quirks,
+    }
+}
+
+section! {
+    /// Where AS2 software differs. Each setting is there for a product that needs it.
+    pub struct As2Quirks {
+        /// The transfer encoding of what we sign, encrypt and compress. Old products, and balancers that look into
+        /// bodies, want "base64".
+        pub transfer_encoding: Encoding = Encoding::Binary,
+        /// How digests are spelled. Old products know only "sha256".
+        pub spelling: DigestSpelling = DigestSpelling::Dashed,
+        /// Whether CMSAlgorithmProtection is sent. IBM Sterling and DataPower refuse messages that have it.
+        pub algorithm_protection: bool = false,
+        /// Whether messages are signed as one opaque part, for partners behind something that rewrites MIME.
+        pub opaque_signature: bool = false,
+        /// Whether our certificate is left out of signatures, for software that trips over it.
+        pub omit_certificate: bool = false,
+        /// Whether bodies are sent chunked. BizTalk and some balancers cannot read that.
+        pub chunked: bool = false,
+        /// AS2-Version. Some old products insist on "1.0" or "1.1".
+        pub version: As2Version = As2Version::V1_2,
+        /// Whether header names are written in lower case, for gateways that compare them so.
+        pub lower_case_headers: bool = false,
+        /// Whether Content-Transfer-Encoding stands among the HTTP headers, for products that insist on it.
+        pub http_transfer_encoding: bool = false,
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{codes, digest, example};
+use super::{codes, digest, example, shelf::Shelf};
 use crate::config::{Diagnostic, Origin, Source};
 
 /// The texts of all partners and templates.
@@ -26,6 +26,11 @@ pub struct Files {
 impl Files {
     /// Reads the folder. One that is absent has no partners. Only the built-in templates are there then.
     pub fn read(folder: &Path) -> Self {
+        Self::read_again(folder, &mut Shelf::default())
+    }
+
+    /// The same, where much of it was read before.
+    pub(super) fn read_again(folder: &Path, shelf: &mut Shelf) -> Self {
         let mut files = Self { templates: example::built_in(), ..Self::default() };
         let found = toml_files(folder).unwrap_or_else(|unreadable| {
             files.out_of_sight = true;
@@ -34,7 +39,7 @@ impl Files {
         });
         for (stem, path) in found {
             let name = path.display().to_string();
-            match Source::read(&path, &name) {
+            match shelf.source(&path, &name) {
                 Ok(source) if is_id(&stem) => _ = files.partners.insert(stem, source),
                 Ok(source) => files.unreadable.push((stem.clone(), bad_id(&stem, &source))),
                 Err(unreadable) => files.unreadable.push((stem, *unreadable)),
@@ -46,7 +51,7 @@ impl Files {
             Vec::new()
         });
         for (stem, path) in found {
-            match Source::read(&path, &path.display().to_string()) {
+            match shelf.source(&path, &path.display().to_string()) {
                 Ok(source) => _ = files.templates.insert(stem, source),
                 Err(unreadable) => {
                     // What it would have replaced must not come back silently.
@@ -68,6 +73,18 @@ impl Files {
             files.unreadable.push((stem.to_owned(), bad_id(stem, &source)));
         }
         files
+    }
+
+    /// Whether these are the same texts, and the same is wrong with what cannot be read.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same = |mine: &BTreeMap<String, Arc<Source>>, theirs: &BTreeMap<String, Arc<Source>>| {
+            mine.len() == theirs.len()
+                && mine.iter().zip(theirs).all(|((a, mine), (b, theirs))| a == b && mine.is_same(theirs))
+        };
+        same(&self.partners, &other.partners)
+            && same(&self.templates, &other.templates)
+            && self.unreadable == other.unreadable
+            && self.out_of_sight == other.out_of_sight
     }
 
     /// Changes whenever any text does.

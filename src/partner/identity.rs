@@ -109,6 +109,13 @@ impl fmt::Display for ApiKeyHash {
     }
 }
 
+impl SshKey {
+    /// As OpenSSH shows it: `SHA256:` and the digest without padding.
+    pub fn fingerprint(&self) -> String {
+        format!("SHA256:{}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(keys::sha256(&self.blob)))
+    }
+}
+
 impl fmt::Display for SshKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.algorithm, STANDARD.encode(&self.blob), self.comment)

@@ -54,7 +54,7 @@ impl LastGood {
     }
 
     /// The partner that these files make, if they are all there and undamaged.
-    pub(super) fn compose(&self, id: &str, kept: &Kept) -> Option<Good> {
+    pub(super) fn compose(&self, id: &str, kept: &Kept) -> Option<Arc<Good>> {
         let text = |digest: &str| String::from_utf8(self.object(digest)?).ok();
         let source = Source::new(format!("{} (last good)", kept.name), text(&kept.file)?);
         let mut templates = BTreeMap::new();
@@ -65,14 +65,17 @@ impl LastGood {
         let fetch = |path: &Path| {
             let wanted = path.display().to_string();
             let found = kept.attachments.iter().find(|(path, _)| *path == wanted);
-            found.and_then(|(_, digest)| self.object(digest)).ok_or_else(|| io::ErrorKind::NotFound.into())
+            found
+                .and_then(|(_, digest)| self.object(digest))
+                .map(Arc::from)
+                .ok_or_else(|| io::ErrorKind::NotFound.into())
         };
         compose(id, &source, &templates, &fetch).good
     }
 
     /// Writes the index, the objects it needs that are not there, and removes those that nobody needs any more.
-    pub(super) fn save(&self, index: &Index, objects: &BTreeMap<String, Vec<u8>>) -> io::Result<()> {
-        if *index == self.index() {
+    pub(super) fn save(&self, index: &Index, before: &Index, objects: &BTreeMap<String, Vec<u8>>) -> io::Result<()> {
+        if index == before {
             return Ok(());
         }
         let folder = self.folder.join("objects");

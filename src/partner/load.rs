@@ -1,23 +1,27 @@
 //! From files to a [`Directory`]: everybody whose files are good, and everybody else as they last were.
+//!
+//! A [`Loader`] remembers what it read and understood before, so that one change among thousands of partners costs that one
+//! partner's work and a look at the others.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
+    collections::{BTreeMap, BTreeSet, HashMap},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use super::{
     Directory, Files, LastGood, codes,
-    compose::{Composed, Good, Template, compose},
+    compose::{Attachment, Composed, Good, Template, compose},
     conflict::{World, advice, conflicts, references},
     files::is_id,
     last_good::{Index, Kept},
+    shelf::Shelf,
 };
 use crate::config::{Diagnostic, Origin, Settings, Source, render};
 
-/// The largest file that a partner's file may refer to.
-const MAX_ATTACHMENT: u64 = 1 << 20;
+/// From so many partners on, files are understood on several threads.
+const MANY: usize = 256;
 
 /// Where partners come from.
 #[derive(Debug, Clone)]
@@ -52,54 +56,158 @@ impl Directory {
     /// Reads all partners. Whoever is broken is told about, and served as before; nobody else notices.
     /// `has_mapping` says whether there is a mapping with an id.
     pub fn load(sources: &Sources, has_mapping: &dyn Fn(&str) -> bool) -> (Self, Vec<Diagnostic>) {
-        Self::build(&Files::read(&sources.partners), sources, has_mapping)
+        Loader::new(sources.clone()).load(has_mapping)
     }
 
     /// The same, from texts that were read already.
     pub fn build(files: &Files, sources: &Sources, has_mapping: &dyn Fn(&str) -> bool) -> (Self, Vec<Diagnostic>) {
-        let mut build = Build::start(files, sources);
+        Memory::default().build(files, sources, has_mapping, Keep::Copies)
+    }
+}
+
+/// Reads partners again and again, and works only where something changed.
+#[derive(Debug)]
+pub struct Loader {
+    sources: Sources,
+    memory: Mutex<Memory>,
+}
+
+/// What was read and understood before.
+#[derive(Debug, Default)]
+struct Memory {
+    shelf: Mutex<Shelf>,
+    files: Option<Files>,
+    templates: BTreeMap<String, Arc<Template>>,
+    composed: HashMap<String, Arc<Composed>>,
+    index: Option<Index>,
+}
+
+/// What becomes of the copies of good files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// They are renewed.
+    Copies,
+    /// They are read, and left alone.
+    Nothing,
+}
+
+impl Loader {
+    /// One that knows nothing yet.
+    pub fn new(sources: Sources) -> Self {
+        Self { sources, memory: Mutex::default() }
+    }
+
+    /// Reads all partners, as [`Directory::load`] does.
+    pub fn load(&self, has_mapping: &dyn Fn(&str) -> bool) -> (Directory, Vec<Diagnostic>) {
+        self.read(has_mapping, Keep::Copies)
+    }
+
+    /// What [`Loader::load`] would answer; nothing is kept.
+    pub fn preview(&self, has_mapping: &dyn Fn(&str) -> bool) -> (Directory, Vec<Diagnostic>) {
+        self.read(has_mapping, Keep::Nothing)
+    }
+
+    /// Whether any file is another than when it was loaded last.
+    pub fn has_changed(&self) -> bool {
+        let memory = self.memory();
+        let files = Files::read_again(&self.sources.partners, &mut lock(&memory.shelf));
+        let same = memory.files.as_ref().is_some_and(|before| before.is_same(&files));
+        let mut shelf = lock(&memory.shelf);
+        let mut attached = memory.composed.values().flat_map(|composed| &composed.asked);
+        !same || attached.any(|(path, before)| shelf.attachment(&self.sources.partners.join(path)).ok() != *before)
+    }
+
+    fn read(&self, has_mapping: &dyn Fn(&str) -> bool, keep: Keep) -> (Directory, Vec<Diagnostic>) {
+        let mut memory = self.memory();
+        let files = Files::read_again(&self.sources.partners, &mut lock(&memory.shelf));
+        let loaded = memory.build(&files, &self.sources, has_mapping, keep);
+        if keep == Keep::Copies {
+            memory.files = Some(files);
+        }
+        loaded
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        lock(&self.memory)
+    }
+}
+
+impl Memory {
+    fn build(
+        &mut self,
+        files: &Files,
+        sources: &Sources,
+        has_mapping: &dyn Fn(&str) -> bool,
+        keep: Keep,
+    ) -> (Directory, Vec<Diagnostic>) {
+        self.understand(files, sources);
+        let mut build = Build::start(files, &self.templates, &self.composed);
         build.check_references(has_mapping, sources.largest_body);
-        let kept = sources.last_good.as_ref().map(LastGood::new).map(|store| (store.index(), store));
+        let store = sources.last_good.as_ref().map(LastGood::new);
+        let kept = store.map(|store| (self.index.take().unwrap_or_else(|| store.index()), store));
         build.settle(kept.as_ref());
-        if let Some((index, store)) = &kept {
-            build.keep(index, store);
+        if let Some((index, store)) = kept {
+            self.index = Some(if keep == Keep::Copies { build.keep(index, &store) } else { index });
         }
         let Build { served, mut findings, .. } = build;
         render::tidy(&mut findings);
-        (Self::of(served.into_values().map(|good| good.partner)), findings)
+        (Directory::of_good(served.into_values()), findings)
+    }
+
+    /// Composes whoever is new or changed, by the file, its template, or what it refers to.
+    fn understand(&mut self, files: &Files, sources: &Sources) {
+        let parse = |(name, source): (&String, &Arc<Source>)| {
+            let known = self.templates.get(name).filter(|known| known.source.is_same(source)).cloned();
+            (name.clone(), known.unwrap_or_else(|| Arc::new(Template::parse(name, source))))
+        };
+        self.templates = files.templates.iter().map(parse).collect();
+        let fetch = |path: &Path| lock(&self.shelf).attachment(&sources.partners.join(path));
+        let known = |(id, source): &(&String, &Arc<Source>)| {
+            let known = self.composed.get(*id)?;
+            let is_same = known.source.is_same(source) && known.uses(&self.templates);
+            let attached = || known.asked.iter().all(|(path, before)| fetch(path).ok() == *before);
+            (is_same && attached()).then(|| Arc::clone(known))
+        };
+        let one = |entry: (&String, &Arc<Source>)| {
+            let composed = known(&entry);
+            let composed = composed.unwrap_or_else(|| Arc::new(compose(entry.0, entry.1, &self.templates, &fetch)));
+            (entry.0.clone(), composed)
+        };
+        let all: Vec<_> = files.partners.iter().collect();
+        let threads = if all.len() < MANY { 1 } else { thread::available_parallelism().map_or(1, usize::from) };
+        let composed = thread::scope(|scope| {
+            let parts = all.chunks(all.len().div_ceil(threads).max(1));
+            let working: Vec<_> =
+                parts.map(|part| scope.spawn(move || part.iter().copied().map(one).collect::<Vec<_>>())).collect();
+            working.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()
+        });
+        self.composed = composed;
     }
 }
 
 struct Build<'f> {
     files: &'f Files,
     /// Every file that could be read at all.
-    composed: BTreeMap<String, Composed>,
+    composed: &'f HashMap<String, Arc<Composed>>,
+    /// What is wrong with somebody beyond their own file.
+    beyond: BTreeMap<String, Vec<Diagnostic>>,
     /// Who is served, as it stands; the stale ones among them say so.
-    served: BTreeMap<String, Good>,
+    served: BTreeMap<String, Arc<Good>>,
     findings: Vec<Diagnostic>,
 }
 
 impl<'f> Build<'f> {
-    fn start(files: &'f Files, sources: &Sources) -> Self {
-        let templates: BTreeMap<String, Arc<Template>> = files
-            .templates
-            .iter()
-            .map(|(name, source)| (name.clone(), Arc::new(Template::parse(name, source))))
-            .collect();
+    fn start(
+        files: &'f Files,
+        templates: &BTreeMap<String, Arc<Template>>,
+        composed: &'f HashMap<String, Arc<Composed>>,
+    ) -> Self {
         let mut findings: Vec<_> = files.unreadable.iter().map(|(_, told)| told.clone()).collect();
         findings.extend(templates.values().flat_map(|template| template.findings.iter().cloned()));
-        let fetch = |path: &Path| read_attachment(&sources.partners.join(path));
-        let mut composed = BTreeMap::new();
-        let mut served = BTreeMap::new();
-        for (id, source) in &files.partners {
-            let mut one = compose(id, source, &templates, &fetch);
-            findings.extend(one.findings.iter().cloned());
-            if let Some(good) = one.good.take() {
-                served.insert(id.clone(), good);
-            }
-            composed.insert(id.clone(), one);
-        }
-        Self { files, composed, served, findings }
+        findings.extend(composed.values().flat_map(|composed| composed.findings.iter().cloned()));
+        let good = |(id, composed): (&String, &Arc<Composed>)| Some((id.clone(), composed.good.clone()?));
+        let served = composed.iter().filter_map(good).collect();
+        Self { files, composed, beyond: BTreeMap::new(), served, findings }
     }
 
     /// Everybody who has a file, whatever state it is in.
@@ -111,7 +219,7 @@ impl<'f> Build<'f> {
     fn check_references(&mut self, has_mapping: &dyn Fn(&str) -> bool, largest_body: u64) {
         let ids = self.ids();
         let world = World { ids: &ids, has_mapping, largest_body };
-        for (id, composed) in &mut self.composed {
+        for (id, composed) in self.composed {
             let found = references(composed, &world);
             if found.iter().any(Diagnostic::is_error) {
                 self.served.remove(id);
@@ -119,8 +227,14 @@ impl<'f> Build<'f> {
             if let Some(good) = self.served.get(id) {
                 self.findings.extend(advice(good, &world));
             }
+            self.tell(id, found);
+        }
+    }
+
+    fn tell(&mut self, id: &str, found: Vec<Diagnostic>) {
+        if !found.is_empty() {
             self.findings.extend(found.iter().cloned());
-            composed.findings.extend(found);
+            self.beyond.entry(id.to_owned()).or_default().extend(found);
         }
     }
 
@@ -144,15 +258,12 @@ impl<'f> Build<'f> {
                         || index.partners.get(id).is_some_and(|kept| kept.digest == good.partner.digest)
                 })
             };
-            let lost = conflicts(self.served.values(), was_served);
+            let lost = conflicts(self.served.values().map(|good| &**good), was_served);
             if lost.is_empty() {
                 return;
             }
             for (id, findings) in lost {
-                if let Some(composed) = self.composed.get_mut(&id) {
-                    composed.findings.extend(findings.iter().cloned());
-                }
-                self.findings.extend(findings);
+                self.tell(&id, findings);
                 let was_stale = self.served.remove(&id).is_some_and(|good| good.partner.stale.is_some());
                 if !was_stale {
                     self.fall_back(&id, kept);
@@ -163,9 +274,10 @@ impl<'f> Build<'f> {
 
     fn fall_back(&mut self, id: &str, kept: Option<&(Index, LastGood)>) {
         let Some((index, store)) = kept else { return };
-        let Some(mut good) = index.partners.get(id).and_then(|kept| store.compose(id, kept)) else { return };
+        let Some(good) = index.partners.get(id).and_then(|kept| store.compose(id, kept)) else { return };
         let composed = self.composed.get(id);
-        let own = composed.and_then(|composed| composed.findings.iter().find(|told| told.is_error()));
+        let own = composed.into_iter().flat_map(|composed| &composed.findings);
+        let own = own.chain(self.beyond.get(id).into_iter().flatten()).find(|told| told.is_error());
         let unreadable = || self.files.unreadable.iter().find(|(broken, _)| broken == id).map(|(_, told)| told);
         let template = || composed?.template.as_ref()?.findings.iter().find(|told| told.is_error());
         let reason = match own.or_else(unreadable).or_else(template) {
@@ -185,12 +297,11 @@ impl<'f> Build<'f> {
             .at(&Origin::start_of(&source), "")
             .hint("mend what is told about this file; until then no change to it counts"),
         );
-        good.partner.stale = Some(reason);
-        self.served.insert(id.to_owned(), good);
+        self.served.insert(id.to_owned(), good.stale(reason));
     }
 
     /// Keeps copies of whoever is good now; whoever is not keeps those it has, and who is gone is forgotten.
-    fn keep(&mut self, before: &Index, store: &LastGood) {
+    fn keep(&mut self, before: Index, store: &LastGood) -> Index {
         let mut index = Index::default();
         let mut objects = BTreeMap::new();
         let mut ids = self.ids();
@@ -208,18 +319,33 @@ impl<'f> Build<'f> {
             };
             index.partners.extend(kept.map(|kept| (id.to_owned(), kept)));
         }
-        if let Err(e) = store.save(&index, &objects) {
-            let message = format!("copies of the partners' good files cannot be kept: {e}");
-            let told = Diagnostic::warning(codes::LAST_GOOD_UNWRITABLE, message);
-            self.findings
-                .push(told.hint("check the data folder; until then a broken file costs its partner a restart"));
+        match store.save(&index, &before, &objects) {
+            Ok(()) => index,
+            Err(e) => {
+                let message = format!("copies of the partners' good files cannot be kept: {e}");
+                let told = Diagnostic::warning(codes::LAST_GOOD_UNWRITABLE, message);
+                self.findings
+                    .push(told.hint("check the data folder; until then a broken file costs its partner a restart"));
+                before
+            }
         }
     }
 }
 
-fn read_attachment(path: &Path) -> io::Result<Vec<u8>> {
-    if std::fs::metadata(path)?.len() > MAX_ATTACHMENT {
-        return Err(io::Error::other("it is larger than 1 MiB"));
+impl Composed {
+    /// Whether its template is still the one it was read with.
+    fn uses(&self, templates: &BTreeMap<String, Arc<Template>>) -> bool {
+        match &self.template {
+            Some(mine) => templates.get(&mine.name).is_some_and(|now| Arc::ptr_eq(mine, now)),
+            // Where there was none with its name, there may be one now.
+            None => self.template_lost.as_ref().is_none_or(|(_, known)| known.iter().eq(templates.keys())),
+        }
     }
-    std::fs::read(path)
 }
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a file refers to, as it was when it was asked for; absent where it could not be read.
+pub(super) type Asked = (PathBuf, Option<Attachment>);

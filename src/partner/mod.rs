@@ -3,9 +3,14 @@
 //! A partner is who a document is from; a connection is how it came. One mistake costs one partner: whoever's file is
 //! broken is served as its files last were when they were good, visibly so, and everybody else goes on.
 
+mod api_version;
+mod as2;
+mod attached;
+mod certification;
 pub mod codes;
 mod compose;
 mod conflict;
+mod difference;
 mod directory;
 mod example;
 mod file;
@@ -14,25 +19,43 @@ mod identity;
 mod last_good;
 mod load;
 mod overlay;
+mod push;
+mod send;
 mod sftp;
+mod shelf;
 mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
+pub use api_version::{ApiVersion, Ending};
+pub use as2::{
+    As2Demands, As2Sending, As2Terms, As2Version, Compression, Day, DigestName, DigestSpelling, Encoding, Encrypt,
+    KeyTransport, Receipt, ReceiptBy, Sign, SignaturePadding,
+};
+pub use attached::{EXPIRY_DAYS, ending};
+pub use certification::{Certification, CertificationSection, Step, needs_certification};
 pub use compose::{Effective, effective};
+pub use difference::{Difference, differences};
 pub use directory::{ApiAccess, Directory};
 pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
-pub use file::{As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section};
+pub use file::{
+    As2Quirks, As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section,
+};
 pub use files::Files;
 pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
 pub use last_good::LastGood;
-pub use load::Sources;
+pub use load::{Loader, Sources};
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
-pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, Network, SameFile, SftpTerms};
+pub use push::{Server, SftpPushSection, SftpPushTerms};
+pub use send::{
+    Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
+    SendTerms, WebhookSection, WebhookTerms,
+};
+pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, SameFile, SftpTerms};
 pub use terms::{
     Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
 };
@@ -85,6 +108,14 @@ pub struct Partner {
     pub as2: Option<As2Terms>,
     /// SFTP.
     pub sftp: Option<SftpTerms>,
+    /// Its own SFTP server.
+    pub sftp_push: Option<SftpPushTerms>,
+    /// What has to be seen before it goes live.
+    pub certification: Certification,
+    /// Its own endpoint for events.
+    pub webhook: Option<WebhookTerms>,
+    /// Documents to it.
+    pub send: SendTerms,
     /// Mappings of its own, by transaction set or document.
     pub mappings: BTreeMap<String, String>,
     /// The template it uses.
@@ -100,32 +131,26 @@ pub struct Partner {
 pub struct RestTerms {
     /// The hashes of its keys.
     pub api_keys: Vec<ApiKeyHash>,
-}
-
-/// A partner's AS2.
-#[derive(Debug, Clone, PartialEq)]
-pub struct As2Terms {
-    /// Its AS2-From.
-    pub id: As2Id,
-    /// Where messages to it are sent.
-    pub url: Option<HttpUrl>,
-    /// Its certificates; any of them verifies.
-    pub certificates: Vec<Certificate>,
-}
-
-/// A certificate, read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Certificate {
-    /// Its file, as the partner's file names it.
-    pub path: PathBuf,
-    /// The certificate, DER.
-    pub der: Vec<u8>,
+    /// The version of the API that its system was written for.
+    pub version: ApiVersion,
 }
 
 impl Partner {
     /// The mapping it has of its own for a transaction set, like `855`, or else for the document that it is.
     pub fn mapping(&self, set: &str, document: DocumentType) -> Option<&str> {
         self.mappings.get(set).or_else(|| self.mappings.get(document.as_str())).map(String::as_str)
+    }
+
+    /// The channels that it has, in words.
+    pub fn channels(&self) -> Vec<&'static str> {
+        let has = [
+            ("rest", self.rest.as_ref().is_some_and(|rest| !rest.api_keys.is_empty())),
+            ("as2", self.as2.is_some()),
+            ("sftp", self.sftp.is_some()),
+            ("sftp-push", self.sftp_push.is_some()),
+            ("via", self.x12.as_ref().is_some_and(|x12| x12.via.is_some())),
+        ];
+        has.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
     }
 
     /// Whether it can come in by itself, without another's connection.

@@ -1,10 +1,10 @@
 //! What is agreed about SFTP with one partner: who logs in and from where, which folders it sees, when a file of its is
 //! whole, and when one of ours is delivered.
 
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use super::{PasswordHash, SftpUser, SshKey};
-use crate::config::{Duration, Key, Rate, TextForm, Wrong, choice, text_form};
+use crate::config::{Duration, Key, Network, Rate, TextForm, Wrong, choice, text_form};
 
 choice! {
     /// What a folder is for.
@@ -131,53 +131,6 @@ pub(super) const MARKER: &str = ".done";
 /// How long quiet is, unless the file says otherwise.
 pub(super) const QUIET: Duration = Duration::seconds(60);
 
-/// A network, like `192.0.2.0/24`; an address alone is a network of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    address: IpAddr,
-    bits: u8,
-}
-
-impl Network {
-    /// Whether `address` is in it. An IPv4 address that came over an IPv6 socket counts as what it is.
-    pub fn contains(&self, address: IpAddr) -> bool {
-        let bits = u32::from(self.bits);
-        match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
-                own.to_bits() & mask == other.to_bits() & mask
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-                own.to_bits() & mask == other.to_bits() & mask
-            }
-            _ => false,
-        }
-    }
-}
-
-impl FromStr for Network {
-    type Err = Wrong;
-
-    fn from_str(text: &str) -> Result<Self, Wrong> {
-        let wrong = || {
-            Wrong::new(format!("\"{text}\" is not a network"))
-                .hint("an address with the length of its prefix, like \"192.0.2.0/24\", or one address alone")
-        };
-        let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.parse().map_err(|_| wrong())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = bits.map_or(Ok(most), str::parse).map_err(|_| wrong())?;
-        if bits > most { Err(wrong()) } else { Ok(Self { address, bits }) }
-    }
-}
-
-impl fmt::Display for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.bits)
-    }
-}
-
 /// A folder's path in a partner's home, like `/pub/edi`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FolderPath(Vec<String>);
@@ -275,19 +228,13 @@ impl fmt::Display for NamePattern {
     }
 }
 
-impl TextForm for Network {
-    const FORM: &'static str = "a network, like \"192.0.2.0/24\"";
-}
-
 impl TextForm for NamePattern {
     const FORM: &'static str = "a pattern for files' names, like \"{document}_{number}_{id}.edi\"";
 }
 
-text_form!(Network, NamePattern);
+text_form!(NamePattern);
 
 super::identity::described! {
-    Network, "A network: an address and the length of its prefix, or one address.",
-        "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$", ["192.0.2.0/24", "2001:db8::/32"];
     NamePattern, "How files are named: a text with fields in braces.",
         "^[A-Za-z0-9_{-][A-Za-z0-9_.{}-]*$", ["{document}_{number}_{id}.edi"];
 }
@@ -295,20 +242,6 @@ super::identity::described! {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn networks_hold_their_addresses_and_no_others() {
-        let holds =
-            |network: &str, address: &str| network.parse::<Network>().unwrap().contains(address.parse().unwrap());
-        assert!(holds("192.0.2.0/24", "192.0.2.255") && !holds("192.0.2.0/24", "192.0.3.0"));
-        assert!(holds("192.0.2.7", "192.0.2.7") && !holds("192.0.2.7", "192.0.2.8"));
-        assert!(holds("0.0.0.0/0", "8.8.8.8") && !holds("0.0.0.0/0", "::1"));
-        assert!(holds("2001:db8::/32", "2001:db8:1::1") && !holds("2001:db8::/32", "2001:db9::1"));
-        assert!(holds("192.0.2.0/24", "::ffff:192.0.2.9"));
-        for bad in ["", "here", "192.0.2.0/33", "192.0.2/24", "192.0.2.0/"] {
-            assert!(bad.parse::<Network>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn names_follow_their_pattern_and_never_leave_it() {

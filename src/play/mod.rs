@@ -7,10 +7,12 @@ pub mod bulk;
 mod day;
 mod erp;
 mod http;
+mod sftp;
 mod supplier;
 pub mod x12;
 
 pub use day::{Day, DayError, Step};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
+pub use sftp::{SftpClient, SftpPlayError, SupplierKey};
 pub use supplier::Supplier;

@@ -27,6 +27,24 @@ impl Supplier {
         self.client.send(Method::POST, "/v1/messages", &headers, body).await
     }
 
+    /// Posts an XML document.
+    pub async fn post_xml(&self, key: &str, body: impl Into<Upload>) -> Result<Answer, PlayError> {
+        let headers = [("content-type", "application/xml"), ("idempotency-key", key)];
+        self.client.send(Method::POST, "/v1/messages", &headers, body).await
+    }
+
+    /// Posts one canonical document about an order: its acknowledgements, shipments or invoices.
+    pub async fn post_json(
+        &self,
+        key: &str,
+        order: &str,
+        what: &str,
+        body: impl Into<Upload>,
+    ) -> Result<Answer, PlayError> {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        self.client.send(Method::POST, &format!("/v1/orders/{order}/{what}"), &headers, body).await
+    }
+
     /// What became of a message.
     pub async fn message(&self, id: &str) -> Result<Answer, PlayError> {
         self.client.get(&format!("/v1/messages/{id}")).await

@@ -7,7 +7,7 @@ use crate::error::Code;
 
 /// What is wrong with a value that holds plain text and is not empty, if anything.
 #[inline]
-pub(super) fn fault(element: &ElementDef, value: &[u8]) -> Option<Code> {
+pub fn fault(element: &ElementDef, value: &[u8]) -> Option<Code> {
     let (min, max) = (element.min as usize, element.max as usize);
     match element.kind {
         ElementKind::Text | ElementKind::Binary => length(value.len(), min, max),
@@ -72,7 +72,7 @@ pub(super) fn decimal_digits(value: &[u8]) -> Option<usize> {
 
 /// Whether a value is CCYYMMDD or YYMMDD, and there is such a day.
 #[inline]
-pub(super) fn is_date(value: &[u8]) -> bool {
+pub fn is_date(value: &[u8]) -> bool {
     let (year, rest) = match *value {
         [a, b, c, d, ref rest @ ..] if value.len() == 8 => (number(&[a, b, c, d]), rest),
         // Every hundredth year but every four-hundredth has no leap day; which century 00 means is not said.
@@ -93,7 +93,7 @@ pub(super) fn is_date(value: &[u8]) -> bool {
 
 /// Whether a value is HHMM, HHMMSS, HHMMSSd or HHMMSSdd, and there is such a time.
 #[inline]
-pub(super) fn is_time(value: &[u8]) -> bool {
+pub fn is_time(value: &[u8]) -> bool {
     if !matches!(value.len(), 4 | 6 | 7 | 8) || !value.iter().all(u8::is_ascii_digit) {
         return false;
     }

@@ -36,6 +36,7 @@ pub use acknowledgements::{
     SetAcknowledged,
 };
 pub use check::{CheckedSet, Checker, Step};
+pub use element::{fault as element_fault, is_date, is_time};
 pub use envelope::{GroupHeader, InterchangeHeader, PartyId, text};
 pub use finding::Finding;
 pub use policy::{Caps, CharacterSet, Policy, Repetition};
@@ -43,4 +44,4 @@ pub use rules::{AckCode, RULES, Rule, Severities, Severity, rule_of};
 pub use stats::{Stats, envelope_stats, stats};
 pub use token::{Delimiters, Segment, SetView, Tokens};
 pub use verdict::{GroupStatus, GroupVerdict, InterchangeVerdict, SetVerdict, Status, Ta1};
-pub use write::{Element, GroupOut, InterchangeOut, Layout, WriteError, Writer};
+pub use write::{Element, GroupOut, InterchangeOut, Layout, Mark, OpenSegment, Place, WriteError, Writer};

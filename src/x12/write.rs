@@ -3,6 +3,10 @@
 //! A value that holds a separator cannot be written as it is; it is refused, or the separator in it replaced where the partner's file says
 //! with what. Nothing is ever dropped in silence.
 
+mod open;
+
+pub use open::{Mark, OpenSegment, Place};
+
 use super::codes;
 use super::envelope::PartyId;
 use super::token::{Delimiters, Segment};
@@ -340,6 +344,11 @@ impl Writer {
         let Some((number, groups)) = self.interchange.take() else { return Ok(()) };
         let number = control("IEA02", number)?;
         self.segment("IEA", &[groups.to_string().as_str().into(), number.as_str().into()])
+    }
+
+    /// How many bytes are written so far, lines of a fixed length not counted.
+    pub fn written(&self) -> usize {
+        self.out.len()
     }
 
     /// The bytes.

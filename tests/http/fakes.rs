@@ -25,7 +25,7 @@ use gangway::{
     ledger::*,
     net::{self, App, Limits, Serving, Stop},
     observe::Metrics,
-    partner::{ApiKeyHash, Directory, Partner, RestTerms, Status},
+    partner::{ApiKeyHash, ApiVersion, Directory, Partner, RestTerms, Status},
     spool::Spool,
 };
 use jiff::Timestamp;
@@ -50,9 +50,16 @@ fn partner(id: &str, status: Status, keys: &[&str]) -> Partner {
         requests: Rate::per_minute(600),
         documents: Rate::per_day(20_000),
         x12: None,
-        rest: Some(RestTerms { api_keys: keys.iter().map(|key| ApiKeyHash::of(key)).collect() }),
+        rest: Some(RestTerms {
+            api_keys: keys.iter().map(|key| ApiKeyHash::of(key)).collect(),
+            version: ApiVersion::NEWEST,
+        }),
         as2: None,
         sftp: None,
+        sftp_push: None,
+        certification: Default::default(),
+        webhook: None,
+        send: gangway::partner::SendTerms::default(),
         mappings: Default::default(),
         template: None,
         digest: String::new(),
@@ -410,10 +417,43 @@ impl Ledger for FakeLedger {
     async fn deliveries(&self, id: MessageId) -> Result<Vec<Delivery>> {
         Ok(self.deliveries.lock().unwrap().iter().filter(|d| d.message == id).cloned().collect())
     }
-    async fn deliver(&self, delivery: u64, state: DeliveryState, _: Option<Timestamp>, _: Fact) -> Result<()> {
+    async fn deliver(&self, attempt: Attempt) -> Result<bool> {
         let mut all = self.deliveries.lock().unwrap();
-        all.iter_mut().filter(|d| d.id == delivery).for_each(|d| d.state = state);
-        Ok(())
+        all.iter_mut().filter(|d| d.id == attempt.delivery).for_each(|d| d.state = attempt.state);
+        Ok(true)
+    }
+    async fn all_deliveries(&self, _: DeliveryFilter, _: Option<u64>, _: usize) -> Result<Vec<Delivery>> {
+        unused()
+    }
+    async fn redeliver(&self, _: MessageId, _: Timestamp, _: AuditRecord) -> Result<Delivery> {
+        unused()
+    }
+    async fn cancel(&self, _: u64, _: AuditRecord) -> Result<()> {
+        unused()
+    }
+    async fn owe(&self, _: Owed, _: AuditRecord) -> Result<()> {
+        unused()
+    }
+    async fn untold(&self, _: usize) -> Result<Vec<Delivery>> {
+        unused()
+    }
+    async fn tell(&self, _: News) -> Result<bool> {
+        unused()
+    }
+    async fn due_watches(&self, _: Timestamp, _: usize) -> Result<Vec<(u64, Watch)>> {
+        unused()
+    }
+    async fn issued(&self, _: &NumberSeries, _: u64) -> Result<Vec<MessageId>> {
+        unused()
+    }
+    async fn numbers(&self) -> Result<Vec<(NumberSeries, u64)>> {
+        unused()
+    }
+    async fn begin_number(&self, _: &NumberSeries, _: u64) -> Result<()> {
+        unused()
+    }
+    async fn advance_number(&self, _: &NumberSeries, _: u64, _: AuditRecord) -> Result<()> {
+        unused()
     }
     async fn holders(&self, _: Vec<Claim>) -> Result<Vec<Taken>> {
         unused()
@@ -421,7 +461,7 @@ impl Ledger for FakeLedger {
     async fn event(&self, _: EventId) -> Result<Option<LogEvent>> {
         unused()
     }
-    async fn due_deliveries(&self, _: Timestamp, _: usize) -> Result<Vec<Delivery>> {
+    async fn due_deliveries(&self, _: Timestamp, _: Vec<String>, _: usize) -> Result<Vec<Delivery>> {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {

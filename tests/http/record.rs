@@ -99,6 +99,8 @@ async fn an_issued_acknowledgement_is_seen_beside_its_message_and_marked_when_fe
         documents: Vec::new(),
         numbers: vec![(series, number)],
         settles,
+        settled_as: "acknowledged",
+        watches: Vec::new(),
         channel: Channel::Rest,
         due: Timestamp::now(),
         facts: Vec::new(),

@@ -353,6 +353,7 @@ async fn an_acknowledgement_is_delivered_when_it_was_fetched_to_its_end() {
             channel,
             state: DeliveryState::Ready,
             attempts: 0,
+            resent: 0,
             due: Timestamp::UNIX_EPOCH,
         };
         let all = [delivery(1, Channel::Rest), delivery(2, Channel::Rest), delivery(3, Channel::As2)];

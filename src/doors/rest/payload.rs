@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{Rest, messages::own, problems};
 use crate::{
-    ledger::{Channel, DeliveryState, Direction, Fact, Payload},
+    ledger::{Attempt, Channel, DeliveryState, Direction, Fact, Payload},
     net::{FetchedToTheEnd, FileBody, Problem, download},
     partner::ApiAccess,
 };
@@ -59,7 +59,8 @@ pub(super) async fn payload(
 async fn delivered(rest: &Rest, delivery: u64) {
     let fact =
         Fact { at: Timestamp::now(), what: "delivered".into(), detail: "The supplier fetched it over the API.".into() };
-    if let Err(error) = rest.ledger.deliver(delivery, DeliveryState::Delivered, None, fact).await {
+    let attempt = Attempt { delivery, state: DeliveryState::Delivered, due: None, fact, receipt: None };
+    if let Err(error) = rest.ledger.deliver(attempt).await {
         // It stays ready, and the supplier can fetch it again.
         tracing::warn!(delivery, %error, "A fetched message could not be marked as delivered.");
     }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use super::ranges::Ranges;
 use crate::{
     document::MessageId,
-    ledger::{Channel, DeliveryState, Direction, Fact, Ledger, Message, MessageFilter, MessageState, Result},
+    ledger::{Attempt, Channel, DeliveryState, Direction, Fact, Ledger, Message, MessageFilter, MessageState, Result},
     partner::{AcknowledgementsIn, Folder, SftpTerms},
 };
 
@@ -125,7 +125,8 @@ impl Outbox {
         let detail =
             format!("The partner fetched {}/{} ({} bytes) over SFTP: {how}.", offer.folder, offer.name, offer.size);
         let fact = Fact { at: now, what: "delivered".into(), detail };
-        ledger.deliver(offer.delivery, DeliveryState::Delivered, None, fact).await?;
+        let (delivery, state) = (offer.delivery, DeliveryState::Delivered);
+        ledger.deliver(Attempt { delivery, state, due: None, fact, receipt: None }).await?;
         offer.delivered = Some(now);
         Ok(Some(offer.clone()))
     }
@@ -144,9 +145,13 @@ impl Outbox {
 
     async fn offer(&mut self, ledger: &dyn Ledger, message: Message, delivery: u64, terms: &SftpTerms) -> Result<()> {
         let id = message.id.to_string();
-        let (folder, name) = match message.relates_to {
+        let answered = match message.relates_to {
+            Some(other) => ledger.message(other).await?.filter(|other| other.direction == Direction::In),
+            None => None,
+        };
+        let (folder, name) = match answered {
             Some(answered) => {
-                let theirs = ledger.message(answered).await?.and_then(|answered| answered.filename);
+                let theirs = answered.filename;
                 let number = message.interchange.clone().unwrap_or_default();
                 let begins = theirs.unwrap_or_else(|| "acknowledgement".to_owned());
                 let folder = match terms.acknowledgements {

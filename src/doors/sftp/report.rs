@@ -34,7 +34,12 @@ pub(super) fn report(taken: &Taken, message: Option<&Message>, documents: &[Docu
     for document in documents.iter().take(MOST) {
         let number = document.number.as_deref().unwrap_or("without a number");
         let state = match document.state {
-            DocumentState::Queued | DocumentState::Recorded => "accepted",
+            DocumentState::Queued
+            | DocumentState::Recorded
+            | DocumentState::Issued
+            | DocumentState::Delivered
+            | DocumentState::Acknowledged => "accepted",
+            DocumentState::Failed => "failed",
             DocumentState::Rejected => "rejected",
             DocumentState::Held => "accepted, and looked at by a person",
             DocumentState::Duplicate => "was here before",

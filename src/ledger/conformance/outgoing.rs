@@ -6,8 +6,8 @@ use super::{Venue, after, bare, consumer, document, keys, message, new_id, start
 use crate::{
     document::{DocumentType, MessageId},
     ledger::{
-        Channel, DeliveryState, Direction, Entry, Fact, LedgerError, MessageState, NumberSeries, Outgoing, Owed,
-        Payload,
+        Attempt, AuditRecord, Channel, Delivery, DeliveryFilter, DeliveryState, Direction, DocumentState, Entry, Fact,
+        LedgerError, MessageState, News, NumberSeries, Outgoing, Owed, Payload, Receipt, Watch, WatchKind,
     },
 };
 
@@ -15,7 +15,8 @@ fn series(name: &str) -> NumberSeries {
     NumberSeries(name.to_owned())
 }
 
-fn outgoing(id: MessageId, number: u64) -> Outgoing {
+/// An interchange that answers something, with one control number.
+pub fn outgoing(id: MessageId, number: u64) -> Outgoing {
     let mut message = message(id, "acme");
     message.direction = Direction::Out;
     message.state = MessageState::Ready;
@@ -25,10 +26,125 @@ fn outgoing(id: MessageId, number: u64) -> Outgoing {
         documents: Vec::new(),
         numbers: vec![(series("acme"), number)],
         settles: Vec::new(),
+        settled_as: "acknowledged",
+        watches: Vec::new(),
         channel: Channel::As2,
         due: start(),
         facts: Vec::new(),
     }
+}
+
+fn attempt(delivery: &Delivery, state: DeliveryState) -> Attempt {
+    let what = match state {
+        DeliveryState::Ready => "ready",
+        DeliveryState::Waiting => "waiting",
+        DeliveryState::Delivered => "delivered",
+        DeliveryState::Dead | DeliveryState::Cancelled => "dead",
+    };
+    let fact = Fact { at: start(), what: what.to_owned(), detail: String::new() };
+    Attempt { delivery: delivery.id, state, due: None, fact, receipt: None }
+}
+
+fn record(what: &str) -> AuditRecord {
+    AuditRecord { at: start(), who: "ann".into(), what: what.into(), on: "it".into(), reason: "asked to".into() }
+}
+
+/// An interchange to a partner with one document of one order.
+fn order(id: MessageId, number: u64, partner: &str, order: &str) -> Outgoing {
+    let (mut document, event) = document(id, 0, DocumentType::PurchaseOrder, order);
+    document.state = DocumentState::Issued;
+    let mut outgoing = outgoing(id, number);
+    outgoing.message.partner = Some(partner.to_owned());
+    outgoing.documents = vec![(document, event)];
+    outgoing.numbers = vec![(series(partner), number)];
+    outgoing
+}
+
+pub async fn a_change_never_overtakes_its_order(venue: &dyn Venue) {
+    let ledger = venue.open().await;
+    let (first, change, other, elsewhere) = (new_id(), new_id(), new_id(), new_id());
+    assert!(ledger.issue(order(first, 1, "acme", "45")).await.unwrap());
+    assert!(ledger.issue(order(change, 2, "acme", "45")).await.unwrap());
+    assert!(ledger.issue(order(other, 3, "acme", "46")).await.unwrap());
+    assert!(ledger.issue(order(elsewhere, 1, "bolt", "45")).await.unwrap());
+    let now = after(start(), 60);
+    let due = async |without: &[&str], each| {
+        let without = without.iter().map(|name| (*name).to_owned()).collect();
+        let due = ledger.due_deliveries(now, without, each).await.unwrap();
+        due.into_iter().map(|delivery| delivery.message).collect::<Vec<_>>()
+    };
+    assert_eq!(due(&[], 9).await, [first, other, elsewhere]);
+    assert_eq!(due(&[], 1).await, [first, elsewhere], "so many of each");
+    assert_eq!(due(&["acme"], 9).await, [elsewhere]);
+    // Neither an answer that is waited for nor a delivery that was given up lets the change through.
+    let delivery = ledger.deliveries(first).await.unwrap().remove(0);
+    for state in [DeliveryState::Waiting, DeliveryState::Dead] {
+        assert!(ledger.deliver(attempt(&delivery, state)).await.unwrap());
+        assert!(!due(&["bolt"], 9).await.contains(&change), "{state:?}");
+    }
+    let again = ledger.redeliver(first, now, record("deliveries.resend")).await.unwrap();
+    assert_eq!((again.id, again.attempts, again.resent), (delivery.id, 0, 1));
+    assert!(ledger.redeliver(first, now, record("deliveries.resend")).await.is_err(), "it is on its way");
+    assert_eq!(due(&["bolt"], 9).await, [first, other]);
+    ledger.cancel(delivery.id, record("deliveries.cancel")).await.unwrap();
+    assert_eq!(due(&["bolt"], 9).await, [change, other]);
+    assert!(ledger.cancel(delivery.id, record("deliveries.cancel")).await.is_err());
+    let all = ledger.all_deliveries(DeliveryFilter { partner: Some("acme".into()), state: None }, None, 2).await;
+    assert_eq!(all.unwrap().iter().map(|one| one.message).collect::<Vec<_>>(), [other, change]);
+}
+
+pub async fn news_are_told_once(venue: &dyn Venue) {
+    let ledger = venue.open().await;
+    ledger.declare(vec![consumer("erp")]).await.unwrap();
+    let id = new_id();
+    let due = after(start(), 60);
+    let mut outgoing = order(id, 7, "acme", "45");
+    outgoing.numbers = Vec::new();
+    outgoing.watches = vec![Watch { message: id, position: 0, kind: WatchKind::Answer, due }];
+    assert!(ledger.issue(outgoing).await.unwrap());
+    assert!(ledger.untold(9).await.unwrap().is_empty());
+    let delivery = ledger.deliveries(id).await.unwrap().remove(0);
+    assert!(ledger.deliver(attempt(&delivery, DeliveryState::Delivered)).await.unwrap());
+    let untold = ledger.untold(9).await.unwrap();
+    assert_eq!(untold.iter().map(|one| one.id).collect::<Vec<_>>(), [delivery.id]);
+    let tell = |revision: u32, news: News| {
+        let (mut document, event) = document(id, 0, DocumentType::PurchaseOrder, "45");
+        document.state = DocumentState::Delivered;
+        let event = event.map(|event| crate::ledger::NewEvent { id: id.event(0, revision), ..event });
+        News { documents: vec![(document, event)], ..news }
+    };
+    let watch = Watch { message: id, position: 0, kind: WatchKind::Acknowledgement, due };
+    let told = News { delivery: Some(delivery.id), watches: vec![watch], ..News::default() };
+    assert!(!ledger.tell(tell(2, told.clone())).await.unwrap(), "not the next event of the document");
+    assert!(ledger.tell(tell(1, told.clone())).await.unwrap());
+    assert!(!ledger.tell(tell(2, told)).await.unwrap(), "the delivery was told of");
+    assert!(ledger.untold(9).await.unwrap().is_empty());
+    assert!(ledger.due_watches(start(), 9).await.unwrap().is_empty());
+    let watches = ledger.due_watches(due, 9).await.unwrap();
+    assert_eq!(
+        watches.iter().map(|(_, watch)| watch.kind).collect::<Vec<_>>(),
+        [WatchKind::Answer, WatchKind::Acknowledgement]
+    );
+    let ends = News { ends: vec![watches[0].0], ..News::default() };
+    assert!(ledger.tell(tell(2, ends.clone())).await.unwrap());
+    assert!(!ledger.tell(tell(3, ends)).await.unwrap());
+    assert_eq!(ledger.lease("erp", 9, 60, start()).await.unwrap().len(), 3, "issued, delivered, overdue");
+    assert_eq!(ledger.documents(id, 0, 9).await.unwrap()[0].state, DocumentState::Delivered);
+}
+
+pub async fn series_begin_and_advance(venue: &dyn Venue) {
+    let ledger = venue.open().await;
+    ledger.begin_number(&series("acme"), 4711).await.unwrap();
+    ledger.begin_number(&series("acme"), 9).await.unwrap();
+    assert_eq!(ledger.next_number(&series("acme")).await.unwrap(), 4711);
+    let id = new_id();
+    assert!(ledger.issue(outgoing(id, 4711)).await.unwrap());
+    assert_eq!(ledger.issued(&series("acme"), 4711).await.unwrap(), [id]);
+    assert!(ledger.issued(&series("acme"), 4712).await.unwrap().is_empty());
+    assert!(ledger.advance_number(&series("acme"), 4711, record("numbers.set")).await.is_err(), "it was used");
+    ledger.advance_number(&series("acme"), 9000, record("numbers.set")).await.unwrap();
+    assert_eq!(ledger.numbers().await.unwrap(), [(series("acme"), 9000)]);
+    assert_eq!(ledger.audit_log(9).await.unwrap()[0].what, "numbers.set");
 }
 
 pub async fn numbers_are_used_once(venue: &dyn Venue) {
@@ -120,22 +236,24 @@ pub async fn deliveries_and_their_states(venue: &dyn Venue) {
     let id = new_id();
     assert!(ledger.issue(Outgoing { due: after(now, 10), ..outgoing(id, 1) }).await.unwrap());
     assert_eq!(ledger.deliveries_paused().await.unwrap(), None);
-    assert!(ledger.due_deliveries(after(now, 9), 9).await.unwrap().is_empty());
-    let due = ledger.due_deliveries(after(now, 10), 9).await.unwrap();
+    assert!(ledger.due_deliveries(after(now, 9), Vec::new(), 9).await.unwrap().is_empty());
+    let due = ledger.due_deliveries(after(now, 10), Vec::new(), 9).await.unwrap();
     assert_eq!(due, ledger.deliveries(id).await.unwrap());
     assert_eq!((due[0].message, due[0].channel, due[0].attempts), (id, Channel::As2, 0));
-    let fact = |what: &str| Fact { at: now, what: what.to_owned(), detail: String::new() };
-    let retry = Some(after(now, 60));
-    ledger.deliver(due[0].id, DeliveryState::Ready, retry, fact("not reached")).await.unwrap();
-    assert!(ledger.due_deliveries(after(now, 59), 9).await.unwrap().is_empty());
-    assert_eq!(ledger.due_deliveries(after(now, 60), 9).await.unwrap()[0].attempts, 1);
+    let failed = Attempt { due: Some(after(now, 60)), ..attempt(&due[0], DeliveryState::Ready) };
+    assert!(ledger.deliver(failed).await.unwrap());
+    assert!(ledger.due_deliveries(after(now, 59), Vec::new(), 9).await.unwrap().is_empty());
+    assert_eq!(ledger.due_deliveries(after(now, 60), Vec::new(), 9).await.unwrap()[0].attempts, 1);
     assert_eq!(ledger.message(id).await.unwrap().unwrap().state, MessageState::Ready);
-    ledger.deliver(due[0].id, DeliveryState::Delivered, None, fact("delivered")).await.unwrap();
-    assert!(ledger.due_deliveries(after(now, 600), 9).await.unwrap().is_empty());
+    let receipt = Some(Receipt(Bytes::from_static(b"MDN")));
+    assert!(ledger.deliver(Attempt { receipt, ..attempt(&due[0], DeliveryState::Delivered) }).await.unwrap());
+    assert_eq!(ledger.receipt(id).await.unwrap().unwrap().0, "MDN");
+    assert!(!ledger.deliver(attempt(&due[0], DeliveryState::Dead)).await.unwrap(), "delivered is delivered");
+    assert!(ledger.due_deliveries(after(now, 600), Vec::new(), 9).await.unwrap().is_empty());
     assert_eq!(ledger.message(id).await.unwrap().unwrap().state, MessageState::Delivered);
     let said: Vec<_> = ledger.timeline(id).await.unwrap().into_iter().map(|fact| fact.what).collect();
-    assert_eq!(said, ["not reached", "delivered"]);
-    let unknown = ledger.deliver(99, DeliveryState::Dead, None, fact("lost")).await;
+    assert_eq!(said, ["ready", "delivered"]);
+    let unknown = ledger.deliver(Attempt { delivery: 99, ..attempt(&due[0], DeliveryState::Dead) }).await;
     assert!(matches!(unknown, Err(LedgerError::NotFound(_))));
 }
 

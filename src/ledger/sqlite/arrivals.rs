@@ -21,12 +21,12 @@ use crate::{
 
 /// A document as it is written.
 pub(super) struct NewDocument {
-    document: Document,
+    pub(super) document: Document,
     digest: Value,
     orders: Option<String>,
     problem: Option<String>,
     extras: Option<String>,
-    event: Option<NewEvent>,
+    pub(super) event: Option<NewEvent>,
 }
 
 /// Bytes of a document that a transaction has to carry.
@@ -293,7 +293,7 @@ pub(super) struct Written {
     pub(super) count: i64,
     tally: Vec<(String, String, i64)>,
     /// The least and greatest keys of documents that were written.
-    range: Option<(i64, i64)>,
+    pub(super) range: Option<(i64, i64)>,
 }
 
 impl Written {
@@ -374,12 +374,12 @@ pub(super) fn insert_documents(
 
 /// A document's latest event.
 #[derive(Default)]
-struct Before {
-    revision: Option<u32>,
+pub(super) struct Before {
+    pub(super) revision: Option<u32>,
     seq: Option<i64>,
 }
 
-fn event_before(tx: &Tx, doc: i64) -> Outcome<Before> {
+pub(super) fn event_before(tx: &Tx, doc: i64) -> Outcome<Before> {
     let mut find = tx.conn.prepare_cached("SELECT event, seq FROM documents WHERE doc = ?1")?;
     let found = find.query_row([doc], |row| Ok(Before { revision: row.get(0)?, seq: row.get(1)? })).optional()?;
     Ok(found.unwrap_or_default())
@@ -431,7 +431,7 @@ fn hold_back(tx: &Tx, num: i64, written: Written) -> Outcome<()> {
 }
 
 /// Tells the search index that documents came or changed after their message.
-fn touch(tx: &mut Tx, range: Option<(i64, i64)>) -> Outcome<()> {
+pub(super) fn touch(tx: &mut Tx, range: Option<(i64, i64)>) -> Outcome<()> {
     if let Some((first, last)) = range {
         tx.conn.prepare_cached("INSERT INTO touched (first, last) VALUES (?1, ?2)")?.execute([first, last])?;
         tx.touched_messages();
@@ -439,7 +439,7 @@ fn touch(tx: &mut Tx, range: Option<(i64, i64)>) -> Outcome<()> {
     Ok(())
 }
 
-fn insert_owed(tx: &mut Tx, num: i64, owed: &[NewOwed]) -> Outcome<()> {
+pub(super) fn insert_owed(tx: &mut Tx, num: i64, owed: &[NewOwed]) -> Outcome<()> {
     for new in owed {
         tx.conn
             .prepare_cached("INSERT INTO owed (id, message, partner, due, facts) VALUES (?1, ?2, ?3, ?4, ?5)")?

@@ -18,9 +18,12 @@ use rusqlite::{
 use super::{
     fault::{Fault, Outcome, damaged, from_io},
     open::{self, Places},
-    outgoing, payloads, rows, schema,
+    payloads, rows, schema,
 };
-use crate::{document::MessageId, ledger::LedgerError};
+use crate::{
+    document::MessageId,
+    ledger::{LedgerError, NumberSeries},
+};
 
 /// Pages copied in one step, between which others get the processor.
 const STEP: i32 = 2048;
@@ -174,7 +177,7 @@ fn unpack(draft: &Path, places: &Places, file: &Path, stride: u64) -> Outcome<Re
         .collect::<Result<_, _>>()?;
     let change = conn.unchecked_transaction()?;
     for (series, next) in &numbers {
-        let next = outgoing::after(*next, rows::signed(stride));
+        let next = rows::signed(NumberSeries::after(rows::unsigned(*next), stride));
         change.execute("UPDATE numbers SET next = ?2 WHERE series = ?1", params![series, next])?;
     }
     let why = format!("restored from {}", file.display());

@@ -30,6 +30,16 @@ pub(super) fn message(conn: &Connection, id: MessageId) -> Outcome<Option<(i64, 
     found.next()?.map(rows::read_message).transpose()
 }
 
+/// Those of many messages that exist, on one snapshot.
+pub(super) fn messages_of(conn: &Connection, ids: &[MessageId]) -> Outcome<Vec<Message>> {
+    let snapshot = conn.unchecked_transaction()?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(message(&snapshot, *id)?.map(|(_, message)| message));
+    }
+    Ok(found)
+}
+
 fn number(conn: &Connection, id: MessageId) -> Outcome<Option<i64>> {
     let mut find = conn.prepare_cached("SELECT num FROM messages WHERE id = ?1")?;
     Ok(find.query_row([id.to_bytes()], |row| row.get(0)).optional()?)

@@ -13,6 +13,7 @@ mod audit;
 mod backup;
 mod checkpoint;
 mod consumers;
+mod deliveries;
 mod events;
 mod fault;
 mod index;
@@ -49,6 +50,7 @@ use self::{
     alarm::Alarm,
     arrivals::{NewEntry, NewOwed, NewRevision},
     checkpoint::{Bell, Checkpoints},
+    deliveries::NewNews,
     fault::{Outcome, from_io},
     open::Places,
     outgoing::NewOutgoing,
@@ -57,9 +59,10 @@ use self::{
     writer::{Desk, Done, FailStop, Tx, Weight, Writer, stopped},
 };
 use super::{
-    AckOutcome, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryState, Document, Entry, Fact, KeyState,
-    LeaseToken, LeasedEvent, Ledger, LedgerError, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-    NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice, Taken, Unfinished,
+    AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
+    KeyState, LeaseToken, LeasedEvent, Ledger, LedgerError, LogEvent, LogFilter, Message, MessageFilter, MessageState,
+    News, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice, Taken,
+    Unfinished, Watch,
 };
 use crate::document::{EventId, MessageId};
 
@@ -350,6 +353,10 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| Ok(lookups::message(&reader.conn, id)?.map(|(_, message)| message))).await
     }
 
+    async fn messages_of(&self, ids: Vec<MessageId>) -> Result<Vec<Message>> {
+        self.read(move |reader| lookups::messages_of(&reader.conn, &ids)).await
+    }
+
     async fn messages(&self, filter: MessageFilter, before: Option<MessageId>, limit: usize) -> Result<Vec<Message>> {
         self.read(move |reader| lookups::messages(&reader.conn, reader.indexed, &filter, before, limit)).await
     }
@@ -504,22 +511,64 @@ impl Ledger for SqliteLedger {
     }
 
     async fn deliveries(&self, id: MessageId) -> Result<Vec<Delivery>> {
-        self.read(move |reader| outgoing::deliveries(&reader.conn, id)).await
+        self.read(move |reader| deliveries::of(&reader.conn, id)).await
     }
 
-    async fn due_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<Delivery>> {
-        self.read(move |reader| outgoing::due(&reader.conn, now.as_microsecond(), limit)).await
+    async fn due_deliveries(&self, now: Timestamp, without: Vec<String>, each: usize) -> Result<Vec<Delivery>> {
+        self.read(move |reader| deliveries::due(&reader.conn, now.as_microsecond(), &without, each)).await
     }
 
-    async fn deliver(
-        &self,
-        delivery: u64,
-        state: DeliveryState,
-        retry_at: Option<Timestamp>,
-        fact: Fact,
-    ) -> Result<()> {
-        let (delivery, retry_at) = (rows::signed(delivery), retry_at.map(Timestamp::as_microsecond));
-        self.write(Weight::default(), move |tx| outgoing::deliver(tx, delivery, state, retry_at, &fact)).await
+    async fn deliver(&self, attempt: Attempt) -> Result<bool> {
+        self.write(Weight::default(), move |tx| deliveries::deliver(tx, &attempt)).await
+    }
+
+    async fn all_deliveries(&self, filter: DeliveryFilter, before: Option<u64>, limit: usize) -> Result<Vec<Delivery>> {
+        self.read(move |reader| deliveries::all(&reader.conn, &filter, before, limit)).await
+    }
+
+    async fn redeliver(&self, id: MessageId, due: Timestamp, record: AuditRecord) -> Result<Delivery> {
+        self.write(Weight::default(), move |tx| deliveries::redeliver(tx, id, due.as_microsecond(), &record)).await
+    }
+
+    async fn cancel(&self, delivery: u64, record: AuditRecord) -> Result<()> {
+        self.write(Weight::default(), move |tx| deliveries::cancel(tx, rows::signed(delivery), &record)).await
+    }
+
+    async fn owe(&self, owed: Owed, record: AuditRecord) -> Result<()> {
+        let (message, owed) = deliveries::new_owed(owed)?;
+        self.write(Weight::default(), move |tx| deliveries::owe(tx, message, &owed, &record)).await
+    }
+
+    async fn untold(&self, limit: usize) -> Result<Vec<Delivery>> {
+        self.read(move |reader| deliveries::untold(&reader.conn, limit)).await
+    }
+
+    async fn tell(&self, news: News) -> Result<bool> {
+        let (news, weight) = NewNews::new(news)?;
+        self.write(weight, move |tx| news.tell(tx)).await
+    }
+
+    async fn due_watches(&self, now: Timestamp, limit: usize) -> Result<Vec<(u64, Watch)>> {
+        self.read(move |reader| deliveries::due_watches(&reader.conn, now.as_microsecond(), limit)).await
+    }
+
+    async fn issued(&self, series: &NumberSeries, number: u64) -> Result<Vec<MessageId>> {
+        let series = series.clone();
+        self.read(move |reader| deliveries::issued(&reader.conn, &series, number)).await
+    }
+
+    async fn numbers(&self) -> Result<Vec<(NumberSeries, u64)>> {
+        self.read(|reader| deliveries::numbers(&reader.conn)).await
+    }
+
+    async fn begin_number(&self, series: &NumberSeries, first: u64) -> Result<()> {
+        let series = series.clone();
+        self.write(Weight::default(), move |tx| deliveries::begin(tx, &series, rows::signed(first))).await
+    }
+
+    async fn advance_number(&self, series: &NumberSeries, next: u64, record: AuditRecord) -> Result<()> {
+        let series = series.clone();
+        self.write(Weight::default(), move |tx| deliveries::advance(tx, &series, rows::signed(next), &record)).await
     }
 
     async fn deliveries_paused(&self) -> Result<Option<String>> {

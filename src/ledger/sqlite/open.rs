@@ -103,6 +103,7 @@ pub(super) fn connect(path: &Path, cache_mb: u32) -> Outcome<Connection> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(128);
+    steady_plans(&conn)?;
     conn.pragma_update(None, "page_size", rows::signed(PAGE))?;
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
@@ -116,6 +117,12 @@ pub(super) fn connect(path: &Path, cache_mb: u32) -> Outcome<Connection> {
     Ok(conn)
 }
 
+/// Keeps the engine from planning a statement anew whenever a bound value changes, which it does for comparisons.
+fn steady_plans(conn: &Connection) -> Outcome<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
 /// A connection that only reads, with the search index beside it where there is one and it is asked for.
 pub(super) fn reader(places: &Places, cache_mb: u32, index: bool) -> Outcome<(Connection, bool)> {
     let conn = Connection::open_with_flags(
@@ -124,6 +131,7 @@ pub(super) fn reader(places: &Places, cache_mb: u32, index: bool) -> Outcome<(Co
     )?;
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(64);
+    steady_plans(&conn)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
     conn.pragma_update(None, "cache_size", -1024 * i64::from(cache_mb))?;

@@ -5,23 +5,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
     arrivals::{self, Existing, NewDocument, NewMessage, insert_documents},
-    audit,
+    audit, deliveries,
     fault::Outcome,
     payloads::Kept,
     rows::{self, Word},
     writer::{Done, Tx, Weight},
 };
-use crate::ledger::{
-    AuditRecord, Channel, Delivery, DeliveryState, Fact, LedgerError, MessageState, NumberSeries, Outgoing, Owed,
-};
-
-/// After this number a series goes on at 1.
-const LAST_NUMBER: i64 = 999_999_999;
-
-/// The number after `number`.
-pub(super) fn after(number: i64, stride: i64) -> i64 {
-    (number - 1 + stride).rem_euclid(LAST_NUMBER) + 1
-}
+use crate::ledger::{AuditRecord, Channel, Fact, LedgerError, NumberSeries, Outgoing, Owed, Watch};
 
 /// What is owed and not issued, oldest first.
 pub(super) fn owed(conn: &Connection, after: u64, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
@@ -56,6 +46,8 @@ pub(super) struct NewOutgoing {
     documents: Vec<NewDocument>,
     numbers: Vec<(NumberSeries, u64)>,
     settles: Vec<u64>,
+    settled_as: &'static str,
+    watches: Vec<Watch>,
     channel: Channel,
     due: Timestamp,
 }
@@ -70,8 +62,9 @@ impl NewOutgoing {
                 if let Kept::Inline(bytes) = &kept {
                     weight.bytes += bytes.len();
                 }
-                let Outgoing { numbers, settles, channel, due, .. } = outgoing;
-                Ok((Self { message, kept, documents, numbers, settles, channel, due }, weight))
+                let Outgoing { numbers, settles, settled_as, watches, channel, due, .. } = outgoing;
+                let new = Self { message, kept, documents, numbers, settles, settled_as, watches, channel, due };
+                Ok((new, weight))
             }
         }
     }
@@ -84,7 +77,7 @@ impl NewOutgoing {
             }
             tx.conn
                 .prepare_cached("INSERT OR REPLACE INTO numbers (series, next) VALUES (?1, ?2)")?
-                .execute(params![series.0, after(rows::signed(*number), 1)])?;
+                .execute(params![series.0, rows::signed(NumberSeries::after(*number, 1))])?;
         }
         let id = self.message.message.id;
         let mut earned = Vec::with_capacity(self.settles.len());
@@ -103,7 +96,7 @@ impl NewOutgoing {
             return Err(LedgerError::Conflict(format!("{id} is here already")).into());
         };
         earned.dedup();
-        let fact = Fact { at: self.message.message.at, what: "acknowledged".to_owned(), detail: format!("in {id}") };
+        let fact = Fact { at: self.message.message.at, what: self.settled_as.to_owned(), detail: format!("in {id}") };
         for message in earned {
             arrivals::add_facts(tx, message, std::slice::from_ref(&fact))?;
         }
@@ -116,73 +109,22 @@ impl NewOutgoing {
                  VALUES (?1, ?2, ?3, ?4, 'ready', 0, ?5)",
             )?
             .execute(params![tx.next.delivery, num, partner, self.channel.word(), self.due.as_microsecond()])?;
+        let mut wait = tx
+            .conn
+            .prepare_cached("INSERT OR IGNORE INTO delivery_keys (partner, key, delivery) VALUES (?1, ?2, ?3)")?;
+        for order in self.documents.iter().flat_map(|new| &new.document.orders) {
+            wait.execute(params![partner, order, tx.next.delivery])?;
+        }
+        let mut issued =
+            tx.conn.prepare_cached("INSERT OR IGNORE INTO issued (series, number, message) VALUES (?1, ?2, ?3)")?;
+        for (series, number) in &self.numbers {
+            issued.execute(params![series.0, rows::signed(*number), num])?;
+        }
+        drop((wait, issued));
+        deliveries::watch(tx, &self.watches)?;
         tx.next.delivery += 1;
         Ok(Done::Keep(true))
     }
-}
-
-/// The deliveries of a message.
-pub(super) fn deliveries(conn: &Connection, id: crate::document::MessageId) -> Outcome<Vec<Delivery>> {
-    let mut all = conn.prepare_cached(&format!(
-        "SELECT {} FROM deliveries d JOIN messages m ON m.num = d.message WHERE m.id = ?1 ORDER BY d.id",
-        rows::DELIVERY
-    ))?;
-    let mut found = all.query([id.to_bytes()])?;
-    let mut deliveries = Vec::new();
-    while let Some(row) = found.next()? {
-        deliveries.push(rows::read_delivery(row)?);
-    }
-    Ok(deliveries)
-}
-
-/// What is to be delivered now; nothing while deliveries are paused.
-pub(super) fn due(conn: &Connection, now: i64, limit: usize) -> Outcome<Vec<Delivery>> {
-    let mut found = Vec::new();
-    if paused(conn)?.is_some() {
-        return Ok(found);
-    }
-    let mut all = conn.prepare_cached(&due_sql())?;
-    let mut rows = all.query(params![now, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-    while let Some(row) = rows.next()? {
-        found.push(rows::read_delivery(row)?);
-    }
-    Ok(found)
-}
-
-/// The question for what is due at `?1`.
-pub(super) fn due_sql() -> String {
-    format!(
-        "SELECT {} FROM deliveries d JOIN messages m ON m.num = d.message
-         WHERE d.state = 'ready' AND d.due <= ?1 ORDER BY d.due, d.id LIMIT ?2",
-        rows::DELIVERY
-    )
-}
-
-/// Records what became of a delivery, and of its message with it.
-pub(super) fn deliver(
-    tx: &Tx,
-    delivery: i64,
-    state: DeliveryState,
-    retry_at: Option<i64>,
-    fact: &Fact,
-) -> Outcome<Done<()>> {
-    let message: Option<i64> = tx
-        .conn
-        .prepare_cached(
-            "UPDATE deliveries SET state = ?2, attempts = attempts + 1, due = coalesce(?3, due) WHERE id = ?1
-             RETURNING message",
-        )?
-        .query_row(params![delivery, state.word(), retry_at], |row| row.get(0))
-        .optional()?;
-    let message = message.ok_or_else(|| LedgerError::NotFound(format!("delivery {delivery}")))?;
-    let state = match state {
-        DeliveryState::Ready => MessageState::Ready,
-        DeliveryState::Delivered => MessageState::Delivered,
-        DeliveryState::Dead => MessageState::Dead,
-    };
-    tx.conn.prepare_cached("UPDATE messages SET state = ?2 WHERE num = ?1")?.execute(params![message, state.word()])?;
-    arrivals::add_facts(tx, message, std::slice::from_ref(fact))?;
-    Ok(Done::Keep(()))
 }
 
 /// Why deliveries are paused, if they are.
@@ -198,14 +140,4 @@ pub(super) fn resume(tx: &Tx, record: &AuditRecord) -> Outcome<Done<()>> {
     }
     audit::add(tx, record)?;
     Ok(Done::Keep(()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_go_on_at_1() {
-        assert_eq!((after(1, 1), after(LAST_NUMBER, 1), after(LAST_NUMBER - 4, 1000)), (2, 1, 996));
-    }
 }

@@ -14,7 +14,7 @@ use crate::{
     document::{EventId, MessageId, Mode},
     ledger::{
         Channel, ClaimKind, Delivery, DeliveryState, Direction, Document, DocumentState, Fact, LedgerError, LogEvent,
-        Message, MessageState,
+        Message, MessageState, WatchKind,
     },
 };
 
@@ -39,7 +39,10 @@ macro_rules! words {
     )*};
 }
 words! {
-    Channel { Rest = "rest", As2 = "as2", Sftp = "sftp", Erp = "erp" }
+    Channel {
+        Rest = "rest", As2 = "as2", Sftp = "sftp", Erp = "erp",
+        SftpPush = "sftp-push", Webhook = "webhook",
+    }
     Direction { In = "in", Out = "out" }
     Mode { Live = "live", Test = "test" }
     MessageState {
@@ -48,8 +51,12 @@ words! {
     }
     DocumentState {
         Queued = "queued", Rejected = "rejected", Held = "held", Duplicate = "duplicate", Recorded = "recorded",
+        Issued = "issued", Delivered = "delivered", Acknowledged = "acknowledged", Failed = "failed",
     }
-    DeliveryState { Ready = "ready", Delivered = "delivered", Dead = "dead" }
+    DeliveryState {
+        Ready = "ready", Waiting = "waiting", Delivered = "delivered", Dead = "dead", Cancelled = "cancelled",
+    }
+    WatchKind { Acknowledgement = "acknowledgement", Answer = "answer" }
 }
 
 /// The number that a kind of claim is stored as.
@@ -138,7 +145,8 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Outcome<T
     serde_json::from_str(text).map_err(|error| damaged(format!("stored JSON: {error}")))
 }
 
-fn word<T: Word>(row: &Row<'_>, column: usize) -> Outcome<T> {
+/// A stored word.
+pub(super) fn word<T: Word>(row: &Row<'_>, column: usize) -> Outcome<T> {
     let text = row.get_ref(column)?.as_str().map_err(|error| damaged(format!("a stored word: {error}")))?;
     T::from_word(text).ok_or_else(|| damaged(format!("a stored word is {text:?}")))
 }
@@ -244,7 +252,7 @@ pub(super) fn type_of(kind: &str) -> &str {
 }
 
 /// The columns that [`read_delivery`] reads, of `deliveries` joined with `messages`.
-pub(super) const DELIVERY: &str = "d.id, m.id, d.partner, d.channel, d.state, d.attempts, d.due";
+pub(super) const DELIVERY: &str = "d.id, m.id, d.partner, d.channel, d.state, d.attempts, d.due, d.resent";
 
 /// A delivery.
 pub(super) fn read_delivery(row: &Row<'_>) -> Outcome<Delivery> {
@@ -256,6 +264,7 @@ pub(super) fn read_delivery(row: &Row<'_>) -> Outcome<Delivery> {
         state: word(row, 4)?,
         attempts: row.get(5)?,
         due: time(row.get(6)?)?,
+        resent: row.get(7)?,
     })
 }
 

@@ -12,7 +12,7 @@ use crate::ledger::LedgerError;
 pub(super) const APPLICATION_ID: i32 = 0x4757_4159;
 
 /// Each takes a data file one version further. Never change one that was released; add another.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 /// How far a document's key is shifted by its message's number: positions below 16,777,216.
 pub(super) const POSITION_BITS: u32 = 24;
@@ -127,6 +127,29 @@ CREATE TABLE audit (
   reason TEXT NOT NULL, hash BLOB NOT NULL);
 ";
 
+const VERSION_2: &str = "
+-- told = 0: the delivery came to an end, and nobody was told yet. resent: how often a person sent it again.
+ALTER TABLE deliveries ADD COLUMN told INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE deliveries ADD COLUMN resent INTEGER NOT NULL DEFAULT 0;
+DROP INDEX deliveries_due;
+-- What we hand over, as opposed to what partners fetch.
+CREATE INDEX deliveries_pushed ON deliveries (partner, id)
+  WHERE state IN ('ready', 'waiting') AND channel IN ('as2', 'sftp-push', 'webhook');
+CREATE INDEX deliveries_untold ON deliveries (told, id) WHERE told = 0;
+-- The orders that a delivery is about, until it is done with: a later one of the same order waits behind it.
+CREATE TABLE delivery_keys (
+  partner TEXT NOT NULL, key TEXT NOT NULL, delivery INTEGER NOT NULL,
+  PRIMARY KEY (partner, key, delivery)) WITHOUT ROWID;
+CREATE INDEX delivery_keys_delivery ON delivery_keys (delivery);
+-- Which message was issued with which number.
+CREATE TABLE issued (
+  series TEXT NOT NULL, number INTEGER NOT NULL, message INTEGER NOT NULL,
+  PRIMARY KEY (series, number, message)) WITHOUT ROWID;
+-- What a partner is expected to do about doc, and until when.
+CREATE TABLE watches (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL, kind TEXT NOT NULL, due INTEGER NOT NULL);
+CREATE INDEX watches_due ON watches (due);
+";
+
 /// The version that a data file has.
 pub(super) fn version(conn: &Connection) -> Outcome<u32> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -204,6 +227,6 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.pragma_update(None, "user_version", 99).unwrap();
         let error = LedgerError::from(migrate(&conn, MIGRATIONS, "data").unwrap_err());
-        assert!(matches!(error, LedgerError::Newer { found: 99, known: 1, .. }), "{error}");
+        assert!(matches!(error, LedgerError::Newer { found: 99, known: 2, .. }), "{error}");
     }
 }

@@ -120,7 +120,12 @@ impl<'a> Compiler<'a> {
             let Some(rule) = rule else { continue };
             let full = join(name, path);
             let Some(shape) = self.find(here.object, path, spot, &full, rule, first) else { continue };
-            if rule.only != Some(Only::Write) {
+            if rule.only == Some(Only::Write) {
+                if first {
+                    let compiled = self.rule(rule, &shape, full, spot);
+                    self.rules.push(compiled);
+                }
+            } else {
                 if first {
                     let number = self.rules.len() as u32;
                     let compiled = self.rule(rule, &shape, full, spot);
@@ -379,6 +384,10 @@ impl<'a> Compiler<'a> {
                     let full = join(name, path);
                     let Some(shape) = self.find(Some(*object), path, spot, &full, rule, first) else { continue };
                     if rule.only == Some(Only::Write) {
+                        if first {
+                            let compiled = self.rule(rule, &shape, full, spot);
+                            self.rules.push(compiled);
+                        }
                         continue;
                     }
                     if first {

@@ -103,11 +103,7 @@ impl<'a> Compiler<'a> {
                 ));
             }
             // What is read as the default must have a form to be written in, or the rule is for reading only.
-            let written = match &convert {
-                Convert::Value(converter) => converter.write(&word.text).is_some(),
-                Convert::Codes(table, _) => table.write(&word.text).is_some(),
-            };
-            if json.is_some() && !written && rule.only != Some(Only::Read) {
+            if json.is_some() && written_form(&convert, &word.text).is_none() && rule.only != Some(Only::Read) {
                 let hint = Some("add its code to the table, or say `only = \"read\"`".to_owned());
                 self.say(word.error(
                     codes::BAD_TABLE,
@@ -124,10 +120,13 @@ impl<'a> Compiler<'a> {
         });
         let origin =
             Origin { name, place: place.unwrap_or_default(), line_column: spot.line_column(), spot: spot.clone() };
+        let constant: Option<Box<[u8]>> = rule.constant.as_ref().map(|word| word.text.as_bytes().into());
         FieldRule {
-            convert,
             default,
-            constant: rule.constant.as_ref().map(|word| word.text.as_bytes().into()),
+            absent: constant.clone().or_else(|| written_form(&convert, &rule.default.as_ref()?.text)),
+            constant,
+            omit: rule.omit.as_ref().map(|word| word.text.as_str().into()),
+            convert,
             required: rule.required,
             only: rule.only,
             origin: Box::new(origin),
@@ -167,6 +166,18 @@ impl<'a> Compiler<'a> {
             self.say(codes.error(codes::BAD_TABLE, message, hint));
         }
         Convert::Codes(table, rule.missing)
+    }
+}
+
+/// The partner's form of one of our values.
+fn written_form(convert: &Convert, value: &str) -> Option<Box<[u8]>> {
+    match convert {
+        Convert::Value(converter) => {
+            let mut out = Vec::new();
+            converter.write(value, &mut out)?;
+            Some(out.into())
+        }
+        Convert::Codes(table, _) => table.write(value).map(|code| code.as_bytes().into()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Arrivals per second of the embedded ledger itself: 16 producers commit what a typical 2 KB document leaves behind (its
 //! bytes, a message, a document, an event, three claims, an acknowledgement owed). In the same run the same bytes are
 //! appended to a plain file with one fdatasync per group, so that the ratio is what is read.
+//!
+//! `load` asks the same of it beside a whole gateway, with the acknowledgements issued as the exchange does it.
 
 use std::{
     path::PathBuf,
@@ -18,7 +20,7 @@ use gangway::{
     document::DocumentType,
     ledger::{
         ClaimKind, Committed, Entry, Fact, Owed, Payload, SharedLedger,
-        conformance::{bare, claim, consumer, document, new_id, start},
+        conformance::{bare, claim, consumer, document, new_id, outgoing::outgoing, start},
         sqlite::{Options as LedgerOptions, SqliteLedger},
     },
 };
@@ -47,6 +49,9 @@ pub struct Options {
     /// Also an ERP that leases and acknowledges everything meanwhile.
     #[arg(long)]
     erp: bool,
+    /// Also issue the acknowledgements that are owed, as the exchange does.
+    #[arg(long)]
+    acknowledge: bool,
     /// Where the files go: a folder on the disk to be measured.
     #[arg(long, default_value = ".")]
     folder: PathBuf,
@@ -79,7 +84,9 @@ pub fn run(options: &Options) -> Result<()> {
 
         let folder = tempfile::Builder::new().prefix("ledger-").tempdir_in(&options.folder)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let measured = runtime.block_on(press(folder.path().join("data"), options))?;
+        let pressure =
+            Pressure { producers: options.producers, time, erp: options.erp, acknowledge: options.acknowledge };
+        let measured = runtime.block_on(press(folder.path().join("data"), &pressure, move |n| typical(n, size)))?;
         println!(
             "round {round}: ledger {:.0}/s, p50 {:.2} ms, p99 {:.2} ms, worst {:.1} ms, {:.1} µs of processor each, \
              {:.0} bytes on disk each, {} leased",
@@ -106,7 +113,7 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// What a typical arrival leaves behind.
-fn typical(n: u64, size: usize) -> Entry {
+pub fn typical(n: u64, size: usize) -> Entry {
     let id = new_id();
     let mut one = document(id, 0, DocumentType::OrderAcknowledgement, &format!("acme/PO-{n}"));
     if let Some(event) = &mut one.1 {
@@ -149,55 +156,62 @@ fn plain(entry: &Entry) -> Vec<u8> {
     bytes
 }
 
-struct Measured {
-    rate: f64,
-    p50: f64,
-    p99: f64,
+/// What is asked of the ledger.
+pub struct Pressure {
+    /// How many producers wait for answers.
+    pub producers: usize,
+    /// For how long.
+    pub time: Duration,
+    /// Whether an ERP leases and acknowledges everything meanwhile.
+    pub erp: bool,
+    /// Whether what is owed is issued meanwhile.
+    pub acknowledge: bool,
+}
+
+/// What came of it.
+pub struct Measured {
+    /// Arrivals per second.
+    pub rate: f64,
+    /// Median latency of a commit in milliseconds.
+    pub p50: f64,
+    /// Its 99th percentile.
+    pub p99: f64,
     worst: f64,
     /// Microseconds of processor time per arrival, all threads' and the making of the entries included.
-    processor: f64,
+    pub processor: f64,
     room: f64,
     leased: u64,
 }
 
-async fn press(data: PathBuf, options: &Options) -> Result<Measured> {
+/// Presses entries into an embedded ledger by itself.
+pub async fn press(
+    data: PathBuf,
+    pressure: &Pressure,
+    make: impl Fn(u64) -> Entry + Send + Sync + 'static,
+) -> Result<Measured> {
     let ledger: SharedLedger = Arc::new(SqliteLedger::open(&data, &LedgerOptions::default())?);
     ledger.declare(vec![consumer("erp")]).await?;
-    let (next, stop) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicBool::new(false)));
+    let (next, stop, make) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicBool::new(false)), Arc::new(make));
     let (began, used) = (Instant::now(), processor_time(std::process::id()));
-    let tasks: Vec<_> = (0..options.producers)
+    let tasks: Vec<_> = (0..pressure.producers)
         .map(|_| {
-            let (ledger, next, stop, size) = (ledger.clone(), Arc::clone(&next), Arc::clone(&stop), options.size);
+            let (ledger, next, stop, make) = (ledger.clone(), Arc::clone(&next), Arc::clone(&stop), Arc::clone(&make));
             tokio::spawn(async move {
                 let mut latencies = Latencies::default();
                 while !stop.load(Ordering::Relaxed) {
-                    let entry = typical(next.fetch_add(1, Ordering::Relaxed), size);
+                    let entry = make(next.fetch_add(1, Ordering::Relaxed));
                     let asked = Instant::now();
                     let outcome = ledger.commit(entry).await?;
                     ensure!(outcome == Committed::Stored, "{outcome:?}");
                     latencies.add(asked.elapsed());
                 }
-                Ok(latencies)
+                anyhow::Ok(latencies)
             })
         })
         .collect();
-    let erp = options.erp.then(|| {
-        let (ledger, stop) = (ledger.clone(), Arc::clone(&stop));
-        tokio::spawn(async move {
-            let (mut leased, mut changed) = (0u64, ledger.changed());
-            while !stop.load(Ordering::Relaxed) {
-                let events = ledger.lease("erp", 200, 60, start()).await?;
-                if events.is_empty() {
-                    let _ = tokio::time::timeout(Duration::from_millis(50), changed.changed()).await;
-                    continue;
-                }
-                leased += events.len() as u64;
-                ledger.ack("erp", events.iter().map(|event| event.lease).collect(), start()).await?;
-            }
-            anyhow::Ok(leased)
-        })
-    });
-    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    let erp = pressure.erp.then(|| tokio::spawn(take_all(ledger.clone(), Arc::clone(&stop))));
+    let acknowledging = pressure.acknowledge.then(|| tokio::spawn(acknowledge_all(ledger.clone(), Arc::clone(&stop))));
+    tokio::time::sleep(pressure.time).await;
     stop.store(true, Ordering::Relaxed);
     let mut latencies = Latencies::default();
     for task in tasks {
@@ -209,6 +223,9 @@ async fn press(data: PathBuf, options: &Options) -> Result<Measured> {
         Some(erp) => erp.await??,
         None => 0,
     };
+    if let Some(acknowledging) = acknowledging {
+        acknowledging.await??;
+    }
     let count = latencies.len() as f64;
     ledger.close().await?;
     Ok(Measured {
@@ -220,4 +237,47 @@ async fn press(data: PathBuf, options: &Options) -> Result<Measured> {
         room: disk_usage(&data) as f64 / count,
         leased,
     })
+}
+
+/// An ERP that leases and acknowledges whatever there is; how much that was.
+async fn take_all(ledger: SharedLedger, stop: Arc<AtomicBool>) -> Result<u64> {
+    let (mut leased, mut changed) = (0u64, ledger.changed());
+    while !stop.load(Ordering::Relaxed) {
+        let events = ledger.lease("erp", 200, 60, start()).await?;
+        if events.is_empty() {
+            let _ = tokio::time::timeout(Duration::from_millis(50), changed.changed()).await;
+            continue;
+        }
+        leased += events.len() as u64;
+        ledger.ack("erp", events.iter().map(|event| event.lease).collect(), start()).await?;
+    }
+    Ok(leased)
+}
+
+/// Issues what is owed, many together, the way the exchange does.
+async fn acknowledge_all(ledger: SharedLedger, stop: Arc<AtomicBool>) -> Result<()> {
+    let mut number = 1;
+    while !stop.load(Ordering::Relaxed) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        loop {
+            let owed = ledger.owed(0, 128).await?;
+            if owed.is_empty() {
+                break;
+            }
+            let answers = owed.iter().map(|(id, _)| {
+                let mut answer = outgoing(new_id(), number);
+                number += 1;
+                answer.payload = Payload::Inline(Bytes::from(content(number, 320)));
+                answer.documents =
+                    vec![(document(answer.message.id, 0, DocumentType::FunctionalAcknowledgement, "ack").0, None)];
+                answer.settles = vec![*id];
+                ledger.issue(answer)
+            });
+            let answers = futures_util::future::join_all(answers.collect::<Vec<_>>()).await;
+            for answer in answers {
+                ensure!(answer?, "an acknowledgement was refused");
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! A gateway under load: suppliers post 855s of 2 KB to `POST /v1/messages`. First as fast as it answers, then at a
-//! steady rate; beside it, a plain append and `fdatasync` of the same bytes by as many producers.
+//! steady rate; beside it, a plain append and `fdatasync` of the same bytes by as many producers, and rows like those of an
+//! arrival and its 997 written straight to the ledger.
 //!
 //! The load's clients run on the same machine and take their share of it; the server's own processor time per arrival
 //! is what does not depend on them.
@@ -24,6 +25,7 @@ use gangway::play::{
 
 use crate::{
     engines::Kind,
+    ledger::{Pressure, press, typical},
     stats::{Latencies, processor_time},
     storage::drive,
 };
@@ -61,7 +63,7 @@ pub struct Options {
     pid: Option<u32>,
 }
 
-/// The three parts, each told in one line of JSON.
+/// The parts, each told in one line of JSON.
 pub fn run(options: Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = match (&options.url, &options.key, options.pid) {
@@ -88,7 +90,20 @@ pub fn run(options: Options) -> Result<()> {
     println!("{}", serde_json::json!({ "part": "append", "rate": append["rate"], "p99_ms": append["p99_ms"] }));
     let rate = fast.len() as f64 / time.as_secs_f64();
     let of_append = rate / append["rate"].as_f64().unwrap_or(f64::NAN);
-    println!("{}", serde_json::json!({ "part": "ratio", "saturation_of_append": of_append }));
+
+    let folder = tempfile::Builder::new().prefix("rows-").tempdir_in(&options.folder)?;
+    let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let pressure = Pressure { producers: options.suppliers, time, erp: false, acknowledge: true };
+    let size = bodies.make(1).len();
+    let rows = threads.block_on(press(folder.path().join("data"), &pressure, move |n| typical(n, size)))?;
+    let line = serde_json::json!({
+        "part": "ledger", "rate": rows.rate.round(), "p99_ms": rows.p99, "cpu_us_per_arrival": rows.processor.round(),
+    });
+    println!("{line}");
+    let of_ledger = rate / rows.rate;
+    let line =
+        serde_json::json!({ "part": "ratio", "saturation_of_append": of_append, "saturation_of_ledger": of_ledger });
+    println!("{line}");
     Ok(())
 }
 

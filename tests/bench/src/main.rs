@@ -6,6 +6,7 @@ mod engines;
 mod ledger;
 mod load;
 mod mapping;
+mod partners;
 mod power;
 mod stats;
 mod storage;
@@ -38,6 +39,8 @@ enum Command {
         /// The file.
         file: String,
     },
+    /// Thousands of partner files: read, looked at, and one of them changed.
+    Partners(partners::Options),
     /// Arrivals of the embedded ledger alone, beside a plain append of the same bytes.
     Ledger(ledger::Options),
     /// A gateway under load: saturation, then a steady rate, beside a plain append of the same bytes.
@@ -58,6 +61,7 @@ fn main() -> anyhow::Result<()> {
         Command::Ledger(options) => ledger::run(&options),
         Command::Load(options) => load::run(options),
         Command::Mapping { file } => mapping::run(&file),
+        Command::Partners(options) => partners::run(&options),
         Command::X12 { file } => Ok(x12::run(&file)?),
         Command::StorageRun(options) => storage::run_one(&options),
         Command::PowerWrite(options) => power::write(&options),

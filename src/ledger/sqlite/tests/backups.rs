@@ -37,7 +37,9 @@ async fn issue(ledger: &SharedLedger, number: u64) -> bool {
         documents: Vec::new(),
         numbers: vec![(NumberSeries("acme".to_owned()), number)],
         settles: Vec::new(),
-        channel: Channel::Sftp,
+        settled_as: "acknowledged",
+        watches: Vec::new(),
+        channel: Channel::As2,
         due: start(),
         facts: Vec::new(),
     };
@@ -120,11 +122,11 @@ async fn a_backup_under_load_is_whole() {
     assert_eq!(ledger.next_number(&NumberSeries("acme".to_owned())).await.unwrap(), 1002);
     let soon = after(start(), 60);
     assert!(ledger.deliveries_paused().await.unwrap().unwrap().contains("backup.gwb"));
-    assert!(ledger.due_deliveries(soon, 9).await.unwrap().is_empty());
+    assert!(ledger.due_deliveries(soon, Vec::new(), 9).await.unwrap().is_empty());
     for _ in 0..2 {
         ledger.resume_deliveries("ann", "checked with acme", soon).await.unwrap();
     }
-    assert_eq!(ledger.due_deliveries(soon, 9).await.unwrap().len(), 1);
+    assert_eq!(ledger.due_deliveries(soon, Vec::new(), 9).await.unwrap().len(), 1);
     assert_eq!(ledger.deliveries_paused().await.unwrap(), None);
     assert_eq!(ledger.audit_log(9).await.unwrap().len(), 1);
     // It lives on: the search index is made anew, and new work is stored.

@@ -1,7 +1,7 @@
 //! What hot questions cost: each follows an index, none reads a table through, however long the log is.
 
 use super::{
-    super::{consumers, outgoing, queue, standing},
+    super::{consumers, deliveries, queue, standing},
     behind, open,
 };
 
@@ -10,7 +10,7 @@ async fn no_hot_question_reads_a_table_through() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).close().await.unwrap();
     let conn = behind(folder.path());
-    let due = outgoing::due_sql();
+    let (partner, due) = (deliveries::partner_sql(), deliveries::due_sql());
     let questions = [
         ("pending_turn", queue::OVERDUE),
         ("pending_turn", queue::READY),
@@ -19,7 +19,10 @@ async fn no_hot_question_reads_a_table_through() {
         ("pending_parked", standing::PARKED_COUNT),
         ("INTEGER PRIMARY KEY", consumers::RUNS),
         ("releases_seq", standing::PLACE),
-        ("deliveries_due", &due),
+        ("deliveries_pushed", &partner),
+        ("deliveries_pushed", &due),
+        ("deliveries_untold", deliveries::UNTOLD),
+        ("watches_due", deliveries::DUE_WATCHES),
     ];
     for (index, sql) in questions {
         let mut explain = conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

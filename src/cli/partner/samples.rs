@@ -1,0 +1,106 @@
+//! Sample files made for one partner's ids: what it sends first, and what `certify --self` sends in its place.
+
+use std::{fs, io::Cursor, path::Path, sync::Arc};
+
+use serde_json::Value;
+
+use crate::{
+    config::Source,
+    exchange::{self, Snapshot},
+    mapping::Library,
+    partner::{Directory, EnvelopeId, Files, Partner, Sources},
+    play::x12::{Interchange, Order, Party, Set, invoice, order_acknowledgement, shipment_notice},
+};
+
+/// The order that all samples are about.
+pub(super) const ORDER: &str = "4500000001";
+
+/// One file.
+#[derive(Debug, Clone)]
+pub(super) struct Sample {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// What it is.
+    pub(super) what: &'static str,
+    /// Where JSON of it is posted to, below the order.
+    pub(super) path: &'static str,
+    /// Its bytes.
+    pub(super) bytes: Vec<u8>,
+}
+
+/// The samples of a partner, in the order in which they are sent.
+pub(super) fn of(partner: &Partner) -> Vec<Sample> {
+    let order = Order::sample(ORDER, 2);
+    let (answer, notice, bill) =
+        (order_acknowledgement(&order, "SO-1"), shipment_notice(&order, "SH-1"), invoice(&order, "INV-1"));
+    let miscounted = shipment_notice(&order, "SH-2").counted_as(99);
+    let x12 = |theirs: &Party, ours: &Party, number: u32, set: Set| {
+        Interchange::new(theirs, ours, number).rehearsal().with(set).to_bytes()
+    };
+    if let Some(terms) = &partner.x12
+        && let Some(theirs) = terms.ids.first()
+    {
+        let (theirs, ours) = (party(theirs), party(&terms.ours));
+        let sample = |name, what, number, set| Sample { name, what, path: "", bytes: x12(&theirs, &ours, number, set) };
+        return vec![
+            sample("855.edi", "the answer to an order: every line accepted", 1, answer),
+            sample("856.edi", "the ship notice: one truck, a carton for each line", 2, notice),
+            sample("810.edi", "the invoice, with freight", 3, bill),
+            sample("856-miscounted.edi", "a ship notice whose SE01 is wrong: it has to be rejected", 4, miscounted),
+        ];
+    }
+    let (theirs, ours) = (Party::new("ZZ/THEM"), Party::new("ZZ/US"));
+    let json = |name, what, path, number, set| {
+        let bytes = canonical(&x12(&theirs, &ours, number, set)).unwrap_or_default();
+        Sample { name, what, path, bytes }
+    };
+    vec![
+        json("order-answer.json", "the answer to an order: every line accepted", "acknowledgements", 1, answer),
+        json("ship-notice.json", "the ship notice: one truck, a carton for each line", "shipments", 2, notice),
+        json("invoice.json", "the invoice, with freight", "invoices", 3, bill),
+    ]
+}
+
+/// Writes the samples of a partner beside its file, into `ID.samples/`; answers with their paths and what they are.
+pub(super) fn write(folder: &Path, partner: &Partner) -> anyhow::Result<Vec<(String, String)>> {
+    let name = format!("{}.samples", partner.id);
+    fs::create_dir_all(folder.join(&name))?;
+    let mut listed = Vec::new();
+    for sample in of(partner) {
+        fs::write(folder.join(&name).join(sample.name), &sample.bytes)?;
+        listed.push((format!("{name}/{}", sample.name), sample.what.to_owned()));
+    }
+    Ok(listed)
+}
+
+fn party(id: &EnvelopeId) -> Party {
+    let group = id.group.clone().unwrap_or_else(|| id.id.clone());
+    Party { qualifier: id.qualifier.clone(), id: id.id.clone(), group }
+}
+
+/// The canonical document that an interchange is read as, by the built-in mappings.
+fn canonical(x12: &[u8]) -> Option<Vec<u8>> {
+    let file = "name = \"T\"\nstatus = \"live\"\n[x12]\nids = [\"ZZ/THEM\"]\nours = \"ZZ/US\"\n[rest]\napi_keys = []\n";
+    let files = Files::one(Path::new("them.toml"), Source::new("them.toml", file));
+    let sources = Sources { partners: "".into(), last_good: None, largest_body: u64::MAX };
+    let (directory, _) = Directory::build(&files, &sources, &|_| true);
+    let (snapshot, _) = Snapshot::new(directory, Library::builtin().ok()?);
+    let trace = exchange::trace(&Arc::new(snapshot), Cursor::new(x12.to_vec()), None, jiff::Timestamp::now()).ok()?;
+    let data = trace.events.first()?.get("data").filter(|data| !Value::is_null(data))?;
+    serde_json::to_vec_pretty(data).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_is_a_document() {
+        let order = Order::sample(ORDER, 2);
+        let bytes = Interchange::new(&Party::new("ZZ/THEM"), &Party::new("ZZ/US"), 1)
+            .with(order_acknowledgement(&order, "SO-1"))
+            .to_bytes();
+        let json: Value = serde_json::from_slice(&canonical(&bytes).unwrap()).unwrap();
+        assert!(json.to_string().contains(ORDER));
+    }
+}

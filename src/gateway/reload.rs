@@ -1,0 +1,263 @@
+//! The configuration of a running gateway, read again when it changed: compiled aside, swapped at once. What is in flight
+//! ends on the snapshot it began with, and whoever's file is broken is served as before, loudly.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{Context, SHA256};
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
+
+use crate::{
+    config::{Diagnostic, Settings},
+    control::Configuration,
+    exchange::Snapshot,
+    mapping::Library,
+    net::Stop,
+    observe::Metrics,
+    partner::{Difference, Directory, Loader, Sources, differences},
+};
+
+/// How often the files are looked at.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What a reload replaces.
+pub struct Reload {
+    settings: Settings,
+    loader: Loader,
+    /// The mappings, with the digest of the files they were read from.
+    library: Mutex<Option<([u8; 32], Arc<Library>, Vec<Diagnostic>)>>,
+    snapshot: Arc<ArcSwap<Snapshot>>,
+    directory: Arc<ArcSwap<Directory>>,
+    /// What was told last, so that it is told once.
+    told: Mutex<Vec<Diagnostic>>,
+    telemetry: Telemetry,
+}
+
+/// This room's own metrics.
+struct Telemetry {
+    reloads: Counter,
+    seconds: Histogram,
+    rejected: Gauge,
+    stale: Gauge<u64, AtomicU64>,
+}
+
+impl Telemetry {
+    fn new(metrics: &Metrics) -> Self {
+        let seconds = Histogram::new([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]);
+        let telemetry =
+            Self { reloads: Counter::default(), seconds, rejected: Gauge::default(), stale: Gauge::default() };
+        metrics.register("config_reloads", "Times that the configuration was read again", telemetry.reloads.clone());
+        metrics.register("config_reload_seconds", "Time that reading it again took", telemetry.seconds.clone());
+        metrics.register("config_rejected", "Mistakes in partners' and mappings' files", telemetry.rejected.clone());
+        metrics.register(
+            "config_stale_partners",
+            "Partners served as their files last were when they were good",
+            telemetry.stale.clone(),
+        );
+        telemetry
+    }
+}
+
+/// A configuration is in use.
+struct ConfigurationSwapped<'a> {
+    snapshot: &'a Snapshot,
+    findings: &'a [Diagnostic],
+    elapsed: Duration,
+    /// Whether the findings are others than last time.
+    news: bool,
+}
+
+impl ConfigurationSwapped<'_> {
+    fn emit(self, telemetry: &Telemetry) {
+        let errors = self.findings.iter().filter(|told| told.is_error()).count();
+        let stale = self.snapshot.directory.stale().count();
+        telemetry.reloads.inc();
+        telemetry.seconds.observe(self.elapsed.as_secs_f64());
+        telemetry.rejected.set(i64::try_from(errors).unwrap_or(i64::MAX));
+        telemetry.stale.set(stale as u64);
+        let partners = self.snapshot.directory.partners().count();
+        let config = self.snapshot.digest.get(..16).unwrap_or_default();
+        tracing::info!(
+            partners,
+            stale,
+            errors,
+            config,
+            elapsed_ms = u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "The configuration was read.",
+        );
+        if !self.news {
+            return;
+        }
+        for finding in self.findings {
+            let (code, message) = (finding.code, &finding.message);
+            let place = finding.line().map(|(file, line)| format!("{file}:{line}")).unwrap_or_default();
+            if finding.is_error() {
+                tracing::error!(%code, file = place, "{message}");
+            } else {
+                tracing::warn!(%code, file = place, "{message}");
+            }
+        }
+    }
+}
+
+impl Reload {
+    /// Reads the configuration for the first time.
+    pub fn start(settings: Settings, metrics: &Metrics) -> Self {
+        let loader = Loader::new(Sources::of(&settings));
+        let empty = Snapshot::new(Directory::default(), Library::default()).0;
+        let reload = Self {
+            settings,
+            loader,
+            library: Mutex::default(),
+            directory: Arc::new(ArcSwap::new(Arc::clone(&empty.directory))),
+            snapshot: Arc::new(ArcSwap::from_pointee(empty)),
+            told: Mutex::default(),
+            telemetry: Telemetry::new(metrics),
+        };
+        reload.run();
+        reload
+    }
+
+    /// What messages are processed with.
+    pub fn snapshot(&self) -> &Arc<ArcSwap<Snapshot>> {
+        &self.snapshot
+    }
+
+    /// The partners of it.
+    pub fn directory(&self) -> &Arc<ArcSwap<Directory>> {
+        &self.directory
+    }
+
+    /// Swaps what is on disk in, and tells what is wrong with it.
+    pub fn run(&self) -> Vec<Diagnostic> {
+        let began = Instant::now();
+        let (library, mut findings) = self.library(true);
+        let (directory, told) = self.loader.load(&|id| library.by_id(id).is_some());
+        findings.extend(told);
+        let (snapshot, told) = Snapshot::after(&self.snapshot.load(), directory, library);
+        findings.extend(told);
+        let snapshot = Arc::new(snapshot);
+        self.directory.store(Arc::clone(&snapshot.directory));
+        self.snapshot.store(Arc::clone(&snapshot));
+        let news = {
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            let news = *told != findings;
+            told.clone_from(&findings);
+            news
+        };
+        ConfigurationSwapped { snapshot: &snapshot, findings: &findings, elapsed: began.elapsed(), news }
+            .emit(&self.telemetry);
+        findings
+    }
+
+    /// Swaps what is on disk in if it is something else than what was read last.
+    pub fn run_if_changed(&self) {
+        let read = self.library.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|(digest, ..)| *digest);
+        let mappings = folder_digest(&self.settings.mappings).ok();
+        if self.loader.has_changed() || read != mappings {
+            self.run();
+        }
+    }
+
+    /// The mappings on disk: those that were read before, where their files are the same.
+    fn library(&self, keep: bool) -> (Arc<Library>, Vec<Diagnostic>) {
+        let digest = folder_digest(&self.settings.mappings);
+        let mut known = self.library.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Ok(digest), Some((read, library, findings))) = (&digest, &*known)
+            && digest == read
+        {
+            return (Arc::clone(library), findings.clone());
+        }
+        let (library, findings) = Library::load(Some(&self.settings.mappings));
+        let library = Arc::new(library);
+        if let (true, Ok(digest)) = (keep, digest) {
+            *known = Some((digest, Arc::clone(&library), findings.clone()));
+        }
+        (library, findings)
+    }
+}
+
+impl Configuration for Reload {
+    fn reload(&self) -> Vec<Diagnostic> {
+        self.run()
+    }
+
+    fn differences(&self) -> Vec<Difference> {
+        let (library, _) = self.library(false);
+        let (directory, _) = self.loader.preview(&|id| library.by_id(id).is_some());
+        let running = self.snapshot.load();
+        let mut all = differences(&running.directory, &directory);
+        let short = |digest: &str| digest.get(..12).unwrap_or(digest).to_owned();
+        let difference = |id: &str, running: Option<String>, on_disk: Option<String>, place: Option<String>| {
+            Difference { of: format!("mapping {id}"), what: "its digest".into(), running, on_disk, place }
+        };
+        for mapping in library.iter() {
+            let now = running.library.by_id(mapping.id()).map(|now| short(now.digest()));
+            let then = Some(short(mapping.digest()));
+            if now != then {
+                all.push(difference(mapping.id(), now, then, Some(mapping.file().to_owned())));
+            }
+        }
+        let gone = running.library.iter().filter(|mapping| library.by_id(mapping.id()).is_none());
+        all.extend(gone.map(|mapping| difference(mapping.id(), Some(short(mapping.digest())), None, None)));
+        all
+    }
+
+    fn directory(&self) -> Arc<Directory> {
+        self.directory.load_full()
+    }
+}
+
+/// Looks at the files every two seconds, until `stop` is said.
+pub(super) async fn watch(reload: Arc<Reload>, stop: Stop) {
+    loop {
+        tokio::select! {
+            () = stop.stopped() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        let reload = Arc::clone(&reload);
+        if let Err(error) = tokio::task::spawn_blocking(move || reload.run_if_changed()).await {
+            tracing::error!(%error, "The configuration could not be looked at.");
+        }
+    }
+}
+
+/// Changes whenever a file of a folder does, by name or content. A folder that is not there has no files.
+fn folder_digest(folder: &Path) -> io::Result<[u8; 32]> {
+    let mut files = Vec::new();
+    gather(folder, &mut files)?;
+    files.sort();
+    let mut all = Context::new(&SHA256);
+    for path in files {
+        let bytes = fs::read(&path)?;
+        for part in [path.as_os_str().as_encoded_bytes(), &bytes] {
+            all.update(&(part.len() as u64).to_be_bytes());
+            all.update(part);
+        }
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(all.finish().as_ref());
+    Ok(digest)
+}
+
+fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            gather(&path, files)?;
+        } else if path.extension().is_some_and(|ending| ending == "toml" || ending == "csv") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,462 @@
+//! The canonical document as the writer takes it in: JSON into cells, in one pass, with nothing copied.
+//!
+//! A form says for every kind of item which names there are and which cell each one fills. What no rule writes is passed
+//! over, and noted, so that a caller can tell what a partner will not see.
+#![deny(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use crate::mapping::read::NONE;
+
+/// How deep items may lie in each other.
+const DEEPEST: u32 = 64;
+
+/// The highest bit of a value's end: it holds escapes.
+const ESCAPED: u32 = 1 << 31;
+
+/// How many fields that are left out are noted.
+const MOST_LEFT: usize = 100;
+
+/// What the documents of one mapping look like.
+#[derive(Debug, Default)]
+pub(crate) struct Form {
+    /// Kinds of items; the first is the document.
+    pub(crate) kinds: Vec<FormKind>,
+    /// The names in an object, in the order of the schema.
+    pub(crate) objects: Vec<Vec<Key>>,
+}
+
+/// A kind of item.
+#[derive(Debug, Default)]
+pub(crate) struct FormKind {
+    /// Its names, a number in [`Form::objects`].
+    pub(crate) object: u16,
+    /// How many cells it has.
+    pub(crate) cells: u16,
+    /// A plain value in its only cell.
+    pub(crate) plain: bool,
+    /// The rule of each cell that is a field.
+    pub(crate) rules: Vec<Option<u32>>,
+}
+
+/// A name and what it fills.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) name: Box<str>,
+    pub(crate) entry: Entry,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entry {
+    Field(u16),
+    List {
+        cell: u16,
+        kind: u16,
+    },
+    Object(u16),
+    /// No rule writes it.
+    Left,
+}
+
+/// What a field or list holds: from where to where in the text its value is, or its first and last item.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Cell {
+    pub(crate) start: u32,
+    end: u32,
+}
+
+/// One item of the document.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Item {
+    /// The cells that hold something not yet written.
+    pub(crate) filled: u64,
+    pub(crate) cells: u32,
+    /// The item after it in its list.
+    pub(crate) next: u32,
+    pub(crate) parent: u32,
+    /// Its number in its list, from 0.
+    pub(crate) number: u32,
+    pub(crate) kind: u16,
+    /// The cell of its list in the parent.
+    pub(crate) list: u16,
+    pub(crate) done: bool,
+}
+
+/// A document that was taken in; kept by each thread from one to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) items: Vec<Item>,
+    /// Fields that no rule writes, as JSON pointers.
+    pub(crate) left: Vec<String>,
+}
+
+/// Where a text is no document, and what was expected there.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    pub(crate) at: usize,
+    pub(crate) expected: &'static str,
+}
+
+/// A value of the document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Text<'a> {
+    /// As it stands.
+    Plain(&'a str),
+    /// With JSON's escapes.
+    Escaped(&'a str),
+}
+
+impl Taken {
+    /// Takes a document in.
+    pub(crate) fn take(&mut self, form: &Form, text: &str) -> Result<()> {
+        self.cells.clear();
+        self.items.clear();
+        self.left.clear();
+        if text.len() >= ESCAPED as usize {
+            return Err(Malformed { at: 0, expected: "a document of less than 2 GB" });
+        }
+        let mut parser = Parser { form, text, bytes: text.as_bytes(), at: 0, depth: 0, taken: self };
+        parser.space();
+        parser.item(0, NONE, 0, 0)?;
+        parser.space();
+        if parser.at < text.len() { Err(parser.wrong("the end of the document")) } else { Ok(()) }
+    }
+
+    #[inline]
+    pub(crate) fn item(&self, item: u32) -> Option<&Item> {
+        self.items.get(item as usize)
+    }
+
+    #[inline]
+    pub(crate) fn filled(&self, item: u32) -> u64 {
+        self.item(item).map_or(0, |item| item.filled)
+    }
+
+    #[inline]
+    pub(crate) fn clear(&mut self, item: u32, cell: u16) {
+        if let Some(item) = self.items.get_mut(item as usize) {
+            item.filled &= !bit(cell);
+        }
+    }
+
+    #[inline]
+    fn cell(&self, item: u32, cell: u16) -> Option<Cell> {
+        let item = self.item(item).filter(|item| item.filled & bit(cell) != 0)?;
+        self.cells.get(item.cells as usize + usize::from(cell)).copied()
+    }
+
+    /// The value of a field, if it is there and not yet written.
+    #[inline]
+    pub(crate) fn value<'a>(&self, text: &'a str, item: u32, cell: u16) -> Option<Text<'a>> {
+        let cell = self.cell(item, cell)?;
+        let value = text.get(cell.start as usize..(cell.end & !ESCAPED) as usize)?;
+        Some(if cell.end & ESCAPED == 0 { Text::Plain(value) } else { Text::Escaped(value) })
+    }
+
+    /// The value of a field as JSON has it, without quotes.
+    pub(crate) fn raw<'a>(&self, text: &'a str, item: u32, cell: u16) -> Option<&'a str> {
+        match self.value(text, item, cell)? {
+            Text::Plain(text) | Text::Escaped(text) => Some(text),
+        }
+    }
+
+    /// The first item of a list that is not yet written.
+    #[inline]
+    pub(crate) fn first(&self, item: u32, cell: u16) -> u32 {
+        self.cell(item, cell).map_or(NONE, |cell| cell.start)
+    }
+
+    /// Takes the first item off a list.
+    pub(crate) fn pop(&mut self, item: u32, cell: u16) {
+        let Some(owner) = self.item(item).copied() else { return };
+        let Some(list) = self.cells.get_mut(owner.cells as usize + usize::from(cell)) else { return };
+        match self.items.get(list.start as usize).map_or(NONE, |first| first.next) {
+            NONE => self.clear(item, cell),
+            next => list.start = next,
+        }
+    }
+
+    /// Where a field stands in the document: `/lines/0/price/amount`.
+    pub(crate) fn pointer(&self, form: &Form, item: u32, cell: Option<u16>) -> String {
+        let Some(found) = self.item(item) else { return String::new() };
+        let mut pointer = if found.parent == NONE {
+            String::new()
+        } else {
+            let list = self.pointer(form, found.parent, Some(found.list));
+            format!("{list}/{}", found.number)
+        };
+        if let (Some(cell), Some(kind)) = (cell, form.kinds.get(usize::from(found.kind)))
+            && !kind.plain
+        {
+            pointer.push_str(&form.path(kind.object, cell).unwrap_or_default());
+        }
+        pointer
+    }
+}
+
+impl Form {
+    /// The names that lead to a cell: `/price/amount`.
+    fn path(&self, object: u16, cell: u16) -> Option<String> {
+        self.objects.get(usize::from(object))?.iter().find_map(|key| match key.entry {
+            Entry::Field(own) | Entry::List { cell: own, .. } if own == cell => Some(format!("/{}", key.name)),
+            Entry::Object(inner) => Some(format!("/{}{}", key.name, self.path(inner, cell)?)),
+            _ => None,
+        })
+    }
+
+    /// The rule of a field.
+    pub(crate) fn rule(&self, kind: u16, cell: u16) -> Option<u32> {
+        *self.kinds.get(usize::from(kind))?.rules.get(usize::from(cell))?
+    }
+
+    /// The entry that names lead to from an object.
+    pub(crate) fn entry<'n>(&self, object: u16, names: &mut impl Iterator<Item = &'n str>) -> Option<Entry> {
+        let name = names.next()?;
+        let entry = self.objects.get(usize::from(object))?.iter().find(|key| &*key.name == name)?.entry;
+        match entry {
+            Entry::Object(inner) => self.entry(inner, names),
+            entry => Some(entry),
+        }
+    }
+}
+
+/// The bit of a cell.
+#[inline]
+pub(crate) fn bit(cell: u16) -> u64 {
+    1u64.checked_shl(u32::from(cell)).unwrap_or_default()
+}
+
+struct Parser<'f, 'a> {
+    form: &'f Form,
+    text: &'a str,
+    bytes: &'a [u8],
+    at: usize,
+    depth: u32,
+    taken: &'f mut Taken,
+}
+
+type Result<T> = std::result::Result<T, Malformed>;
+
+impl Parser<'_, '_> {
+    #[cold]
+    fn wrong(&self, expected: &'static str) -> Malformed {
+        Malformed { at: self.at, expected }
+    }
+
+    #[inline]
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    #[inline]
+    fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    /// Passes over blanks and one character.
+    #[inline]
+    fn eat(&mut self, wanted: u8) -> bool {
+        self.space();
+        let found = self.peek() == Some(wanted);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn item(&mut self, kind: u16, parent: u32, list: u16, number: u32) -> Result<u32> {
+        let form = self.form;
+        let Some(found) = form.kinds.get(usize::from(kind)) else { return Err(self.wrong("an item")) };
+        let (own, cells) = (self.taken.items.len() as u32, self.taken.cells.len());
+        self.taken.cells.resize(cells + usize::from(found.cells), Cell::default());
+        let cells = cells as u32;
+        self.taken.items.push(Item { filled: 0, cells, next: NONE, parent, number, kind, list, done: false });
+        if found.plain {
+            self.field(own, 0)?
+        } else {
+            self.object(found.object, own)?
+        }
+        Ok(own)
+    }
+
+    fn object(&mut self, object: u16, item: u32) -> Result<()> {
+        let form = self.form;
+        let keys = form.objects.get(usize::from(object)).map_or(&[][..], Vec::as_slice);
+        if !self.eat(b'{') {
+            return Err(self.wrong("an object"));
+        }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err(self.wrong("less depth"));
+        }
+        // Documents keep the order of the schema, so that the next name is mostly the one after the last.
+        let mut next = 0;
+        if !self.eat(b'}') {
+            loop {
+                self.space();
+                let (start, end) = self.string()?;
+                let name = self.bytes.get(start..(end & !(ESCAPED as usize))).unwrap_or_default();
+                if !self.eat(b':') {
+                    return Err(self.wrong("`:`"));
+                }
+                let at = (next..keys.len()).chain(0..next).find(|at| {
+                    keys.get(*at).is_some_and(|key| key.name.len() == name.len() && key.name.as_bytes() == name)
+                });
+                let entry = at.and_then(|at| keys.get(at)).map_or(Entry::Left, |key| key.entry);
+                next = at.map_or(next, |at| at + 1);
+                self.space();
+                match entry {
+                    _ if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"null")) => self.at += 4,
+                    Entry::Field(cell) => self.field(item, cell)?,
+                    Entry::List { cell, kind } => self.list(item, cell, kind)?,
+                    Entry::Object(inner) => self.object(inner, item)?,
+                    Entry::Left => {
+                        if self.taken.left.len() < MOST_LEFT {
+                            let owner = self.taken.pointer(form, item, None);
+                            self.taken.left.push(format!("{owner}/{}", String::from_utf8_lossy(name)));
+                        }
+                        self.skip()?;
+                    }
+                }
+                if !self.eat(b',') {
+                    break;
+                }
+            }
+            if !self.eat(b'}') {
+                return Err(self.wrong("`,` or `}`"));
+            }
+        }
+        self.depth -= 1;
+        Ok(())
+    }
+
+    fn list(&mut self, item: u32, cell: u16, kind: u16) -> Result<()> {
+        if !self.eat(b'[') {
+            return Err(self.wrong("a list"));
+        }
+        if self.eat(b']') {
+            return Ok(());
+        }
+        let (mut first, mut last, mut number) = (NONE, NONE, 0);
+        loop {
+            self.space();
+            let own = self.item(kind, item, cell, number)?;
+            number += 1;
+            match self.taken.items.get_mut(last as usize) {
+                Some(last) => last.next = own,
+                None => first = own,
+            }
+            last = own;
+            if !self.eat(b',') {
+                break;
+            }
+        }
+        if !self.eat(b']') {
+            return Err(self.wrong("`,` or `]`"));
+        }
+        self.fill(item, cell, Cell { start: first, end: last });
+        Ok(())
+    }
+
+    /// A plain value. An empty text says nothing.
+    #[inline]
+    fn field(&mut self, item: u32, cell: u16) -> Result<()> {
+        let (start, end) = match self.peek() {
+            Some(b'"') => self.string()?,
+            Some(b'-' | b'0'..=b'9' | b't' | b'f') => {
+                let start = self.at;
+                while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') = self.peek() {
+                    self.at += 1;
+                }
+                (start, self.at)
+            }
+            _ => return Err(self.wrong("a plain value")),
+        };
+        if start != end {
+            self.fill(item, cell, Cell { start: start as u32, end: end as u32 });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn fill(&mut self, item: u32, cell: u16, value: Cell) {
+        if let Some(item) = self.taken.items.get_mut(item as usize)
+            && let Some(found) = self.taken.cells.get_mut(item.cells as usize + usize::from(cell))
+        {
+            *found = value;
+            item.filled |= bit(cell);
+        }
+    }
+
+    /// The inside of a string; its end has [`ESCAPED`] set if it holds escapes.
+    #[inline]
+    fn string(&mut self) -> Result<(usize, usize)> {
+        if self.peek() != Some(b'"') {
+            return Err(self.wrong("a string"));
+        }
+        let start = self.at + 1;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        match memchr::memchr2(b'"', b'\\', rest) {
+            Some(length) if rest.get(length) == Some(&b'"') => {
+                self.at = start + length + 1;
+                Ok((start, start + length))
+            }
+            Some(_) => self.escaped(start),
+            None => Err(self.wrong("the end of the string")),
+        }
+    }
+
+    #[cold]
+    fn escaped(&mut self, start: usize) -> Result<(usize, usize)> {
+        let mut at = start;
+        loop {
+            match self.bytes.get(at) {
+                Some(b'"') => break,
+                Some(b'\\') => at += 2,
+                Some(_) => at += 1,
+                None => return Err(self.wrong("the end of the string")),
+            }
+        }
+        // What the escapes say is for JSON to judge.
+        let inside = self.text.get(start - 1..=at).unwrap_or_default();
+        if serde_json::from_str::<String>(inside).is_err() {
+            return Err(self.wrong("a string with escapes that exist"));
+        }
+        self.at = at + 1;
+        Ok((start, at | ESCAPED as usize))
+    }
+
+    /// Passes over a value of any kind.
+    fn skip(&mut self) -> Result<()> {
+        let mut depth = 0u32;
+        loop {
+            self.space();
+            match self.peek() {
+                Some(b'"') => drop(self.string()?),
+                Some(b'{' | b'[') => {
+                    depth += 1;
+                    self.at += 1;
+                }
+                Some(b'}' | b']') if depth > 0 => {
+                    depth -= 1;
+                    self.at += 1;
+                }
+                Some(b',' | b':') if depth > 0 => self.at += 1,
+                Some(b'-' | b'0'..=b'9' | b'a'..=b'z') => {
+                    while let Some(b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'E') = self.peek() {
+                        self.at += 1;
+                    }
+                }
+                _ => return Err(self.wrong("a value")),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What an escaped text says.
+#[cold]
+pub(crate) fn unescape(text: &str) -> String {
+    serde_json::from_str(&format!("\"{text}\"")).unwrap_or_default()
+}

@@ -1,0 +1,589 @@
+//! One segment: its values are put together, held against the standard, and written.
+
+use super::{
+    Body, bit, exists,
+    form::{Text, unescape},
+    plan::{PairPlan, Run, SegmentPlan, Use, What},
+};
+use crate::{
+    mapping::{
+        Charset, codes,
+        place::Part,
+        plan::{Convert, FieldRule},
+        read::NONE,
+        table::Missing,
+    },
+    x12::{
+        self, Place, WriteError,
+        standard::{Content, ElementDef, ElementKind, NoteKind},
+    },
+};
+
+/// No cell, no rule.
+const NO_CELL: u16 = u16::MAX;
+const NO_RULE: u32 = u32::MAX;
+
+/// A value that is to be written, and what it comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Staged {
+    place: Place,
+    /// Where it stands in the document, or in the bytes made here.
+    start: u32,
+    end: u32,
+    made: bool,
+    item: u32,
+    cell: u16,
+    rule: u32,
+}
+
+impl<'p> Body<'p, '_, '_> {
+    /// Whether a segment has anything of its own to say where no field brings it into being.
+    pub(super) fn has_own(&self, plan: &SegmentPlan) -> bool {
+        plan.puts.iter().any(|put| match put.what {
+            What::Computed(number) => self.computed.get(usize::from(number)).is_some_and(Option::is_some),
+            What::Field { rule, .. } => self.plan.rules.get(rule as usize).is_some_and(|rule| rule.absent.is_some()),
+            _ => false,
+        })
+    }
+
+    /// Writes a segment, and further ones of its kind where one is not enough.
+    pub(super) fn put_segment(&mut self, plan: &'p SegmentPlan, item: u32) {
+        self.scratch.staged.clear();
+        self.scratch.bytes.clear();
+        for put in &plan.puts {
+            let place = Place::new(put.element, put.component);
+            match &put.what {
+                What::Constant(value) => self.stage_made(place, value),
+                What::Field { cell, rule } => self.stage_field(place, item, *cell, *rule, &plan.tag),
+                What::Agrees { cell, rule } => self.agrees(place, item, *cell, *rule, &plan.tag),
+                What::Computed(number) => {
+                    if self.staged_at(place).is_none()
+                        && let Some(Some(value)) = self.computed.get(usize::from(*number)).cloned()
+                    {
+                        self.stage_made(place, value.as_bytes());
+                    }
+                }
+                What::LevelId | What::LevelParent => {
+                    let id =
+                        if matches!(put.what, What::LevelId) { self.levels.id(item) } else { self.levels.parent(item) };
+                    if let Some(id) = id {
+                        self.stage_made(place, id.as_bytes());
+                    }
+                }
+                What::LevelChildren => {
+                    let children = self.levels.has_children(item);
+                    self.stage_made(place, if children { b"1" } else { b"0" });
+                }
+            }
+        }
+        self.stage_runs(plan, item, true);
+        self.emit(plan, item);
+        while plan.again && self.has_more(plan, item) {
+            let before = self.scratch.taken.filled(item);
+            let first = self.first_left(plan, item);
+            self.scratch.staged.clear();
+            self.scratch.bytes.clear();
+            for put in &plan.puts {
+                if let What::Constant(value) = &put.what {
+                    self.stage_made(Place::new(put.element, put.component), value);
+                }
+            }
+            self.stage_runs(plan, item, false);
+            // What cannot be staged at all stays, and is told as left over.
+            if before == self.scratch.taken.filled(item) && first == self.first_left(plan, item) {
+                break;
+            }
+            self.emit(plan, item);
+        }
+    }
+
+    fn first_left(&self, plan: &SegmentPlan, item: u32) -> u32 {
+        let list = plan.pairs.as_ref().and_then(|pairs| pairs.list.as_ref()).or(plan.elements.first());
+        list.map_or(NONE, |run| self.scratch.taken.first(item, run.cell))
+    }
+
+    /// Whether pairs or elements are left that another segment may hold.
+    fn has_more(&self, plan: &SegmentPlan, item: u32) -> bool {
+        let filled = self.scratch.taken.filled(item);
+        let named = plan.pairs.iter().flat_map(|pairs| &pairs.named).any(|named| filled & bit(named.cell) != 0);
+        let listed = plan.pairs.iter().filter_map(|pairs| pairs.list.as_ref()).chain(&plan.elements);
+        named || listed.into_iter().any(|run| filled & bit(run.cell) != 0)
+    }
+
+    fn stage_runs(&mut self, plan: &'p SegmentPlan, item: u32, first: bool) {
+        if let Some(pairs) = &plan.pairs {
+            // Where a segment goes on, its fixed elements are free.
+            let all = 1u32.checked_shl(u32::from(pairs.pairs.count)).map_or(u32::MAX, |bit| bit - 1);
+            self.stage_pairs(plan, pairs, item, if first { pairs.free } else { all });
+        }
+        for run in &plan.elements {
+            self.stage_elements(plan, run, item);
+        }
+    }
+
+    /// Puts as many pairs into the segment as it has room for.
+    fn stage_pairs(&mut self, plan: &SegmentPlan, pairs: &'p PairPlan, item: u32, mut free: u32) {
+        let mut next = move || {
+            let number = free.trailing_zeros() as u8;
+            (free != 0).then(|| {
+                free &= free - 1;
+                pairs.pairs.first + number * pairs.pairs.stride
+            })
+        };
+        for named in &pairs.named {
+            if self.scratch.taken.filled(item) & bit(named.cell) == 0 {
+                continue;
+            }
+            let Some(at) = next() else { return };
+            self.stage_field(Place::new(at + 1, 0), item, named.cell, named.rule, &plan.tag);
+            if self.staged_at(Place::new(at + 1, 0)).is_some() {
+                self.stage_made(Place::new(at, 0), &named.qualifier);
+            }
+        }
+        let Some(run) = &pairs.list else { return };
+        let mut beside = None;
+        loop {
+            let one = self.scratch.taken.first(item, run.cell);
+            if !exists(one) || !self.shares(run, one, &mut beside, plan) {
+                return;
+            }
+            let Some(at) = next() else { return };
+            for (cell, rule, part, component) in &run.own {
+                let element = match part {
+                    Part::Qualifier => at,
+                    Part::Value => at + 1,
+                    Part::Third if pairs.pairs.stride > 2 => at + 2,
+                    Part::Third => continue,
+                };
+                self.stage_field(Place::new(element, *component), one, *cell, *rule, &plan.tag);
+            }
+            self.done(one);
+            self.scratch.taken.pop(item, run.cell);
+        }
+    }
+
+    /// Puts items into the elements of the segment, one each, or all into one as repetitions.
+    fn stage_elements(&mut self, plan: &SegmentPlan, run: &'p Run, item: u32) {
+        let mut beside = None;
+        for slot in &run.elements {
+            let mut repetition = 0;
+            loop {
+                let one = self.scratch.taken.first(item, run.cell);
+                if !exists(one) || !self.shares(run, one, &mut beside, plan) {
+                    return;
+                }
+                for (cell, rule, _, component) in &run.own {
+                    let component = if *component == 0 { slot.component } else { *component };
+                    let place = Place { element: slot.element, repetition, component };
+                    self.stage_field(place, one, *cell, *rule, &plan.tag);
+                }
+                self.done(one);
+                self.scratch.taken.pop(item, run.cell);
+                repetition += 1;
+                if !slot.repeats {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Puts what the items of a segment share into it, with the first of them; whether this one shares it.
+    fn shares(&mut self, run: &Run, one: u32, beside: &mut Option<u32>, plan: &SegmentPlan) -> bool {
+        match *beside {
+            None => {
+                for (cell, rule, element, component) in &run.beside {
+                    self.stage_field(Place::new(*element, *component), one, *cell, *rule, &plan.tag);
+                }
+                *beside = Some(one);
+            }
+            Some(first) => {
+                let same = run.beside.iter().all(|(cell, ..)| {
+                    self.scratch.taken.raw(self.text, first, *cell) == self.scratch.taken.raw(self.text, one, *cell)
+                });
+                if !same {
+                    return false;
+                }
+                for (cell, ..) in &run.beside {
+                    self.scratch.taken.clear(one, *cell);
+                }
+            }
+        }
+        true
+    }
+
+    fn staged_at(&self, place: Place) -> Option<&Staged> {
+        self.scratch.staged.iter().rev().find(|staged| staged.place == place)
+    }
+
+    fn stage_made(&mut self, place: Place, value: &[u8]) {
+        let start = self.scratch.bytes.len() as u32;
+        self.scratch.bytes.extend_from_slice(value);
+        let end = self.scratch.bytes.len() as u32;
+        let staged = Staged { place, start, end, made: true, item: NONE, cell: NO_CELL, rule: NO_RULE };
+        self.scratch.staged.push(staged);
+    }
+
+    /// Puts a field into its place: what the document says, or what stands there where it says nothing.
+    fn stage_field(&mut self, place: Place, item: u32, cell: u16, rule: u32, tag: &str) {
+        let plan = self.plan;
+        let Some(compiled) = plan.rules.get(rule as usize) else { return };
+        let Some(value) = self.scratch.taken.value(self.text, item, cell) else {
+            if let Some(absent) = compiled.absent.as_deref().filter(|_| self.staged_at(place).is_none()) {
+                self.stage_made(place, absent);
+            } else if compiled.required {
+                let text = format!("a document needs `{}`, and there is none", compiled.origin.name);
+                self.problem(codes::REQUIRED_VALUE, text, item, Some(cell), Some(rule), Some((tag, place.element)));
+            }
+            return;
+        };
+        let last = self.scratch.staged.last().is_some_and(|staged| staged.place == place);
+        if last || compiled.constant.is_some() {
+            if let (Some(constant), false) = (&compiled.constant, last) {
+                self.stage_made(place, constant);
+            }
+            return self.agrees(place, item, cell, rule, tag);
+        }
+        self.scratch.taken.clear(item, cell);
+        let start = self.scratch.bytes.len();
+        let staged = match (value, &compiled.convert) {
+            (Text::Plain(text), _) if compiled.omits(text) => return,
+            (Text::Plain(text), Convert::Value(converter)) if converter.writes_as_is() && is_plain(text) => {
+                if text.bytes().all(|byte| byte == b' ') {
+                    return;
+                }
+                let start = text.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr()) as u32;
+                Staged { place, start, end: start + text.len() as u32, made: false, item, cell, rule }
+            }
+            (value, convert) => {
+                let owned;
+                let text = match value {
+                    Text::Plain(text) => text,
+                    Text::Escaped(text) => {
+                        owned = unescape(text);
+                        owned.as_str()
+                    }
+                };
+                if text.bytes().all(|byte| byte == b' ') {
+                    return;
+                }
+                if let Err((code, text)) = convert_out(compiled, convert, text, self.charset, &mut self.scratch.bytes) {
+                    self.problem(code, text, item, Some(cell), Some(rule), Some((tag, place.element)));
+                    self.scratch.bytes.truncate(start);
+                    return;
+                }
+                let end = self.scratch.bytes.len() as u32;
+                Staged { place, start: start as u32, end, made: true, item, cell, rule }
+            }
+        };
+        self.scratch.staged.push(staged);
+    }
+
+    /// What stands in a place already must read as what the document says of this field.
+    fn agrees(&mut self, place: Place, item: u32, cell: u16, rule: u32, tag: &str) {
+        let plan = self.plan;
+        let Some(compiled) = plan.rules.get(rule as usize) else { return };
+        let Some(value) = self.scratch.taken.raw(self.text, item, cell) else { return };
+        let said = self.staged_at(place).map(|staged| self.bytes(*staged).to_vec());
+        let read_only = compiled.is_read_only();
+        self.scratch.taken.clear(item, cell);
+        if compiled.omits(value) {
+            return;
+        }
+        let Some(said) = said else {
+            // A field that is only read may say what it likes where nothing is written; but not in a place that is.
+            if !read_only {
+                self.problem(codes::NO_PLACE, "it was not written".to_owned(), item, Some(cell), Some(rule), None);
+            }
+            return;
+        };
+        if !compiled.reads_as(&said, value, self.charset) {
+            let shown = String::from_utf8_lossy(&said).into_owned();
+            let text = format!(
+                "the document says `{value}`, but {tag}{:02} is `{shown}`, which does not mean that",
+                place.element
+            );
+            self.problem(codes::CONTRADICTION, text, item, Some(cell), Some(rule), Some((tag, place.element)));
+        }
+    }
+
+    fn bytes(&self, staged: Staged) -> &[u8] {
+        let all = if staged.made { &self.scratch.bytes } else { self.text.as_bytes() };
+        all.get(staged.start as usize..staged.end as usize).unwrap_or_default()
+    }
+
+    /// Writes the segment at hand.
+    fn emit(&mut self, plan: &SegmentPlan, item: u32) {
+        let ordered = self.scratch.staged.is_sorted_by_key(|staged| staged.place);
+        if !ordered {
+            self.scratch.staged.sort_by_key(|staged| staged.place);
+        }
+        let Some(standard) = &plan.standard else {
+            let Some(first) = self.scratch.staged.iter().find(|staged| staged.cell != NO_CELL).copied() else { return };
+            let text = format!("the {} of {} has no {} here", self.writing.set.id(), self.writing.version, plan.tag);
+            let (cell, rule) = (Some(first.cell), Some(first.rule));
+            let at = Some((&*plan.tag, first.place.element));
+            return self.problem(codes::NO_PLACE, text, first.item, cell, rule, at);
+        };
+        let staged = std::mem::take(&mut self.scratch.staged);
+        let mut present = 0u64;
+        for one in &staged {
+            present |= element_bit(one.place.element);
+            self.check(plan, standard, *one);
+        }
+        if present & standard.mandatory != standard.mandatory
+            || standard.notes.iter().any(|note| note.broken_by(present))
+        {
+            self.incomplete(plan, standard, present, item);
+        }
+        let first = staged.first().map(|staged| self.bytes(*staged).to_vec()).filter(|_| &*plan.tag == "LS");
+        let found: Vec<_> = {
+            let step = self.walker.step(standard.id, first.as_deref().unwrap_or_default());
+            step.problems.iter().map(|problem| (problem.kind, problem.segment)).collect()
+        };
+        for (kind, segment) in found {
+            self.misplaced(kind, segment, item);
+        }
+        let mut failed = None;
+        let mut segment = self.out.open(&plan.tag);
+        for one in &staged {
+            let all = if one.made { &self.scratch.bytes } else { self.text.as_bytes() };
+            let value = all.get(one.start as usize..one.end as usize).unwrap_or_default();
+            if let Err(error) = segment.put(one.place, value) {
+                failed = Some((*one, error));
+                break;
+            }
+        }
+        segment.close();
+        if let Some((one, error)) = failed {
+            self.refused(plan, one, &error);
+        }
+        self.scratch.staged = staged;
+    }
+
+    #[cold]
+    fn refused(&mut self, plan: &SegmentPlan, one: Staged, error: &WriteError) {
+        let text = match error {
+            WriteError::Collision { byte, .. } => {
+                format!("it holds `{}`, which separates in this interchange", char::from(*byte).escape_default())
+            }
+            other => other.to_string(),
+        };
+        self.fault(plan, one, codes::DOES_NOT_FIT, text);
+    }
+
+    #[cold]
+    fn fault(&mut self, plan: &SegmentPlan, one: Staged, code: crate::error::Code, text: String) {
+        let value = String::from_utf8_lossy(self.bytes(one)).chars().take(80).collect();
+        let (cell, rule) = ((one.cell != NO_CELL).then_some(one.cell), (one.rule != NO_RULE).then_some(one.rule));
+        let before = self.problems.len();
+        self.problem(
+            code,
+            text,
+            if exists(one.item) { one.item } else { 0 },
+            cell,
+            rule,
+            Some((&plan.tag, one.place.element)),
+        );
+        if let Some(problem) = self.problems.get_mut(before) {
+            problem.value = Some(value);
+        }
+    }
+
+    /// Holds a value against its element.
+    #[inline]
+    fn check(&mut self, plan: &SegmentPlan, standard: &Use, one: Staged) {
+        let number = usize::from(one.place.element).saturating_sub(1);
+        let (Some(used), true) = (standard.elements.get(number), one.place.element > 0) else {
+            let version = self.writing.version;
+            let text = format!("{} of {version} has {} elements", plan.tag, standard.elements.len());
+            return self.fault(plan, one, codes::NO_PLACE, text);
+        };
+        let def = match (&used.content, one.place.component) {
+            (Content::Simple(def), 0 | 1) => def,
+            (Content::Composite(composite), component) => {
+                match composite.components.get(usize::from(component).saturating_sub(1)).map(|used| &used.content) {
+                    Some(Content::Simple(def)) => def,
+                    _ => {
+                        let text =
+                            format!("{}{:02} has {} components", plan.tag, number + 1, composite.components.len());
+                        return self.fault(plan, one, codes::NO_PLACE, text);
+                    }
+                }
+            }
+            (Content::Simple(_), _) => {
+                let text = format!("{}{:02} has no components", plan.tag, number + 1);
+                return self.fault(plan, one, codes::NO_PLACE, text);
+            }
+        };
+        if let Some(why) = misfit(def, self.bytes(one)) {
+            self.fault(plan, one, codes::DOES_NOT_FIT, why);
+        }
+    }
+
+    /// Tells what the standard demands of a segment besides what there is.
+    #[cold]
+    fn incomplete(&mut self, plan: &SegmentPlan, standard: &Use, present: u64, item: u32) {
+        let mut wanted = standard.mandatory & !present;
+        for note in &standard.notes {
+            if note.kind != NoteKind::Exclusion && note.broken_by(present) {
+                wanted |= note.culprits(present);
+            } else if note.broken_by(present) {
+                let text = format!("{} takes only one of these: {}", plan.tag, list(note.others & present));
+                let element = note.culprits(present).trailing_zeros() as u8 + 1;
+                self.problem(codes::CONTRADICTION, text, item, None, None, Some((&plan.tag, element)));
+            }
+        }
+        if wanted == 0 {
+            return;
+        }
+        let element = wanted.trailing_zeros() as u8 + 1;
+        let field = plan.puts.iter().find_map(|put| match put.what {
+            What::Field { cell, rule } if put.element == element => Some((cell, rule)),
+            _ => None,
+        });
+        let text = format!("{} needs {} besides what the document gives", plan.tag, list(wanted));
+        let (cell, rule) = (field.map(|field| field.0), field.map(|field| field.1));
+        self.problem(codes::INCOMPLETE, text, item, cell, rule, Some((&plan.tag, element)));
+    }
+
+    /// Whether the head of an item would have all that the standard demands.
+    pub(super) fn is_whole(&self, plan: &SegmentPlan, item: u32) -> bool {
+        let Some(standard) = &plan.standard else { return false };
+        let filled = self.scratch.taken.filled(item);
+        let mut present = 0;
+        for put in &plan.puts {
+            let there = match put.what {
+                What::Field { cell, rule } => {
+                    filled & bit(cell) != 0
+                        || self.plan.rules.get(rule as usize).is_some_and(|rule| rule.absent.is_some())
+                }
+                What::Agrees { .. } => false,
+                _ => true,
+            };
+            if there {
+                present |= element_bit(put.element);
+            }
+        }
+        for run in &plan.elements {
+            let mut one = self.scratch.taken.first(item, run.cell);
+            for slot in &run.elements {
+                if !exists(one) {
+                    break;
+                }
+                present |= element_bit(slot.element);
+                one = self.scratch.taken.item(one).map_or(NONE, |one| one.next);
+            }
+            if exists(one) && !plan.again {
+                return false;
+            }
+        }
+        present & standard.mandatory == standard.mandatory && !standard.notes.iter().any(|note| note.broken_by(present))
+    }
+}
+
+/// The bit of an element.
+#[inline]
+fn element_bit(element: u8) -> u64 {
+    1u64.checked_shl(u32::from(element).wrapping_sub(1)).unwrap_or_default()
+}
+
+/// `02 or 03`
+fn list(elements: u64) -> String {
+    let numbers: Vec<_> = (0..64).filter(|at| elements & (1 << at) != 0).map(|at| format!("{:02}", at + 1)).collect();
+    numbers.join(" or ")
+}
+
+/// Only characters that every charset has, and that text may hold.
+#[inline]
+fn is_plain(text: &str) -> bool {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let odd = words.iter().any(|word| {
+        let word = u64::from_le_bytes(*word);
+        (word | word.wrapping_sub(LOW * 0x20)) & HIGH != 0
+    });
+    !odd && rest.iter().all(|byte| (0x20..0x80).contains(byte))
+}
+
+/// Writes the X12 form of a value, in the partner's characters.
+fn convert_out(
+    rule: &FieldRule,
+    convert: &Convert,
+    text: &str,
+    charset: Charset,
+    out: &mut Vec<u8>,
+) -> Result<(), (crate::error::Code, String)> {
+    let name = &rule.origin.name;
+    let start = out.len();
+    match convert {
+        Convert::Value(converter) => {
+            if converter.write(text, out).is_none() {
+                let text = format!("`{name}` is `{text}`, which cannot be written as {}", converter.expects());
+                return Err((codes::UNWRITABLE_VALUE, text));
+            }
+        }
+        Convert::Codes(table, missing) => {
+            let shorter = || text.contains('.').then(|| text.trim_end_matches('0').trim_end_matches('.'));
+            match table.write(text).or_else(|| table.write(shorter()?)) {
+                Some(code) => out.extend_from_slice(code.as_bytes()),
+                None => {
+                    let hint = if *missing == Missing::Hold { "; add it, and replay" } else { "" };
+                    let text = format!("the code table of `{name}` has no code for `{text}`{hint}");
+                    return Err((codes::NO_CODE, text));
+                }
+            }
+        }
+    }
+    let written = std::str::from_utf8(out.get(start..).unwrap_or_default()).unwrap_or_default();
+    if is_plain(written) {
+        return Ok(());
+    }
+    if let Some(control) = written.chars().find(|character| character.is_control()) {
+        let text = format!("`{name}` holds the control character {}", control.escape_default());
+        return Err((codes::DOES_NOT_FIT, text));
+    }
+    if charset == Charset::Latin1 {
+        let latin: Result<Vec<u8>, char> =
+            written.chars().map(|character| u8::try_from(u32::from(character)).map_err(|_| character)).collect();
+        let latin = latin.map_err(|character| {
+            (codes::DOES_NOT_FIT, format!("`{name}` holds {character:?}, which the partner's Latin-1 does not have"))
+        })?;
+        out.truncate(start);
+        out.extend_from_slice(&latin);
+    }
+    Ok(())
+}
+
+/// Why a value does not fit its element, if it does not. Whether a code is one of the standard's is for the checker.
+#[inline]
+fn misfit(def: &ElementDef, value: &[u8]) -> Option<String> {
+    let code = x12::element_fault(def, value)?;
+    explain_misfit(def, value, code)
+}
+
+#[cold]
+fn explain_misfit(def: &ElementDef, value: &[u8], code: crate::error::Code) -> Option<String> {
+    let characters = std::str::from_utf8(value).map_or(value.len(), |text| text.chars().count());
+    let kind = match def.kind {
+        ElementKind::Text | ElementKind::Binary => "text",
+        ElementKind::Code => "code",
+        ElementKind::Integer(_) => "whole number",
+        ElementKind::Decimal => "number",
+        ElementKind::Date => "date",
+        ElementKind::Time => "time",
+    };
+    let (min, max) = (def.min as usize, def.max as usize);
+    if code == x12::codes::ELEMENT_CODE {
+        None
+    } else if code == x12::codes::ELEMENT_LONG && matches!(def.kind, ElementKind::Text) && characters <= max {
+        None
+    } else if code == x12::codes::ELEMENT_LONG || code == x12::codes::ELEMENT_SHORT {
+        let range = if min == max { format!("exactly {max}") } else { format!("{min} to {max}") };
+        let unit =
+            if matches!(def.kind, ElementKind::Integer(_) | ElementKind::Decimal) { "digits" } else { "characters" };
+        Some(format!("it is {characters} long; this {kind} has {range} {unit}"))
+    } else {
+        Some(format!("the standard wants a {kind} here"))
+    }
+}

@@ -1,0 +1,209 @@
+//! The page that a new partner is sent: where to go, who is who, what to send first, and how both sides will know that it
+//! works.
+
+use std::fmt::Write as _;
+
+use crate::partner::Partner;
+
+/// Where suppliers reach this gateway, as they have to write it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// The base of the supplier API, like `https://edi.maker.example`.
+    pub api: Option<String>,
+    /// The AS2 endpoint.
+    pub as2: Option<String>,
+    /// Host and port of the drop boxes.
+    pub sftp: Option<(String, u16)>,
+    /// Whether nobody else can reach these yet.
+    pub local: bool,
+}
+
+/// What the page is made of.
+#[derive(Debug, Clone)]
+pub struct Welcome<'a> {
+    /// The partner, as its files make it.
+    pub partner: &'a Partner,
+    /// Where it goes to.
+    pub endpoints: &'a Endpoints,
+    /// Our SFTP host keys: algorithm and fingerprint.
+    pub host_keys: &'a [(String, String)],
+    /// Our own AS2 id and the file of our certificate, where they are known.
+    pub as2: Option<(&'a str, &'a str)>,
+    /// The sample files, by their path beside the page, each with what it is.
+    pub samples: &'a [(String, String)],
+}
+
+impl Welcome<'_> {
+    /// The page, in Markdown.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let partner = self.partner;
+        line(&mut out, &format!("# Welcome, {}\n", partner.name));
+        line(
+            &mut out,
+            "This page says how your system and ours exchange documents. Nothing secret stands in it: keys and",
+        );
+        line(&mut out, "passwords reach you by another way.\n");
+        if self.endpoints.local {
+            line(
+                &mut out,
+                "> Not ready to be sent: these addresses are of this machine only. Set `public.https` (or `sftp.address`)",
+            );
+            line(
+                &mut out,
+                "> in gangway.toml, and make this page anew with `gangway partner welcome ID --host NAME`.\n",
+            );
+        }
+        self.who(&mut out);
+        self.rest(&mut out);
+        self.as2(&mut out);
+        self.sftp(&mut out);
+        self.push(&mut out);
+        self.test(&mut out);
+        self.limits(&mut out);
+        out
+    }
+
+    fn who(&self, out: &mut String) {
+        let Some(x12) = &self.partner.x12 else { return };
+        line(out, "## Who is who in the envelopes\n");
+        line(out, "| | qualifier/id |\n|---|---|");
+        for id in &x12.ids {
+            line(out, &format!("| you, in ISA05/ISA06 of what you send | `{id}` |"));
+        }
+        line(out, &format!("| we, in ISA07/ISA08 of what you send | `{}` |", x12.ours));
+        line(out, &format!("\nWe send X12 {}, and read what your envelope names. ", x12.version));
+        let answered = match x12.acknowledgement.as_str() {
+            "none" => "You get no functional acknowledgement.".to_owned(),
+            set => format!("Every interchange of yours is answered by a {set}; a TA1 comes {}.", ta1(x12.ta1.as_str())),
+        };
+        line(out, &format!("{answered} While we test, put `T` into ISA15.\n"));
+    }
+
+    fn rest(&self, out: &mut String) {
+        let (Some(rest), Some(api)) = (&self.partner.rest, &self.endpoints.api) else { return };
+        line(out, "## The API\n");
+        line(out, &format!("Base address: `{api}`, version `{}`\n", rest.version));
+        line(
+            out,
+            "Every request has `Authorization: Bearer KEY`; every POST has an `Idempotency-Key` of your choice, the same when",
+        );
+        line(
+            out,
+            "you repeat it. 202 means that what you sent is on stable storage, not sooner. Keys that begin with `gw_test_`",
+        );
+        line(out, "are for trying things: what comes with them never reaches business.\n");
+        if self.partner.x12.is_some() {
+            line(out, "```sh");
+            line(
+                out,
+                &format!(
+                    "curl -H \"Authorization: Bearer $KEY\" -H \"Idempotency-Key: first-try\" \\\n     -H \"Content-Type: application/edi-x12\" --data-binary @855.edi {api}/v1/messages"
+                ),
+            );
+            line(out, "```\n");
+            line(out, "`GET /v1/messages/ID` tells what became of it, and names its acknowledgement.\n");
+        } else {
+            line(out, "```sh");
+            line(
+                out,
+                &format!(
+                    "curl -H \"Authorization: Bearer $KEY\" -H \"Idempotency-Key: first-try\" \\\n     -H \"Content-Type: application/json\" --data-binary @order-answer.json {api}/v1/orders/4500000001/acknowledgements"
+                ),
+            );
+            line(out, "```\n");
+        }
+    }
+
+    fn as2(&self, out: &mut String) {
+        let (Some(as2), Some(url)) = (&self.partner.as2, &self.endpoints.as2) else { return };
+        line(out, "## AS2\n");
+        line(out, "| | you | we |\n|---|---|---|");
+        let (our_id, certificate) = self.as2.unwrap_or(("as agreed", "sent apart from this page"));
+        line(out, &format!("| AS2 id | `{}` | `{our_id}` |", as2.id));
+        let theirs = as2.url.as_ref().map_or_else(|| "none: you only send".to_owned(), |url| format!("`{url}`"));
+        line(out, &format!("| address | {theirs} | `{url}` |"));
+        let paths: Vec<_> = as2.files.iter().map(|file| format!("`{}`", file.display())).collect();
+        line(out, &format!("| certificate | {} | {certificate} |\n", paths.join(", ")));
+        line(
+            out,
+            "Sign with SHA-256, encrypt with AES-256, and ask for a signed MDN. Compare its MIC with yours: if they are the",
+        );
+        line(out, "same, we have what you sent, byte for byte. Repeat a message with the same Message-ID.\n");
+    }
+
+    fn sftp(&self, out: &mut String) {
+        let (Some(sftp), Some((host, port))) = (&self.partner.sftp, &self.endpoints.sftp) else { return };
+        line(out, "## Your drop box (SFTP)\n");
+        for user in &sftp.users {
+            line(out, &format!("    sftp -P {port} {user}@{host}"));
+        }
+        let how = if sftp.keys.is_empty() { "with the password that you were told" } else { "with your key" };
+        line(out, &format!("\nYou log in {how}. Before that, compare our host key; no other server is ours:\n"));
+        for (algorithm, fingerprint) in self.host_keys {
+            line(out, &format!("- `{algorithm}` `{fingerprint}`"));
+        }
+        line(out, "\n| folder | |\n|---|---|");
+        line(
+            out,
+            "| `inbound/` | put your files here; a file counts once it is closed (or renamed, if you use temporary names) |",
+        );
+        line(out, "| `outbound/` | fetch ours here |");
+        line(out, "| `receipts/` | what became of each of your files, and our acknowledgements |\n");
+    }
+
+    fn push(&self, out: &mut String) {
+        let Some(push) = &self.partner.sftp_push else { return };
+        line(out, "## Your server\n");
+        line(
+            out,
+            &format!(
+                "We take files to `{}` as `{}`, into `{}`, and trust it by these host keys only:\n",
+                push.server, push.user, push.folder
+            ),
+        );
+        for key in &push.host_keys {
+            line(out, &format!("- `{}`", key.fingerprint()));
+        }
+        line(out, "\nTell us before you change them.\n");
+    }
+
+    fn test(&self, out: &mut String) {
+        line(out, "## What to send first\n");
+        line(out, "These files are made for your ids. Send them as they are, one after the other; then your own.\n");
+        for (path, what) in self.samples {
+            line(out, &format!("- [`{path}`]({path}): {what}"));
+        }
+        line(out, "\nThis is what both of us want to see before business begins:\n");
+        for (step, required) in self.partner.certification.steps() {
+            line(out, &format!("- [ ] {}{}", step.title(), if required { "" } else { " (if it can be arranged)" }));
+        }
+        line(out, "");
+    }
+
+    fn limits(&self, out: &mut String) {
+        let partner = self.partner;
+        line(out, "## How much at once\n");
+        line(
+            out,
+            &format!(
+                "{} requests, {} documents, and {} bytes in one message. What is over it is asked to wait, and not lost.",
+                partner.requests, partner.documents, partner.message_size
+            ),
+        );
+    }
+}
+
+fn ta1(when: &str) -> &'static str {
+    match when {
+        "on-request" => "when ISA14 asks for it",
+        "errors" => "when ISA14 asks for it, and when an interchange is rejected",
+        "always" => "for every interchange",
+        _ => "never",
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{text}");
+}

@@ -1,0 +1,220 @@
+//! The newcomer's session of the README, run as it stands there: from an empty folder to the first document of a live
+//! supplier.
+
+use std::{fs, process::Output};
+
+use gangway::play::Supplier;
+
+use crate::util::{Dir, Gateway, accepted, drain, gwtest, settled, state};
+
+/// Ports of the machine's choosing, and nothing else: everything has a default.
+const SETTINGS: &str = "[public]\nhttp = \"127.0.0.1:0\"\nhttps = \"off\"\n[private]\nhttp = \"127.0.0.1:0\"\n\
+                        [sftp]\naddress = \"127.0.0.1:0\"\n";
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+/// The key that `partner new` showed, of the two.
+fn shown<'t>(text: &'t str, prefix: &str) -> &'t str {
+    text.split_whitespace().find(|word| word.starts_with(prefix)).unwrap_or_else(|| panic!("{text}"))
+}
+
+fn sample(dir: &Dir, name: &str) -> Vec<u8> {
+    fs::read(dir.join("partners/acme.samples").join(name)).unwrap()
+}
+
+async fn send(supplier: &Supplier, dir: &Dir, key: &str, name: &str) -> String {
+    accepted(supplier.post_x12(key, sample(dir, name)).await.unwrap())
+}
+
+gwtest!(a_new_supplier_from_an_empty_folder_to_its_first_document, async |dir| {
+    // A folder, and a name.
+    dir.create("gangway.toml", SETTINGS);
+    let made = dir.run_well(&[
+        "partner",
+        "new",
+        "acme",
+        "--template",
+        "api-x12",
+        "--name",
+        "Acme Bearings",
+        "--vendor-number",
+        "100234",
+        "--their-id",
+        "01/123456789",
+        "--our-id",
+        "01/098765432",
+        "--host",
+        "edi.maker.example",
+    ]);
+    let key = shown(&made, "gw_live_").to_owned();
+    assert!(made.contains("wrote partners/acme.toml"), "{made}");
+    let file = fs::read_to_string(dir.join("partners/acme.toml")).unwrap();
+    assert!(!file.contains(&key) && !file.contains(shown(&made, "gw_test_")), "only hashes are kept");
+    let page = fs::read_to_string(dir.join("partners/acme.welcome.md")).unwrap();
+    assert!(
+        page.contains("01/098765432") && page.contains("https://edi.maker.example:8443")
+            || page.contains("edi.maker.example"),
+        "{page}"
+    );
+    assert!(!page.contains(&key));
+
+    // Is it good?
+    assert!(dir.run_well(&["check"]).starts_with("Nothing to mend"));
+
+    // Would it work? Our side of it, at least.
+    let rehearsed = dir.run_well(&["partner", "certify", "acme", "--self"]);
+    assert!(rehearsed.contains("7 of 7 required steps"), "{rehearsed}");
+
+    // That was not the partner: going live takes more.
+    let refused = dir.run(&["partner", "status", "acme", "live"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(said(&refused).contains("0 of 7 required steps"), "{}", said(&refused));
+
+    // The partner sends the samples of its page, and one of them twice.
+    let gateway = Gateway::start(&dir).await;
+    let (supplier, erp) = (gateway.supplier(&key), gateway.erp());
+    for (index, name) in ["855.edi", "856.edi", "810.edi", "856-miscounted.edi", "856.edi"].iter().enumerate() {
+        let id = send(&supplier, &dir, &format!("first-{index}"), name).await;
+        settled(&erp, &id).await;
+    }
+    let certified = dir.run_well(&["partner", "certify", "acme"]);
+    assert!(certified.contains("7 of 7 required steps") && certified.contains("msg_"), "{certified}");
+    let listed = dir.run_well(&["partner", "list"]);
+    assert!(listed.contains("acme") && listed.contains("7/7") && listed.contains("test"), "{listed}");
+
+    // Live, in the running gateway, without a restart.
+    let live = dir.run_well(&["partner", "status", "acme", "live", "--reason", "first order expected in June"]);
+    assert_eq!(live, "acme: test -> live\n");
+    let expected = file.replace("status        = \"test\"", "status        = \"live\"");
+    assert_eq!(fs::read_to_string(dir.join("partners/acme.toml")).unwrap(), expected, "not a comment is lost");
+    assert_eq!(dir.run_well(&["diff", "--exit-code"]), "What runs is what is on disk.\n");
+
+    // The first document in.
+    let order = gangway::play::x12::Order::sample("4500000777", 3);
+    let party = |text: &str| gangway::play::x12::Party::new(text);
+    let interchange = gangway::play::x12::Interchange::new(&party("01/123456789"), &party("01/098765432"), 77)
+        .with(gangway::play::x12::order_acknowledgement(&order, "SO-777"));
+    let id = accepted(supplier.post_x12("business-1", interchange.to_bytes()).await.unwrap());
+    assert_eq!(state(&settled(&erp, &id).await), "accepted");
+    let events = drain(&erp, "erp", 1).await;
+    assert_eq!((events[0].event.partner.as_str(), events[0].event.mode.as_str()), ("acme", "live"));
+
+    // Who did what is on record, and the record is whole.
+    let audit = dir.run_well(&["audit", "list"]);
+    for wanted in
+        ["partner new", "partner certify --self", "partner status: test -> live", "7 of 7 required steps shown"]
+    {
+        assert!(audit.contains(wanted), "{wanted}: {audit}");
+    }
+    assert!(dir.run_well(&["audit", "verify"]).contains("none changed"));
+    gateway.stop().await;
+});
+
+gwtest!(a_drop_box_is_rehearsed_over_sftp, async |dir| {
+    dir.create("gangway.toml", SETTINGS);
+    let made = dir.run_well(&[
+        "partner",
+        "new",
+        "acme",
+        "--template",
+        "sftp-x12",
+        "--their-id",
+        "ZZ/ACME",
+        "--our-id",
+        "ZZ/US",
+        "--password",
+    ]);
+    assert!(made.contains("SFTP password"), "{made}");
+    let page = fs::read_to_string(dir.join("partners/acme.welcome.md")).unwrap();
+    assert!(page.contains("SHA256:") && page.contains("inbound/"), "{page}");
+    let rehearsed = dir.run_well(&["partner", "certify", "acme", "--self"]);
+    assert!(rehearsed.contains("7 of 7 required steps") && rehearsed.contains("over SFTP"), "{rehearsed}");
+    assert!(!dir.join("data/listeners.json").exists(), "the real gateway was not started");
+});
+
+gwtest!(a_mistake_leaves_nothing_behind, async |dir| {
+    dir.create("gangway.toml", SETTINGS);
+    let refused = dir.run(&[
+        "partner",
+        "new",
+        "acme",
+        "--template",
+        "as2-x12",
+        "--their-id",
+        "123456789",
+        "--our-id",
+        "01/098765432",
+        "--as2-id",
+        "ACME",
+        "--certificate",
+        "gangway.toml",
+    ]);
+    let told = said(&refused);
+    assert_eq!(refused.status.code(), Some(78), "{told}");
+    assert!(told.contains("PRT-0004") && told.contains("PRT-0014"), "both mistakes are told: {told}");
+    assert!(!dir.join("partners/acme.toml").exists() && !dir.join("partners/certs/acme.pem").exists());
+    for (arguments, wanted) in [
+        (&["partner", "new", "acme", "--template", "as3-x12"][..], "did you mean as2-x12?"),
+        (&["partner", "new", "acme", "--template", "api-x12"], "--their-id is missing"),
+        (&["partner", "show", "acme"], "there is no partner acme"),
+        (&["partner", "status", "acme", "alive"], "expected onboarding, test, live or suspended"),
+    ] {
+        let output = dir.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(wanted), "{}", said(&output));
+    }
+    assert!(dir.run_well(&["partner", "list"]).contains("There are no partners yet"));
+});
+
+gwtest!(a_broken_file_is_seen_by_the_running_gateway_and_costs_nobody, async |dir| {
+    dir.create("gangway.toml", SETTINGS);
+    for id in ["acme", "bolt"] {
+        let theirs = format!("ZZ/{}", id.to_uppercase());
+        dir.run_well(&["partner", "new", id, "--template", "api-x12", "--their-id", &theirs, "--our-id", "ZZ/US"]);
+    }
+    let key = dir.run_well(&["partner", "key", "new", "acme", "--test", "--reason", "their second system"]);
+    let key = shown(&key, "gw_test_").to_owned();
+    let gateway = Gateway::start(&dir).await;
+    let supplier = gateway.supplier(&key);
+    let good = fs::read_to_string(dir.join("partners/acme.toml")).unwrap();
+
+    // Nobody tells the gateway: it looks by itself.
+    fs::write(dir.join("partners/acme.toml"), good.replace("\"test\"", "\"tset\"")).unwrap();
+    let stale = crate::util::wait_for("the broken file to be seen", async || {
+        let ready = gateway.private().get("/readyz").await.unwrap().json();
+        ready["stale_partners"][0].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(stale.starts_with("acme: ") && stale.contains("acme.toml:") && stale.contains("CFG-"), "{stale}");
+    accepted(supplier.post_x12("still", sample(&dir, "855.edi")).await.unwrap());
+    let listed = dir.run(&["partner", "list"]);
+    assert_eq!(listed.status.code(), Some(1));
+    assert!(said(&listed).contains("broken, served as it last was: line "), "{}", said(&listed));
+    let metrics = gateway.private().get("/metrics").await.unwrap().text();
+    assert!(
+        metrics.contains("gangway_config_stale_partners 1") && metrics.contains("gangway_config_rejected 1"),
+        "{metrics}"
+    );
+
+    // Also over a restart.
+    let gateway = gateway.restart(&dir).await;
+    accepted(gateway.supplier(&key).post_x12("again", sample(&dir, "856.edi")).await.unwrap());
+
+    // A value changes: what a reload would do is told by meaning, before it happens or after.
+    fs::write(dir.join("partners/acme.toml"), format!("# a comment\n{good}\n[limits]\nrequests = \"7/min\"\n"))
+        .unwrap();
+    dir.run_well(&["reload"]);
+    assert_eq!(dir.run_well(&["diff", "--exit-code"]), "What runs is what is on disk.\n");
+    let origin = dir.run_well(&["partner", "show", "acme", "--origin"]);
+    assert!(
+        origin.contains("limits.requests") && origin.contains("\"7/min\"") && origin.contains("(built in):"),
+        "{origin}"
+    );
+
+    let revoked = dir.run_well(&["partner", "key", "revoke", "acme", &key, "--reason", "lost laptop"]);
+    assert!(revoked.starts_with("revoked sha256:"), "{revoked}");
+    crate::util::status(gateway.supplier(&key).post_x12("late", sample(&dir, "810.edi")).await.unwrap(), 401);
+    gateway.stop().await;
+});
