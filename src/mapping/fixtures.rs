@@ -1,9 +1,11 @@
-//! Fixtures of mappings: `855.test/*.edi` beside `855.toml`, each with the `*.json` that it must become.
+//! Fixtures of mappings: `855.test/*.edi` or `order.test/*.xml` beside their mapping, each with the `*.json` that it must
+//! become.
 //!
 //! `gangway test` runs them, and `check` before a reload. What no rule takes may be written down too, in
 //! `*.extras.json`: then it must be that.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -11,10 +13,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Library, Mapping};
+use super::{Format, Library, Mapping};
 use crate::{
     document::summarise,
     x12::{CheckedSet, Checker, Policy, Step},
+    xml::{Limits, Source, Tree},
 };
 
 /// What became of one fixture.
@@ -47,7 +50,7 @@ pub fn run(library: &Library, folder: &Path, only: Option<&str>, accept: bool) -
         }
         let mut files: Vec<_> =
             fs::read_dir(&tests)?.collect::<io::Result<Vec<_>>>()?.into_iter().map(|entry| entry.path()).collect();
-        files.retain(|path| path.extension().is_some_and(|ending| ending == "edi"));
+        files.retain(|path| path.extension().is_some_and(|ending| ending == "edi" || ending == "xml"));
         files.sort();
         for file in files {
             outcomes.push(fixture(mapping, file, accept)?);
@@ -56,8 +59,58 @@ pub fn run(library: &Library, folder: &Path, only: Option<&str>, accept: bool) -
     Ok(outcomes)
 }
 
+/// The document of an XML fixture, which must come back the same when it is written and read again.
+fn xml(mapping: &Mapping, file: &Path, documents: &mut Vec<Value>, extras: &mut Vec<Value>) -> io::Result<Vec<String>> {
+    let bytes = fs::read(file)?;
+    let read = |bytes: &[u8]| -> Result<super::Mapped, Vec<String>> {
+        let source = Source::read(bytes).map_err(|fault| vec![fault.to_string()])?;
+        let tree = Tree::read(source.text(), Limits::default()).map_err(|fault| vec![fault.to_string()])?;
+        mapping.read_xml(&source, &tree).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    };
+    let first = match read(&bytes) {
+        Ok(first) => first,
+        Err(failures) => return Ok(failures),
+    };
+    let mut failures = Vec::new();
+    if let Err(error) = summarise(mapping.document(), &first.json) {
+        failures.push(format!("the document breaks its type: {error}"));
+    }
+    let document: Value = serde_json::from_slice(&first.json).unwrap_or(Value::Null);
+    match mapping.write_xml(&first.json, &BTreeMap::new()) {
+        Err(problems) => failures.extend(problems.iter().map(|problem| format!("on writing: {problem}"))),
+        Ok(written) => match read(&written.bytes) {
+            Err(problems) => failures.extend(problems.into_iter().map(|problem| format!("when written: {problem}"))),
+            Ok(again) => {
+                let again = serde_json::from_slice(&again.json).unwrap_or(Value::Null);
+                let mut differences = Vec::new();
+                compare(&document, &again, String::new(), &mut differences);
+                // What has a place for reading only cannot come back, and is said to be left out.
+                differences.retain(|difference| !written.left.iter().any(|left| difference.starts_with(&dotted(left))));
+                failures
+                    .extend(differences.into_iter().map(|difference| format!("when written and read: {difference}")));
+            }
+        },
+    }
+    documents.push(document);
+    extras.extend(first.extras);
+    Ok(failures)
+}
+
+/// A JSON pointer as [`compare`] names a place: `lines[0].price`.
+fn dotted(pointer: &str) -> String {
+    let names = pointer.split('/').skip(1);
+    names.fold(String::new(), |at, name| match name.parse::<usize>() {
+        Ok(number) => format!("{at}[{number}]"),
+        Err(_) => join(&at, name),
+    })
+}
+
 fn fixture(mapping: &Arc<Mapping>, file: PathBuf, accept: bool) -> io::Result<Outcome> {
     let (mut documents, mut extras, mut failures) = (Vec::new(), Vec::new(), Vec::new());
+    if mapping.format() == Format::Xml {
+        failures = xml(mapping, &file, &mut documents, &mut extras)?;
+        return bless(mapping, file, accept, documents, extras, failures);
+    }
     let mut checker = Checker::new(fs::File::open(&file)?, |_| Policy::default());
     let mut sets = 0;
     while let Some(step) = checker.next()? {
@@ -77,6 +130,18 @@ fn fixture(mapping: &Arc<Mapping>, file: PathBuf, accept: bool) -> io::Result<Ou
     if sets == 0 {
         failures.push("there is no transaction set in it: a fixture is a whole interchange, ISA to IEA".to_owned());
     }
+    bless(mapping, file, accept, documents, extras, failures)
+}
+
+/// Holds what came out to what is expected, or writes it down as that.
+fn bless(
+    mapping: &Mapping,
+    file: PathBuf,
+    accept: bool,
+    documents: Vec<Value>,
+    extras: Vec<Value>,
+    mut failures: Vec<String>,
+) -> io::Result<Outcome> {
     let mut blessed = false;
     for (ending, mut got) in [("json", documents), ("extras.json", extras)] {
         let path = file.with_extension(ending);

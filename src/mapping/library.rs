@@ -37,6 +37,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("mappings/ubl/invoice.toml", include_str!("../../mappings/ubl/invoice.toml")),
     ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
     ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
+    ("mappings/ubl/order-change.toml", include_str!("../../mappings/ubl/order-change.toml")),
     ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
     ("mappings/x12/850.toml", include_str!("../../mappings/x12/850.toml")),
@@ -411,8 +412,14 @@ mod tests {
         assert!(x12.iter().all(|id| ids.contains(id)), "{ids:?}");
         let cxml = ["cxml-confirmation", "cxml-invoice", "cxml-order", "cxml-ship-notice"];
         assert!(ids.starts_with(&cxml), "{ids:?}");
-        let ubl =
-            ["ubl-despatch-advice", "ubl-invoice", "ubl-order", "ubl-order-response", "ubl-order-response-simple"];
+        let ubl = [
+            "ubl-despatch-advice",
+            "ubl-invoice",
+            "ubl-order",
+            "ubl-order-change",
+            "ubl-order-response",
+            "ubl-order-response-simple",
+        ];
         assert!(ubl.iter().all(|id| ids.contains(id)), "{ids:?}");
     }
 }
