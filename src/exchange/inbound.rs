@@ -177,6 +177,7 @@ impl Intake for Exchange {
             connection: Some(Arc::clone(&arrival.connection)),
             assumed: None,
             mode: arrival.mode,
+            traced: false,
         };
         let source = Source::of(&arrival.body.content);
         let lane = source.lane();

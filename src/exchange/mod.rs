@@ -35,7 +35,8 @@ pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;
-pub use preview::{Trace, convert, trace};
+pub use preview::{Trace, TracedDocument, convert, trace};
+pub use reading::Piece;
 pub use replay::{Change, Replayed};
 
 use crate::{

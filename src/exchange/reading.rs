@@ -17,9 +17,9 @@ use crate::{
     error::Code,
     keys,
     ledger::{ClaimKey, DocumentState},
-    mapping::Mapping,
+    mapping::{Mapping, Provenance},
     partner::{Partner, Status},
-    x12::{self, CheckedSet, Checker, GroupHeader, InterchangeHeader, InterchangeVerdict, Step},
+    x12::{self, CheckedSet, Checker, GroupHeader, InterchangeHeader, InterchangeVerdict, Step, token::SetView},
 };
 
 /// What a body is read with.
@@ -33,6 +33,8 @@ pub(super) struct Context {
     pub(super) assumed: Option<Arc<Partner>>,
     /// `Test` where the credentials say so.
     pub(super) mode: Mode,
+    /// Whether to tell where each value of a document came from: for a person, never on the way of business.
+    pub(super) traced: bool,
 }
 
 /// Why something is held, rejected or left alone.
@@ -124,6 +126,26 @@ pub(super) struct ReadDocument {
     pub(super) mapping: Option<String>,
     /// The canonical document.
     pub(super) json: Vec<u8>,
+    /// What it is made of, and where its values came from; only where that was asked for.
+    pub(super) origin: Option<Box<Origin>>,
+}
+
+/// What a document is made of, and where its values came from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Origin {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) provenance: Vec<Provenance>,
+}
+
+/// An element of a segment, or an element or attribute of XML.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Piece {
+    /// `BEG03`, or the path.
+    pub name: String,
+    /// What stands there.
+    pub value: String,
+    /// Its first byte in the file, and the one behind its last.
+    pub bytes: (u64, u64),
 }
 
 /// What becomes of the documents of a body.
@@ -428,6 +450,7 @@ fn read_set(
         extras: None,
         mapping: None,
         json: Vec::new(),
+        origin: None,
     };
     if set.status == x12::Status::Rejected {
         document.reject(
@@ -456,7 +479,15 @@ fn read_set(
         document.hold(Problem::new(codes::SET_TOO_LARGE, "The set is too large to be mapped."));
         return document;
     };
-    match mapping.read_x12_in(view, super::policy::charset(partner)) {
+    let charset = super::policy::charset(partner);
+    let read = match context.traced {
+        false => mapping.read_x12_in(view, charset),
+        true => mapping.trace_x12_in(view, charset).map(|(mapped, provenance)| {
+            document.origin = Some(Box::new(Origin { pieces: pieces(view, charset), provenance }));
+            mapped
+        }),
+    };
+    match read {
         Ok(mapped) => {
             if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
                 document.problem =
@@ -467,6 +498,24 @@ fn read_set(
         Err(problems) => document.unmapped(&problems),
     }
     document
+}
+
+/// Every element of a set that has a value.
+fn pieces(set: &SetView<'_>, charset: crate::mapping::Charset) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for segment in set.segments() {
+        for number in 1..=segment.len() {
+            let (value, start) = (segment.element(number), segment.element_offset(number));
+            if !value.is_empty() {
+                pieces.push(Piece {
+                    name: format!("{}{number:02}", charset.decode(segment.tag())),
+                    value: charset.decode(value).into_owned(),
+                    bytes: (start, start + value.len() as u64),
+                });
+            }
+        }
+    }
+    pieces
 }
 
 /// Something that is told, and holds nothing up.

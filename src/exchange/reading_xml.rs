@@ -7,7 +7,7 @@ use super::{
     claims::{self, Digest},
     codes,
     detect::Format,
-    reading::{Context, Problem, ReadDocument, ReadInterchange},
+    reading::{Context, Origin, Piece, Problem, ReadDocument, ReadInterchange},
 };
 use crate::{
     document::Mode,
@@ -55,7 +55,7 @@ fn interchange(context: &Context, source: &Source<'_>, tree: &Tree<'_>, length: 
                 tree.root().namespace()
             ),
         )),
-        Some(mapping) => map(&mut document, &mapping, source, tree, partner.as_deref(), mode),
+        Some(mapping) => map(&mut document, &mapping, source, tree, partner.as_deref(), (mode, context.traced)),
     }
     let connection = partner.as_ref().map_or("", |partner| partner.id.as_str());
     let held = |name: &str| envelope.get(name).cloned().unwrap_or_default();
@@ -124,14 +124,39 @@ fn map(
     source: &Source<'_>,
     tree: &Tree<'_>,
     partner: Option<&Partner>,
-    mode: Mode,
+    (mode, traced): (Mode, bool),
 ) {
     document.kind = Some(mapping.document());
     document.mapping = Some(format!("{}@{}", mapping.id(), mapping.digest()));
-    match mapping.read_xml(source, tree) {
+    let read = match traced {
+        false => mapping.read_xml(source, tree),
+        true => mapping.trace_xml(source, tree).map(|(mapped, provenance)| {
+            document.origin = Some(Box::new(Origin { pieces: pieces(source, tree), provenance }));
+            mapped
+        }),
+    };
+    match read {
         Ok(mapped) => document.mapped(partner, mode, mapped.json, mapped.extras, mapping),
         Err(problems) => document.unmapped(&problems),
     }
+}
+
+/// Every text and attribute of a document.
+fn pieces(source: &Source<'_>, tree: &Tree<'_>) -> Vec<Piece> {
+    let names: Vec<_> = tree.names().map(|(_, local)| local).collect();
+    let mut pieces = Vec::new();
+    for node in tree.nodes() {
+        for one in node.attributes() {
+            let name = names.get(one.name as usize).copied().unwrap_or_default();
+            let bytes = (source.offset(one.range.0 as usize), source.offset(one.range.1 as usize));
+            pieces.push(Piece { name: format!("{}/@{name}", node.path()), value: one.value.to_owned(), bytes });
+        }
+        if !node.text().trim_ascii().is_empty() {
+            let bytes = (source.offset(node.within().start), source.offset(node.within().end));
+            pieces.push(Piece { name: node.path(), value: node.text().to_owned(), bytes });
+        }
+    }
+    pieces
 }
 
 impl ReadDocument {
@@ -153,6 +178,7 @@ impl ReadDocument {
             extras: None,
             mapping: None,
             json: Vec::new(),
+            origin: None,
         }
     }
 }

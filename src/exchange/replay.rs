@@ -141,6 +141,7 @@ impl Exchange {
             connection: snapshot.directory.partner(&message.connection).cloned(),
             assumed: None,
             mode: message.mode,
+            traced: false,
         };
         let work = move || -> std::io::Result<_> {
             let mut read = inbound::read(&context, &source)?;

@@ -45,6 +45,7 @@ impl Exchange {
             connection: snapshot.directory.partner(&message.connection).map(Arc::clone),
             assumed: None,
             mode: message.mode,
+            traced: false,
         };
         let subject = Subject { id: message.id, at: message.at, correlation: message.correlation.clone() };
 

@@ -168,6 +168,14 @@ impl Mapping {
         Ok(Mapped { json, extras })
     }
 
+    /// The same, with where each value came from.
+    pub fn trace_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<(Mapped, Vec<Provenance>), Vec<Problem>> {
+        let ((json, mut left), marks) = read::trace(&self.plan, set, charset)?;
+        let provenance = provenance::of(&json, marks, &self.plan.rules);
+        let extras = extras::collect(set, charset, &mut left);
+        Ok((Mapped { json, extras }, provenance))
+    }
+
     /// Whether it is for this XML document, by its root element and namespace.
     pub fn reads_xml(&self, tree: &Tree<'_>) -> bool {
         self.xml.as_ref().is_some_and(|plan| read_xml::is_for(plan, tree))

@@ -9,6 +9,7 @@ use super::{
     place::Part,
     plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
     problem::Problem,
+    provenance::Mark,
     text::Charset,
     write_json,
 };
@@ -69,6 +70,8 @@ pub(crate) struct Scratch {
     /// Segment, from 0, and element.
     pub(crate) extras: Vec<(u32, u16)>,
     pub(crate) problems: Vec<Problem>,
+    /// Where each value came from, for `trace` only.
+    pub(crate) marks: Option<Vec<Mark>>,
 }
 
 thread_local! {
@@ -80,8 +83,23 @@ pub(crate) type Read = (Vec<u8>, Vec<(u32, u16)>);
 
 /// Reads a set through a plan: the JSON and the extras, or all that is wrong.
 pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<Read, Vec<Problem>> {
+    read_with(plan, set, charset, None).map(|(read, _)| read)
+}
+
+/// The same, with where each value came from.
+pub(crate) fn trace(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<(Read, Vec<Mark>), Vec<Problem>> {
+    read_with(plan, set, charset, Some(Vec::new()))
+}
+
+fn read_with(
+    plan: &Plan,
+    set: &SetView<'_>,
+    charset: Charset,
+    marks: Option<Vec<Mark>>,
+) -> Result<(Read, Vec<Mark>), Vec<Problem>> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
+    scratch.marks = marks;
     let mut out = Vec::with_capacity(set.bytes().len() * 4 + 256);
     Reader {
         plan,
@@ -100,8 +118,9 @@ pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<R
         extras.sort_unstable();
         extras.dedup();
     }
+    let marks = scratch.marks.take().unwrap_or_default();
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok((out, extras)) } else { Err(problems) }
+    if problems.is_empty() { Ok(((out, extras), marks)) } else { Err(problems) }
 }
 
 impl Scratch {
