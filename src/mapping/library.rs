@@ -38,6 +38,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("mappings/ubl/invoice.toml", include_str!("../../mappings/ubl/invoice.toml")),
     ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
     ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
+    ("mappings/ubl/order-change.toml", include_str!("../../mappings/ubl/order-change.toml")),
     ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
     ("mappings/x12/850.toml", include_str!("../../mappings/x12/850.toml")),
@@ -134,18 +135,6 @@ impl Library {
         exact.or_else(older).or_else(oldest).map(|(_, mapping)| mapping)
     }
 
-    /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
-    pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
-        let wanted = |mapping: &&Arc<Mapping>| mapping.document == document && mapping.format() == format;
-        match format {
-            Format::X12 => {
-                let set = self.offered.iter().find(wanted)?.set();
-                self.for_x12(set, version).filter(|mapping| mapping.document == document)
-            }
-            Format::Ubl | Format::Cxml | Format::Xml => self.xml.iter().find(wanted),
-        }
-    }
-
     /// The mapping for an XML document, by its root element and namespace.
     pub fn for_xml(&self, tree: &Tree<'_>) -> Option<&Arc<Mapping>> {
         self.xml.iter().find(|mapping| mapping.reads_xml(tree))
@@ -214,6 +203,16 @@ impl Library {
         let mut partners: Vec<_> = self.of_partners.iter().collect();
         partners.sort_unstable_by_key(|(partner, _)| *partner);
         self.iter().chain(partners.into_iter().flat_map(|(_, own)| own.values()))
+    }
+
+    /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
+    pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
+        if format == Format::Xml {
+            let mut written = self.xml.iter().filter(|mapping| mapping.document == document);
+            return written.find(|mapping| mapping.dialect() == Some(version));
+        }
+        let set = self.offered.iter().find(|mapping| mapping.document == document && mapping.format() == format)?.set();
+        self.for_x12(set, version).filter(|mapping| mapping.document == document)
     }
 
     /// All mappings, by name.
@@ -377,7 +376,7 @@ impl<'a> Builder<'a> {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
-                if mapping.is_xml() {
+                if mapping.format() == Format::Xml {
                     if file.xml.root.is_some() {
                         library.xml.push(mapping.clone());
                     }
@@ -466,7 +465,11 @@ impl<'a> Builder<'a> {
                 return None;
             }
         };
-        let writing = match super::write::compile(&whole.scope, &shapes, &plan.rules, &set) {
+        let writing = match header.xml {
+            true => Ok(Vec::new()),
+            false => super::write::compile(&whole.scope, &shapes, &plan.rules, &set),
+        };
+        let writing = match writing {
             Ok(writing) => writing,
             Err(mistakes) => {
                 self.found.extend(mistakes);
@@ -560,8 +563,14 @@ mod tests {
         assert!(x12.iter().all(|id| ids.contains(id)), "{ids:?}");
         let cxml = ["cxml-confirmation", "cxml-invoice", "cxml-order", "cxml-ship-notice"];
         assert!(ids.starts_with(&cxml), "{ids:?}");
-        let ubl =
-            ["ubl-despatch-advice", "ubl-invoice", "ubl-order", "ubl-order-response", "ubl-order-response-simple"];
+        let ubl = [
+            "ubl-despatch-advice",
+            "ubl-invoice",
+            "ubl-order",
+            "ubl-order-change",
+            "ubl-order-response",
+            "ubl-order-response-simple",
+        ];
         assert!(ubl.iter().all(|id| ids.contains(id)), "{ids:?}");
     }
 }

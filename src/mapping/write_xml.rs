@@ -161,6 +161,11 @@ impl<'p> Builder<'p> {
 
     /// Puts a value at a place; not over another one.
     fn put(&mut self, way: &Way, from: usize, value: String) -> bool {
+        // What files share may name the root of another kind of document.
+        let root = self.nodes.first().map(|node| node.name);
+        if way.absolute && way.steps.first().map(|step| step.name) != root {
+            return false;
+        }
         let at = self.walk(way, from, None);
         let Some(node) = self.nodes.get_mut(at) else { return false };
         match way.attribute {

@@ -114,6 +114,7 @@ impl<'a> Tree<'a> {
                         // Between elements, blanks are for the eye only.
                         if element.first != NONE && element.text.trim_ascii().is_empty() {
                             element.text = Cow::Borrowed("");
+                            element.within.1 = element.within.0;
                         }
                     }
                 }
