@@ -147,7 +147,7 @@ impl Mapping {
         let version = version.get(..6).unwrap_or(version);
         // Where there is no table for a version, that of the nearest older one, or else the oldest.
         let older = self.writing.iter().rev().find(|plan| plan.version <= version);
-        match older.or(self.writing.first()) {
+        match older.or_else(|| self.writing.first()) {
             Some(writing) => write::write(&self.plan, writing, document, charset, out),
             None => {
                 let text = format!("no version of the standard has a set {}", self.set);
