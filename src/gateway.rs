@@ -1,6 +1,7 @@
 //! The one place that builds and starts everything, in the order in which the parts need each other, and stops it in the
 //! reverse.
 
+mod alerts;
 mod reload;
 
 use std::{
@@ -11,27 +12,30 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use crate::{
-    config::{Consumer as ConsumerSettings, Diagnostic, Settings, Start},
+    config::{Consumer as ConsumerSettings, Diagnostic, SecretError, Settings, Start},
     console::{Console, requests_into},
     control::{self, Configuration, Operator},
     doors::{
+        as2::{self, As2, As2Courier, Caller, Receipts, Ring},
         rest::Rest,
         sftp::{self, HostKeys, Sftp},
+        webhook::WebhookCourier,
     },
     erp::Erp,
     error::{Page, pages},
-    exchange::{Capacity, Exchange, Intake, Snapshot},
+    exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
         Consumer, LedgerError, SharedLedger, StartAt,
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Limits, Serving, Stop, Tls, bind, serve},
+    net::{self, App, Egress, Limits, Serving, Stop, Tls, bind, serve},
     observe::{Metrics, Started},
     partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
@@ -50,6 +54,7 @@ pub const EXPLAIN: &[&str] = &[
     crate::mapping::EXPLAIN,
     crate::ledger::EXPLAIN,
     crate::exchange::EXPLAIN,
+    as2::EXPLAIN,
     crate::doors::rest::EXPLAIN,
     sftp::EXPLAIN,
     crate::erp::EXPLAIN,
@@ -102,7 +107,10 @@ pub struct Gateway {
     reload: Arc<Reload>,
     servings: Vec<Serving>,
     stop: Stop,
-    acknowledging: JoinHandle<()>,
+    dispatching: JoinHandle<()>,
+    delivering: JoinHandle<()>,
+    /// What works on its own, and may be stopped anywhere.
+    tasks: Vec<JoinHandle<()>>,
     control: JoinHandle<()>,
     data: PathBuf,
 }
@@ -113,6 +121,7 @@ pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
     let (library, mut findings) = Library::load(Some(&settings.mappings));
     let (directory, told) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
     findings.extend(told);
+    findings.extend(library.unused(|id| directory.names_mapping(id)));
     let (snapshot, told) = Snapshot::new(directory, library);
     findings.extend(told);
     (snapshot, findings)
@@ -154,7 +163,7 @@ impl Gateway {
         };
         let exchange = Exchange::new(Arc::clone(&ledger), Arc::clone(&snapshot), &capacity, Arc::clone(&metrics));
         exchange.resume().await?;
-        let acknowledging = exchange.spawn_acknowledging();
+        let dispatching = exchange.spawn_dispatching();
 
         let token = token(&settings)?;
         let names: Vec<String> = settings.consumers.iter().map(|consumer| consumer.name.clone()).collect();
@@ -165,9 +174,51 @@ impl Gateway {
             Arc::clone(&spool),
             Arc::clone(&metrics),
         );
-        let public = rest.router().merge(net::pages(page));
+        let (ring, made) = Ring::open(&settings).map_err(|error| StartError::Settings(error.to_string()))?;
+        if made {
+            tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");
+        }
+        let ring = Arc::new(ArcSwap::from_pointee(ring));
+        let caller = Caller::new(Egress::new(settings.calls.reach()), settings.root.clone());
+        let receipts = Receipts::new(&settings, caller.clone(), Arc::clone(&directory), Arc::clone(&ledger), &metrics);
+        let receipts = Arc::new(receipts.map_err(|error| io("the folder as2", error))?);
+        let as2 = As2::new(
+            &settings,
+            Arc::clone(&directory),
+            Arc::new(exchange.clone()),
+            Arc::clone(&spool),
+            Arc::clone(&ring),
+            Arc::clone(&receipts),
+            Arc::clone(&metrics),
+        );
+        let as2 = as2.map_err(|error| io("the folder as2", error))?.telling(Arc::new(exchange.clone()));
+        let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
+        let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
+        let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
+        let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
-        let erp = Erp::new(vec![token], Arc::clone(&ledger), &metrics, stop.clone());
+        let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
+        let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
+        let egress = Arc::new(Egress::new(settings.calls.reach()));
+        let couriers: Vec<Arc<dyn Courier>> =
+            vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
+        let delivering = exchange.spawn_delivering(couriers);
+        if let Some(url) = &settings.alerts.url {
+            let secrets =
+                settings.alerts.secrets.iter().map(|secret| Ok(secret.resolve(&settings.root)?.reveal().to_owned()));
+            let secrets: Result<Vec<_>, SecretError> = secrets.collect();
+            let sending = alerts::Sending {
+                url: url.value.clone(),
+                secrets: secrets.map_err(|error| StartError::Settings(format!("alerts.secrets: {error}")))?,
+                every: settings.alerts.every.get(),
+                egress: Arc::new(Egress::new(settings.calls.reach())),
+                notes: data.join("alerts.json"),
+                ledger: Arc::clone(&ledger),
+                directory: Arc::clone(&directory),
+                consumers: names.clone(),
+            };
+            tasks.push(tokio::spawn(sending.run(exchange.alerts())));
+        }
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
         let mut servings = Vec::new();
@@ -217,6 +268,11 @@ impl Gateway {
             servings.push(door.start(listener, stop.clone()).map_err(|error| io("the SFTP listener", error))?);
         }
 
+        let (ring, kept) = (Arc::clone(&ring), settings.clone());
+        reload.also(move || match Ring::open(&kept) {
+            Ok((opened, _)) => ring.store(Arc::new(opened)),
+            Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+        });
         tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
         let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
         let control = control_socket(&data, operator, stop.clone());
@@ -224,7 +280,7 @@ impl Gateway {
         for (listener, address) in listening.named() {
             Started { listener, address }.emit();
         }
-        Ok(Self { listening, ledger, reload, servings, stop, acknowledging, control, data })
+        Ok(Self { listening, ledger, reload, servings, stop, dispatching, delivering, tasks, control, data })
     }
 
     /// Where it listens.
@@ -251,7 +307,9 @@ impl Gateway {
                 tracing::warn!(cut = drained.cut, "Connections were cut because they did not finish in time.");
             }
         }
-        self.acknowledging.abort();
+        self.dispatching.abort();
+        self.delivering.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
         let _ = self.control.await;
         self.ledger.close().await
     }

@@ -13,6 +13,7 @@ mod log_size;
 mod mapping_corpus;
 mod neighbour;
 mod newcomer;
+mod outbound;
 mod power;
 mod power_cut;
 mod sftp;

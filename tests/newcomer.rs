@@ -218,3 +218,110 @@ gwtest!(a_broken_file_is_seen_by_the_running_gateway_and_costs_nobody, async |di
     crate::util::status(gateway.supplier(&key).post_x12("late", sample(&dir, "810.edi")).await.unwrap(), 401);
     gateway.stop().await;
 });
+
+gwtest!(partners_servers_are_looked_at_before_anything_is_sent, async |dir| {
+    // A gateway is the partner's SFTP server here: it shows a host key like any other.
+    dir.create("gangway.toml", SETTINGS);
+    dir.run_well(&[
+        "partner",
+        "new",
+        "other",
+        "--template",
+        "sftp-x12",
+        "--their-id",
+        "ZZ/O",
+        "--our-id",
+        "ZZ/US",
+        "--password",
+    ]);
+    let gateway = Gateway::start(&dir).await;
+    let listeners = fs::read_to_string(dir.join("data/listeners.json")).unwrap();
+    let listeners: serde_json::Value = serde_json::from_str(&listeners).unwrap();
+    let server = listeners["sftp"].as_str().unwrap().to_owned();
+    let host_keys = fs::read_dir(dir.join("data/sftp")).unwrap().filter_map(|entry| {
+        let path = entry.unwrap().path();
+        let key =
+            path.to_str()?.ends_with("ed25519_key").then(|| russh::keys::load_secret_key(&path, None).unwrap())?;
+        Some(key.public_key().to_openssh().unwrap())
+    });
+    let host_key = host_keys.last().expect("an ed25519 host key");
+
+    let dir = Dir::new("online");
+    dir.create("gangway.toml", SETTINGS);
+    let new = |id: &str, server: &str, key: &str| {
+        let theirs = format!("ZZ/{}", id.to_uppercase());
+        dir.run_well(&[
+            "partner",
+            "new",
+            id,
+            "--template",
+            "sftp-push-x12",
+            "--their-id",
+            &theirs,
+            "--our-id",
+            "ZZ/US",
+            "--password",
+            "--push-server",
+            server,
+            "--push-user",
+            "gangway",
+            "--push-host-key",
+            key,
+        ])
+    };
+    new("right", &server, &host_key);
+    assert!(dir.run_well(&["check", "--online"]).starts_with("Nothing to mend"));
+    let stranger = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILw+k78kwEHcnd1FA93p659VSNxPhV+LEp6EBn8QtW1U example";
+    new("wrong", &server, stranger);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    new("gone", &free.to_string(), &host_key);
+    let told = dir.run(&["check", "--online", "--format", "concise"]);
+    let text = said(&told);
+    assert_eq!(told.status.code(), Some(1), "{text}");
+    assert!(text.contains("wrong.toml:") && text.contains("PRT-0028") && text.contains("SHA256:"), "{text}");
+    assert!(text.contains("gone.toml:") && text.contains("PRT-0027"), "{text}");
+    assert!(!text.contains("right.toml"), "{text}");
+    gateway.stop().await;
+});
+
+gwtest!(every_template_makes_a_partner_that_is_good, async |dir| {
+    dir.create("gangway.toml", SETTINGS);
+    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/partners/certs/coldforge-example.pem");
+    let ssh_key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILw+k78kwEHcnd1FA93p659VSNxPhV+LEp6EBn8QtW1U example";
+    for (template, _) in gangway::partner::TEMPLATES {
+        let theirs = format!("ZZ/{}", template.to_uppercase());
+        dir.run_well(&[
+            "partner",
+            "new",
+            template,
+            "--template",
+            template,
+            "--their-id",
+            &theirs,
+            "--our-id",
+            "ZZ/US",
+            "--as2-id",
+            template,
+            "--certificate",
+            certificate,
+            "--ssh-key",
+            ssh_key,
+            "--push-server",
+            "sftp.example.com:22",
+            "--push-user",
+            "us",
+            "--push-host-key",
+            ssh_key,
+        ]);
+        let page = fs::read_to_string(dir.join(format!("partners/{template}.welcome.md"))).unwrap();
+        let samples = fs::read_dir(dir.join(format!("partners/{template}.samples"))).unwrap();
+        for sample in samples.map(|entry| entry.unwrap()) {
+            assert!(sample.metadata().unwrap().len() > 100, "{sample:?}");
+            assert!(page.contains(sample.file_name().to_str().unwrap()), "{page}");
+        }
+    }
+    let checked = dir.run_well(&["check"]);
+    assert!(checked.starts_with("Nothing to mend"), "{checked}");
+    let listed = dir.run_well(&["partner", "list"]);
+    assert_eq!(listed.lines().count(), 1 + gangway::partner::TEMPLATES.len(), "{listed}");
+});

@@ -9,6 +9,8 @@ crate::codes! {
     RECEIPT_FORMAT = "AS2-0103";
     /// The receipt is asked for with digests that are not supported.
     RECEIPT_DIGEST = "AS2-0104";
+    /// A receipt that should go to where the partner's file does not allow it.
+    RECEIPT_TO = "AS2-0105";
     /// MIME that cannot be read.
     MIME = "AS2-0201";
     /// More layers than are allowed.

@@ -28,6 +28,9 @@ pub enum Fault {
     /// Digests for the receipt that are not supported, and are required.
     #[error("the receipt must use one of {0:?}, none of which is supported")]
     ReceiptDigest(String),
+    /// A receipt that should go to where the partner's file does not allow it.
+    #[error("the receipt should go to {0:?}, which the partner's file does not allow")]
+    ReceiptTo(String),
     /// MIME that cannot be read.
     #[error("MIME cannot be read: {0}")]
     Mime(&'static str),
@@ -117,6 +120,7 @@ impl Fault {
             Self::MessageId(_) => codes::MESSAGE_ID,
             Self::ReceiptFormat(_) => codes::RECEIPT_FORMAT,
             Self::ReceiptDigest(_) => codes::RECEIPT_DIGEST,
+            Self::ReceiptTo(_) => codes::RECEIPT_TO,
             Self::Mime(_) => codes::MIME,
             Self::Layers(_) => codes::LAYERS,
             Self::Cms(_) => codes::CMS,

@@ -161,15 +161,27 @@ pub struct Accepted {
     pub payloads: Vec<Payload>,
     /// The MIC of the receipt; `None` where the sender lists only digests that we do not have, and signed nothing.
     pub mic: Option<Mic>,
+    /// What the partner signed, with its signature: what proves later that it came from them.
+    pub proof: Option<Proof>,
     /// Whether it was signed by the partner.
     pub is_signed: bool,
     /// Whether it was encrypted for us.
     pub is_encrypted: bool,
 }
 
+/// The outermost signed entity, as it came once it was decrypted.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// Its `Content-Type`, which says where its parts begin.
+    pub content_type: String,
+    /// Its body.
+    pub body: Content,
+}
+
 /// Takes a message apart.
 pub fn receive(request: &Request, body: Content, relation: Relation<'_>, tools: Tools<'_>) -> Received {
-    let mut peeler = Peeler { relation, tools, layers: Vec::new(), signed: None, encrypted: false, fragile: false };
+    let mut peeler =
+        Peeler { relation, tools, layers: Vec::new(), signed: None, proof: None, encrypted: false, fragile: false };
     let outcome = peeler.run(request, body);
     Received { layers: peeler.layers, outcome }
 }
@@ -189,6 +201,7 @@ struct Peeler<'a> {
     layers: Vec<Layer>,
     /// The digest of the outermost signature, and the content's.
     signed: Option<(Digest, Vec<u8>)>,
+    proof: Option<Proof>,
     encrypted: bool,
     /// Inside a layer that was encrypted without a tag, and not yet inside a signature.
     fragile: bool,
@@ -219,7 +232,8 @@ impl Peeler<'_> {
             return Err(if looks_whole { Fault::NotSigned } else { Fault::Sealed(Box::new(Fault::NotSigned)) });
         }
         let mic = self.mic(request, &last)?;
-        Ok(Accepted { payloads, mic, is_signed: self.signed.is_some(), is_encrypted: self.encrypted })
+        let proof = self.proof.take();
+        Ok(Accepted { payloads, mic, proof, is_signed: self.signed.is_some(), is_encrypted: self.encrypted })
     }
 
     /// Inside fragile encryption, whatever makes no sense is one fault to the partner.
@@ -269,6 +283,7 @@ impl Peeler<'_> {
             return Err(Fault::Cms("the signature is none".into()));
         };
         self.verify(&signed, content)?;
+        self.keep(entity, &entity.body);
         Ok(Step::Inside(Box::new(Entity::parse(content)?)))
     }
 
@@ -281,6 +296,7 @@ impl Peeler<'_> {
                 let content = signed.content(self.tools.scratch)?;
                 let content = content.ok_or_else(|| Fault::Cms("a signature without its content".into()))?;
                 self.verify(&signed, &content)?;
+                self.keep(entity, &body);
                 content
             }
             Cms::Enveloped(enveloped) => {
@@ -343,6 +359,14 @@ impl Peeler<'_> {
         });
         self.signed.get_or_insert((verified.digest, verified.value));
         Ok(())
+    }
+
+    /// Keeps the outermost signature with what it signs.
+    fn keep(&mut self, entity: &Entity, body: &Content) {
+        self.proof.get_or_insert_with(|| Proof {
+            content_type: entity.fields.text("content-type").unwrap_or_default().into_owned(),
+            body: body.clone(),
+        });
     }
 
     /// The documents of the innermost entity: itself, or the parts of a multipart (RFC 6362).

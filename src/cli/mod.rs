@@ -1,12 +1,17 @@
 //! The command line: one file per command, with its flags, help, effect and test. Nothing that a server needs too.
 
+mod as2;
 mod audit;
 mod backup;
+mod certs;
 mod check;
+mod deliveries;
 mod demo;
 mod diff;
 mod explain;
 mod find;
+mod numbers;
+mod online;
 mod operate;
 mod partner;
 mod queue;
@@ -64,6 +69,10 @@ enum Command {
     Trace(trace::Args),
     /// Look at, release or skip what the ERP's consumers have not acknowledged.
     Queue(queue::Args),
+    /// Look at what is on its way to partners; send it again, or give it up.
+    Deliveries(deliveries::Args),
+    /// Look at the control numbers of what goes out, or have them go on elsewhere.
+    Numbers(numbers::Args),
     /// Have the running gateway read partners and mappings again.
     Reload(reload::Args),
     /// Make partners, and see how they stand.
@@ -82,6 +91,10 @@ enum Command {
     Explain(explain::Args),
     /// Work with X12 files alone.
     X12(x12::Args),
+    /// Send an AS2 message by hand, and take captured ones apart.
+    As2(as2::Args),
+    /// Our own AS2 keys, and every certificate that partners and we know each other by.
+    Certs(certs::Args),
     /// Look at the record of what people did.
     Audit(audit::Args),
 }
@@ -102,6 +115,8 @@ pub fn main() -> ExitCode {
         Command::Test(args) => test::run(args),
         Command::Trace(args) => trace::run(args),
         Command::Queue(args) => queue::run(args),
+        Command::Deliveries(args) => deliveries::run(args),
+        Command::Numbers(args) => numbers::run(args),
         Command::Reload(args) => reload::run(args),
         Command::Partner(args) => partner::run(args),
         Command::Diff(args) => diff::run(args),
@@ -111,6 +126,8 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => restore::run(args),
         Command::Explain(args) => explain::run(&args),
         Command::X12(args) => x12::run(args),
+        Command::As2(args) => as2::run(args),
+        Command::Certs(args) => certs::run(args),
         Command::Audit(args) => audit::run(args),
     };
     match done {

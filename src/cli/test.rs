@@ -3,7 +3,10 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use super::{CONFIGURATION, FINDINGS, USAGE, exit, operate, print_text};
-use crate::mapping::{Library, fixtures};
+use crate::mapping::{
+    Library, OneWay,
+    fixtures::{self, Coverage},
+};
 
 /// Runs mapping fixtures.
 #[derive(Debug, clap::Args)]
@@ -16,6 +19,27 @@ pub(super) struct Args {
     /// The gateway's settings.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+}
+
+/// How much of its fixtures a mapping has rules for, and which of its rules hold in one direction only.
+fn covered(library: &Library, coverage: &Coverage) -> String {
+    let Coverage { mapping, seen, unmapped } = coverage;
+    let mut text =
+        format!("{mapping}: {} of {seen} elements seen in the fixtures are mapped", seen - unmapped.len().min(*seen));
+    if !unmapped.is_empty() {
+        text += &format!("; not {}", unmapped.iter().map(String::as_str).collect::<Vec<_>>().join(", "));
+    }
+    text.push('\n');
+    for rule in library.by_id(mapping).into_iter().flat_map(|mapping| mapping.rules()) {
+        if let Some(one_way) = rule.one_way {
+            let way = match one_way {
+                OneWay::Read => "only read",
+                OneWay::Write => "only written",
+            };
+            text += &format!("  {way}: {} = \"{}\" ({}:{})\n", rule.field, rule.place, rule.file, rule.line);
+        }
+    }
+    text
 }
 
 /// Runs the command: exit 0 if all fixtures are as they should be.
@@ -47,5 +71,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     print_text(&format!("{} fixture(s), {failed} failed.\n", outcomes.len()))?;
+    for coverage in fixtures::coverage(&outcomes) {
+        print_text(&covered(&library, &coverage))?;
+    }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }

@@ -3,15 +3,21 @@
 /// The candidate that `wrong` is probably a slip of, if any is near.
 pub fn did_you_mean<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let wrong = wrong.to_lowercase();
-    candidates
-        .into_iter()
+    let candidates: Vec<_> = candidates.into_iter().collect();
+    let near = candidates
+        .iter()
+        .copied()
         .map(|candidate| (strsim::damerau_levenshtein(&wrong, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| {
             let length = candidate.chars().count().min(wrong.chars().count());
             *distance < length && *distance <= 1 + length / 4
         })
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+        .map(|(_, candidate)| candidate);
+    // Half of a long name is a slip too, if only one begins like it.
+    let beginning = wrong.get(..4).unwrap_or("\n");
+    let mut alike = candidates.into_iter().filter(|candidate| candidate.to_lowercase().starts_with(beginning));
+    near.or_else(|| alike.next().filter(|_| alike.next().is_none()))
 }
 
 /// `"a", "b" or "c"`.
@@ -26,6 +32,9 @@ pub(super) fn choices<'c>(all: impl IntoIterator<Item = &'c str>) -> String {
 
 /// What to do about a line that is not TOML.
 pub(super) fn syntax(line: &str, message: &str) -> Option<String> {
+    if message.contains("duplicate key") && line.trim_start().starts_with('[') {
+        return Some("this table stands twice in the file: move its lines to where it stood first".to_owned());
+    }
     if message.contains("duplicate key") {
         return Some("the name is used twice in this table: keep one of the two lines".to_owned());
     }
@@ -40,6 +49,11 @@ pub(super) fn syntax(line: &str, message: &str) -> Option<String> {
         let bare = !value.is_empty() && !plain && !value.starts_with(['[', '{']);
         if bare && !value.contains(['"', '\'']) {
             return Some(format!("texts stand in quotes: write {key} = \"{value}\""));
+        }
+        let bare_item = value.starts_with('[') && value.ends_with(']') && !value.contains(['"', '\'', '{']);
+        if bare_item && message.contains("must be quoted") {
+            let items = value.trim_matches(['[', ']']).split(',').map(|item| format!("\"{}\"", item.trim()));
+            return Some(format!("texts stand in quotes: write {key} = [{}]", items.collect::<Vec<_>>().join(", ")));
         }
         if value.matches('"').count() % 2 == 1 && !value.contains("\"\"\"") {
             return Some("a quote is open: a text begins and ends with \" on its line".to_owned());
@@ -73,6 +87,7 @@ mod tests {
         assert_eq!(did_you_mean("reqests", keys), Some("requests"));
         assert_eq!(did_you_mean("Message_Size", keys), Some("message_size"));
         assert_eq!(did_you_mean("messagesize", keys), Some("message_size"));
+        assert_eq!(did_you_mean("mess", keys), Some("message_size"));
         assert_eq!(did_you_mean("colour", keys), None);
         assert_eq!(choices(["a"]), "\"a\"");
         assert_eq!(choices(["a", "b", "c"]), "\"a\", \"b\" or \"c\"");
@@ -84,6 +99,11 @@ mod tests {
         assert_eq!(hint("purpose = 00 # original"), "codes are text, and 01 is not 1: write purpose = \"00\"");
         assert_eq!(hint("usage = P"), "texts stand in quotes: write usage = \"P\"");
         assert_eq!(hint("name: Acme"), "TOML uses \"=\": write name = Acme");
+        assert_eq!(
+            syntax("ids = [01/123]", "string values must be quoted").unwrap(),
+            "texts stand in quotes: write ids = [\"01/123\"]"
+        );
+        assert!(syntax("[x12]", "duplicate key").unwrap().contains("stands twice"));
         assert!(hint("name = \"Acme").contains("quote is open"));
         assert_eq!(syntax("x = 5", "something else"), None);
     }

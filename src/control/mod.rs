@@ -14,7 +14,12 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{document::MessageId, ledger::MessageFilter, onboard::Seen, partner::Partner};
+use crate::{
+    document::MessageId,
+    ledger::{DeliveryFilter, MessageFilter},
+    onboard::Seen,
+    partner::Partner,
+};
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "control.sock";
@@ -114,6 +119,53 @@ pub enum Request {
     Audit {
         /// The most to list.
         limit: usize,
+    },
+    /// Deliveries, newest first.
+    Deliveries {
+        /// Which.
+        filter: DeliveryFilter,
+        /// The most to list.
+        limit: usize,
+    },
+    /// Sends a message again, byte for byte.
+    Resend {
+        /// Which.
+        message: MessageId,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+    /// Writes the documents of a message again, under new control numbers.
+    Reissue {
+        /// Which.
+        message: MessageId,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+    /// Gives a delivery up.
+    Cancel {
+        /// Which.
+        delivery: u64,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
+    /// Every series of control numbers and its next one.
+    Numbers,
+    /// Has a series of control numbers go on elsewhere.
+    SetNumber {
+        /// The series.
+        series: String,
+        /// Its next number.
+        next: u64,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
     },
     /// Lets deliveries go out again after a restore.
     Resume {

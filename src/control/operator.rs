@@ -10,7 +10,7 @@ use crate::{
     config::Diagnostic,
     document::MessageId,
     exchange::{Exchange, Replayed},
-    ledger::{AuditRecord, Direction, LedgerError, MessageFilter, SharedLedger},
+    ledger::{AuditRecord, Direction, LedgerError, MessageFilter, NumberSeries, SharedLedger},
     onboard,
     partner::{Difference, Directory},
 };
@@ -138,11 +138,39 @@ impl Operator {
                 Ok(json!({ "recorded": true }))
             }
             Request::Audit { limit } => Ok(value(ledger.audit_log(limit).await?)),
+            Request::Deliveries { filter, limit } => Ok(value(ledger.all_deliveries(filter, None, limit).await?)),
+            Request::Resend { message, who, reason } => {
+                Ok(value(self.exchange()?.resend(message, &who, &needed(reason)?).await?))
+            }
+            Request::Reissue { message, who, reason } => {
+                let documents = self.exchange()?.reissue(message, &who, &needed(reason)?).await?;
+                Ok(json!({ "documents": documents }))
+            }
+            Request::Cancel { delivery, who, reason } => {
+                self.exchange()?.cancel(delivery, &who, &needed(reason)?).await?;
+                Ok(json!({ "cancelled": delivery }))
+            }
+            Request::Numbers => {
+                let all = ledger.numbers().await?;
+                Ok(all.into_iter().map(|(series, next)| json!({ "series": series.0, "next": next })).collect())
+            }
+            Request::SetNumber { series, next, who, reason } => {
+                if !(1..=999_999_999).contains(&next) {
+                    return Err(Failure::Usage("a control number is from 1 to 999999999".into()));
+                }
+                let record = audit(&who, "numbers.set", &series, &needed(reason)?);
+                ledger.advance_number(&NumberSeries(series.clone()), next, record).await?;
+                Ok(json!({ "series": series, "next": next }))
+            }
             Request::Resume { who, reason } => {
                 ledger.resume_deliveries(&who, &needed(reason)?, now).await?;
                 Ok(json!({ "resumed": true }))
             }
         }
+    }
+
+    fn exchange(&self) -> Result<&Exchange, Failure> {
+        self.exchange.as_ref().ok_or(Failure::NotRunning)
     }
 
     /// Asks the configuration, on a thread that may read files.

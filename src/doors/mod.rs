@@ -1,4 +1,6 @@
 //! The ways in: each ends one protocol, and holds its own way to say that an arrival was taken.
 
+pub mod as2;
 pub mod rest;
 pub mod sftp;
+pub mod webhook;

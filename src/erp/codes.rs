@@ -13,4 +13,12 @@ crate::codes! {
     CONFLICT = "API-0505";
     /// No document names this order.
     NO_ORDER = "API-0506";
+    /// The document cannot be sent.
+    REFUSED = "API-0507";
+    /// The Idempotency-Key is missing or wrong.
+    KEY = "API-0508";
+    /// The key came with another document before.
+    KEY_REUSED = "API-0509";
+    /// The number went out with another content before.
+    CHANGED = "API-0510";
 }

@@ -1,9 +1,11 @@
-//! The ERP's side, `/erp/v1/…` on the private listener: the queue, the log, and what became of every message.
+//! The ERP's side, `/erp/v1/…` on the private listener: the queue, the log, documents for partners, and what became of
+//! every message.
 //!
 //! One bearer token opens all of it ([`gate`]). The queue's promises are the ledger's; here they get their HTTP form,
 //! and nobody who went away keeps a lease.
 
 pub mod codes;
+mod documents;
 mod gate;
 mod log;
 mod messages;
@@ -18,7 +20,7 @@ use axum::{
     routing::{get, post},
 };
 
-use crate::{keys::Secret, ledger::SharedLedger, net::Stop, observe::Metrics};
+use crate::{exchange::Outlet, keys::Secret, ledger::SharedLedger, net::Stop, observe::Metrics};
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");
@@ -27,15 +29,23 @@ pub const EXPLAIN: &str = include_str!("explain.md");
 pub struct Erp {
     tokens: Vec<Secret>,
     ledger: SharedLedger,
+    outlet: Arc<dyn Outlet>,
     telemetry: queue::Telemetry,
     stop: Stop,
 }
 
 impl Erp {
-    /// Over these. Any of `tokens` opens it; with none, nobody gets in. Long polls end when `stop` says so.
-    pub fn new(tokens: Vec<Secret>, ledger: SharedLedger, metrics: &Metrics, stop: Stop) -> Self {
+    /// Over these. Any of `tokens` opens it; with none, nobody gets in. Documents go to `outlet`. Long polls end when
+    /// `stop` says so.
+    pub fn new(
+        tokens: Vec<Secret>,
+        ledger: SharedLedger,
+        outlet: Arc<dyn Outlet>,
+        metrics: &Metrics,
+        stop: Stop,
+    ) -> Self {
         let telemetry = queue::Telemetry::new(metrics);
-        Self { tokens, ledger, telemetry, stop }
+        Self { tokens, ledger, outlet, telemetry, stop }
     }
 
     /// Its routes.
@@ -49,6 +59,7 @@ impl Erp {
             .route("/erp/v1/queue/{consumer}/ack", post(queue::ack))
             .route("/erp/v1/queue/{consumer}/nack", post(queue::nack))
             .route("/erp/v1/queue/{consumer}/extend", post(queue::extend))
+            .route("/erp/v1/documents", post(documents::submit))
             .route("/erp/v1/events", get(log::events))
             .route("/erp/v1/messages", get(messages::list))
             .route("/erp/v1/messages/{id}", get(messages::one))

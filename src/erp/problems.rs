@@ -17,8 +17,16 @@ pub(super) const CONFLICT: Kind =
     Kind::new(StatusCode::CONFLICT, codes::CONFLICT, "This does not fit the state that things are in");
 pub(super) const NO_ORDER: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_ORDER, "No document names this order");
 
+pub(super) const REFUSED: Kind =
+    Kind::new(StatusCode::UNPROCESSABLE_ENTITY, codes::REFUSED, "The document cannot be sent");
+pub(super) const KEY: Kind = Kind::new(StatusCode::BAD_REQUEST, codes::KEY, "The key is missing or wrong");
+pub(super) const KEY_REUSED: Kind =
+    Kind::new(StatusCode::UNPROCESSABLE_ENTITY, codes::KEY_REUSED, "The key was used for another document");
+pub(super) const CHANGED: Kind =
+    Kind::new(StatusCode::CONFLICT, codes::CHANGED, "This number went out before with another content");
+
 /// Come again so many seconds after the store was out.
-const UNAVAILABLE_SECONDS: u32 = 5;
+pub(super) const UNAVAILABLE_SECONDS: u32 = 5;
 
 /// What an error of the record is to the ERP; `missing` is what was not found.
 pub(super) fn from_ledger(missing: Kind) -> impl Fn(LedgerError) -> Problem {
@@ -42,7 +50,8 @@ mod tests {
 
     #[test]
     fn titles_are_those_of_the_pages() {
-        let kinds = [TOKEN, NO_CONSUMER, NO_MESSAGE, UNAVAILABLE, CONFLICT, NO_ORDER];
+        let kinds =
+            [TOKEN, NO_CONSUMER, NO_MESSAGE, UNAVAILABLE, CONFLICT, NO_ORDER, REFUSED, KEY, KEY_REUSED, CHANGED];
         let pages: Vec<_> = crate::error::pages(super::super::EXPLAIN).map(|page| (page.code, page.title)).collect();
         assert_eq!(kinds.map(|kind| (kind.code.as_str(), kind.title)).to_vec(), pages);
     }

@@ -1,16 +1,12 @@
 //! Issues the acknowledgements that are owed: renders the facts for the control numbers that are next, and commits
 //! bytes, delivery and numbers together. If somebody else took the numbers meanwhile, it renders again.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Exchange, events::AcknowledgementIssued, message_id, owed::Facts, policy};
+use super::{Exchange, events::AcknowledgementIssued, message_id, policy, rendering};
 use crate::{
     document::{DocumentType, MessageId},
     keys,
@@ -18,127 +14,94 @@ use crate::{
         Direction, Document, DocumentState, Fact, LedgerError, Message, MessageFilter, MessageState, NumberSeries,
         Outgoing, Owed, Payload,
     },
-    partner::{Directory, X12Terms},
-    x12::{self, AckNumbers, InterchangeHeader, InterchangeVerdict},
+    partner::Partner,
+    x12::{self, AckNumbers, InterchangeVerdict},
 };
 
-/// How many owed acknowledgements are looked at together.
+/// How many acknowledgements of one message are looked at.
 const PAGE: usize = 128;
-/// How long to let others join after the first: an acknowledgement is never urgent, and a commit for many costs what a
-/// commit for one does.
-const GATHER: Duration = Duration::from_millis(10);
-/// How long to sleep when nothing is owed, or what is owed cannot be issued. A commit that owes something wakes earlier.
-const IDLE: Duration = Duration::from_secs(5);
+
+/// An acknowledgement that is owed, with the message that earned it.
+pub(super) struct Due {
+    id: u64,
+    owed: Owed,
+    about: Message,
+    said: Said,
+}
+
+/// What an acknowledgement says.
+pub(super) enum Said {
+    /// What the checks came to.
+    Verdict(Box<InterchangeVerdict>),
+    /// What was said to the message that came first.
+    Again {
+        /// That message.
+        first: MessageId,
+        /// The interchange's place in it.
+        interchange: usize,
+    },
+}
+
+/// One rendered for the numbers that are next.
+struct Rendered {
+    due: Due,
+    outgoing: Outgoing,
+}
 
 impl Exchange {
-    pub(super) async fn acknowledge_forever(self) {
-        loop {
-            if let Err(error) = self.acknowledge_owed().await {
-                tracing::warn!(%error, "Acknowledgements wait until the ledger answers again.");
-            }
-            let woken = self.inner.owed.notified();
-            if tokio::time::timeout(IDLE, woken).await.is_ok() {
-                tokio::time::sleep(GATHER).await;
-            }
+    /// Issues what is owed to one partner, in its order. Those that cannot be issued hold up none of the others; the last
+    /// reason is answered.
+    pub(super) async fn acknowledge(&self, partner: &str, owed: Vec<(u64, Owed, Said)>) -> Result<(), LedgerError> {
+        if owed.is_empty() {
+            return Ok(());
         }
-    }
-
-    /// Issues all that is owed now, partners side by side, each partner's in the order of its arrivals.
-    async fn acknowledge_owed(&self) -> Result<(), LedgerError> {
-        let mut after = 0;
-        loop {
-            let page = self.inner.ledger.owed(after, PAGE).await?;
-            let Some((last, _)) = page.last() else { return Ok(()) };
-            after = *last;
-            let earned = self.inner.ledger.messages_of(page.iter().map(|(_, owed)| owed.message).collect()).await?;
-            let earned: HashMap<MessageId, Message> = earned.into_iter().map(|message| (message.id, message)).collect();
-            let mut by_partner: BTreeMap<String, Vec<Due>> = BTreeMap::new();
-            for (id, owed) in page {
-                let about = earned.get(&owed.message).cloned();
-                let about = about.ok_or_else(|| LedgerError::NotFound(owed.message.to_string()))?;
-                by_partner.entry(owed.partner.clone()).or_default().push(Due { id, owed, about });
-            }
-            let mut partners = tokio::task::JoinSet::new();
-            for (partner, due) in by_partner {
-                let exchange = self.clone();
-                partners.spawn(async move {
-                    if let Err(error) = exchange.issue_to(&partner, due).await {
-                        tracing::warn!(partner, %error, "Acknowledgements cannot be issued now; they are tried again.");
-                    }
-                });
-            }
-            while partners.join_next().await.is_some() {}
-        }
-    }
-
-    /// Issues what is owed to one partner. One that cannot be issued holds up none of the others.
-    async fn issue_to(&self, partner: &str, due: Vec<Due>) -> Result<(), LedgerError> {
+        let about = self.inner.ledger.messages_of(owed.iter().map(|(_, owed, _)| owed.message).collect()).await?;
+        let about: HashMap<MessageId, Message> = about.into_iter().map(|message| (message.id, message)).collect();
         let directory = Arc::clone(&self.inner.snapshot.load().directory);
-        let terms = terms(&directory, partner)?;
+        let partner = directory.partner(partner).ok_or_else(|| no_terms(partner))?;
         let (mut fresh, mut again, mut failed) = (Vec::new(), Vec::new(), None);
-        for due in due {
-            let facts = serde_json::from_value(due.owed.facts.clone())
-                .map_err(|error| LedgerError::Corrupt(format!("the facts of an owed acknowledgement: {error}")));
-            match facts {
-                Ok(Facts::Verdict { verdict, .. }) => fresh.push((due, verdict)),
-                Ok(Facts::Again { first, interchange }) => again.push((due, first, interchange)),
-                Err(error) => failed = Some(error),
-            }
+        for (id, owed, said) in owed {
+            let Some(about) = about.get(&owed.message).cloned() else {
+                failed = Some(LedgerError::NotFound(owed.message.to_string()));
+                continue;
+            };
+            let due = Due { id, owed, about, said };
+            if matches!(due.said, Said::Verdict(_)) { fresh.push(due) } else { again.push(due) }
         }
         while !fresh.is_empty() {
-            let (refused, error) = self.render(fresh, terms).await?;
+            let (refused, error) = self.issue_together(fresh, partner).await?;
             (fresh, failed) = (refused, error.or(failed));
         }
         // After those: what they repeat may have been among them.
-        for (due, first, interchange) in again {
-            failed = self.repeat(&due, first, interchange).await.err().or(failed);
+        for due in again {
+            failed = self.repeat(&due).await.err().or(failed);
         }
         failed.map_or(Ok(()), Err)
     }
 
-    /// Renders acknowledgements for the numbers that are next, and hands them to the ledger together, so that they share
-    /// a commit. Gives back those whose numbers somebody else took meanwhile.
-    async fn render(
+    /// Renders for the numbers that are next, and hands all to the ledger together, so that they share a commit. Gives back
+    /// those whose numbers somebody else took meanwhile.
+    async fn issue_together(
         &self,
-        due: Vec<(Due, Box<InterchangeVerdict>)>,
-        terms: &X12Terms,
-    ) -> Result<(Vec<(Due, Box<InterchangeVerdict>)>, Option<LedgerError>), LedgerError> {
-        let how = policy::acknowledgement(terms);
-        let at = self.now();
-        let civil = at.to_zoned(TimeZone::UTC).datetime();
-        let mut next: HashMap<NumberSeries, u64> = HashMap::new();
+        due: Vec<Due>,
+        partner: &Partner,
+    ) -> Result<(Vec<Due>, Option<LedgerError>), LedgerError> {
+        let mut next = HashMap::new();
         let (mut ready, mut failed) = (Vec::with_capacity(due.len()), None);
-        for (due, verdict) in due {
-            let series = Series::of(&verdict.header);
-            for series in [&series.interchanges, &series.groups] {
-                if !next.contains_key(series) {
-                    next.insert(series.clone(), self.inner.ledger.next_number(series).await?);
-                }
+        for due in due {
+            match self.render(due, partner, &mut next).await? {
+                Some(rendered) => ready.push(rendered),
+                None => failed = Some(LedgerError::Conflict("its partner's file says now that none is sent".into())),
             }
-            let number = |series| next.get(series).copied().unwrap_or(1);
-            let numbers = AckNumbers { interchange: number(&series.interchanges), group: number(&series.groups) };
-            let (interchange, group) = (numbers.interchange, numbers.group);
-            let Some(bytes) = x12::acknowledge(&verdict, &how, numbers, civil) else {
-                failed = Some(LedgerError::Conflict("its partner's file says now that none is sent".into()));
-                continue;
-            };
-            let mut taken = vec![(series.interchanges, interchange)];
-            let groups = x12::acknowledgement_groups(&verdict, &how);
-            taken.extend((0..groups).map(|n| (series.groups.clone(), NumberSeries::after(group, n))));
-            for (series, number) in &taken {
-                next.insert(series.clone(), NumberSeries::after(*number, 1));
-            }
-            let outgoing = outgoing(at, &due, bytes.into(), taken, Some(interchange));
-            ready.push((due, verdict, outgoing));
         }
         // Polled in this order, and so committed in it: each finds its numbers the next ones.
-        let answers = ready.iter().map(|(_, _, outgoing)| self.inner.ledger.issue(outgoing.clone()));
+        let answers = ready.iter().map(|one| self.inner.ledger.issue(one.outgoing.clone()));
         let answers = futures_util::future::join_all(answers).await;
         let mut refused = Vec::new();
-        for ((due, verdict, outgoing), answer) in ready.into_iter().zip(answers) {
+        for (Rendered { due, outgoing }, answer) in ready.into_iter().zip(answers) {
             match answer {
                 Ok(true) => self.tell_issued(&outgoing, &due),
-                Ok(false) if self.still_owed(&due).await? => refused.push((due, verdict)),
+                Ok(false) if self.still_owed(&due).await? => refused.push(due),
                 Ok(false) => {}
                 Err(error) => failed = Some(error),
             }
@@ -146,19 +109,65 @@ impl Exchange {
         Ok((refused, failed))
     }
 
+    /// One acknowledgement, with the numbers that `next` has for it or the ledger says; `None` where none is earned.
+    async fn render(
+        &self,
+        due: Due,
+        partner: &Partner,
+        next: &mut HashMap<NumberSeries, u64>,
+    ) -> Result<Option<Rendered>, LedgerError> {
+        let Said::Verdict(verdict) = &due.said else { return Ok(None) };
+        let terms = partner.x12.as_ref().ok_or_else(|| no_terms(&partner.id))?;
+        let how = policy::acknowledgement(terms);
+        let header = &verdict.header;
+        let interchanges = rendering::interchange_series(&header.receiver, &header.sender, header.usage);
+        // One series for all groups of the answer: that of the first group's parties.
+        let answered = verdict.groups.iter().map(|group| &group.header).find(|group| group.functional_id != "FA");
+        let groups = match answered {
+            Some(group) => rendering::group_series(&group.receiver, &group.sender, header.usage),
+            None => rendering::group_series(&header.receiver.id, &header.sender.id, header.usage),
+        };
+        if !next.contains_key(&interchanges) || !next.contains_key(&groups) {
+            self.begin(partner, &interchanges, &groups).await?;
+        }
+        let interchange = self.next_of(next, &interchanges).await?;
+        let group = self.next_of(next, &groups).await?;
+        let at = self.now();
+        let civil = at.to_zoned(TimeZone::UTC).datetime();
+        let Some(bytes) = x12::acknowledge(verdict, &how, AckNumbers { interchange, group }, civil) else {
+            return Ok(None);
+        };
+        let count = x12::acknowledgement_groups(verdict, &how);
+        let mut numbers = vec![(interchanges, interchange)];
+        numbers.extend((0..count).map(|after| (groups.clone(), NumberSeries::after(group, after))));
+        for (series, number) in &numbers {
+            next.insert(series.clone(), NumberSeries::after(*number, 1));
+        }
+        let outgoing = outgoing(at, &due, bytes.into(), numbers, Some(interchange));
+        Ok(Some(Rendered { due, outgoing }))
+    }
+
+    async fn next_of(&self, next: &HashMap<NumberSeries, u64>, series: &NumberSeries) -> Result<u64, LedgerError> {
+        match next.get(series) {
+            Some(number) => Ok(*number),
+            None => self.inner.ledger.next_number(series).await,
+        }
+    }
+
     fn tell_issued(&self, outgoing: &Outgoing, due: &Due) {
         let message = outgoing.message.id;
         AcknowledgementIssued { message, about: &due.about, partner: &due.owed.partner }.emit(&self.inner.telemetry);
     }
 
-    /// Whether another node settled it meanwhile.
+    /// Whether nobody settled it meanwhile.
     async fn still_owed(&self, due: &Due) -> Result<bool, LedgerError> {
-        let found = self.inner.ledger.owed(due.id - 1, 1).await?;
+        let found = self.inner.ledger.owed(due.id.saturating_sub(1), 1).await?;
         Ok(found.first().is_some_and(|(id, _)| *id == due.id))
     }
 
     /// Sends what the first arrival's acknowledgement said, byte for byte.
-    async fn repeat(&self, due: &Due, first: MessageId, interchange: usize) -> Result<(), LedgerError> {
+    async fn repeat(&self, due: &Due) -> Result<(), LedgerError> {
+        let Said::Again { first, interchange } = due.said else { return Ok(()) };
         let filter =
             MessageFilter { relates_to: Some(first), direction: Some(Direction::Out), ..MessageFilter::default() };
         let mut said = self.inner.ledger.messages(filter, None, PAGE).await?;
@@ -178,34 +187,8 @@ impl Exchange {
     }
 }
 
-/// An acknowledgement that is owed, with the message that earned it.
-struct Due {
-    id: u64,
-    owed: Owed,
-    about: Message,
-}
-
-/// Where the control numbers of an acknowledgement come from.
-struct Series {
-    interchanges: NumberSeries,
-    groups: NumberSeries,
-}
-
-impl Series {
-    /// The other way round: who was addressed answers.
-    fn of(header: &InterchangeHeader) -> Self {
-        let way = format!("{}>{} {}", party(&header.receiver), party(&header.sender), char::from(header.usage));
-        Self { interchanges: NumberSeries(format!("isa {way}")), groups: NumberSeries(format!("gs {way}")) }
-    }
-}
-
-fn terms<'d>(directory: &'d Directory, partner: &str) -> Result<&'d X12Terms, LedgerError> {
-    let terms = directory.partner(partner).and_then(|partner| partner.x12.as_ref());
-    terms.ok_or_else(|| LedgerError::NotFound(format!("the X12 terms of partner {partner}")))
-}
-
-fn party(id: &x12::PartyId) -> String {
-    format!("{}/{}", id.qualifier, id.id)
+fn no_terms(partner: &str) -> LedgerError {
+    LedgerError::NotFound(format!("the X12 terms of partner {partner}"))
 }
 
 fn outgoing(
@@ -215,7 +198,7 @@ fn outgoing(
     numbers: Vec<(NumberSeries, u64)>,
     interchange: Option<u64>,
 ) -> Outgoing {
-    let Due { id: settles, owed, about } = due;
+    let Due { id: settles, owed, about, .. } = due;
     let id = message_id(at);
     let digest = keys::hex(&keys::sha256(&bytes));
     let document = Document {

@@ -35,6 +35,14 @@ crate::codes! {
     OVERLAY_MISFIT = "EXC-0016";
     /// It counts, and something in it is not as the standard has it.
     NOTED = "EXC-0017";
+    /// The partner's file does not say how the document could go out.
+    NO_WAY_OUT = "EXC-0018";
+    /// The document does not fit the form that it is to be sent in.
+    NOT_WRITTEN = "EXC-0019";
+    /// Nothing is sent to a partner that is onboarding.
+    ONBOARDING = "EXC-0020";
+    /// An acknowledgement speaks of something that we did not send.
+    UNMATCHED_ACKNOWLEDGEMENT = "EXC-0021";
 }
 
 #[cfg(test)]

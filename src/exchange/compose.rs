@@ -106,6 +106,10 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
             }
         }
         composed.owed.extend(owed::earned(subject, interchange, index));
+        if composed.counted.last() == Some(&true) {
+            composed.owed.extend(owed::heard_of_interchanges(subject, interchange));
+            composed.owed.extend(owed::heard(subject, interchange, &interchange.documents));
+        }
         let mut kept = documents(subject, interchange, &interchange.documents, known);
         tally.count(kept.documents.iter().map(|(document, _)| document));
         composed.documents.append(&mut kept.documents);

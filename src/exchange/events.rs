@@ -18,6 +18,7 @@ pub(super) struct Telemetry {
     common: Arc<Metrics>,
     documents: Family<DocumentLabels, Counter>,
     acknowledgements: Counter,
+    pub(super) outgoing: super::events_out::Outgoing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,8 +29,9 @@ struct DocumentLabels {
 
 impl Telemetry {
     pub(super) fn new(common: Arc<Metrics>) -> Self {
-        let telemetry = Self { common, documents: Family::default(), acknowledgements: Counter::default() };
-        let Self { common, documents, acknowledgements } = &telemetry;
+        let outgoing = super::events_out::Outgoing::new(&common);
+        let telemetry = Self { common, documents: Family::default(), acknowledgements: Counter::default(), outgoing };
+        let Self { common, documents, acknowledgements, .. } = &telemetry;
         common.register("documents", "Documents of arrivals, by what became of them", documents.clone());
         common.register("acknowledgements_issued", "Functional acknowledgements issued", acknowledgements.clone());
         telemetry
@@ -66,6 +68,15 @@ impl ArrivalCommitted<'_> {
         let Self { message, documents, elapsed } = self;
         telemetry.count(documents);
         Committed { elapsed }.emit(&telemetry.common);
+        if message.state == MessageState::Held {
+            let partner = message.partner.as_deref();
+            let text = match message.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()) {
+                Some(text) => format!("A message is held: {text}"),
+                None => "Documents of a message are held.".to_owned(),
+            };
+            let alarm = &telemetry.outgoing.alarm;
+            alarm.raise(super::alert::AlertKind::Held, message.id.to_string(), partner, message.id, text);
+        }
         if let Some(problem) = &message.problem {
             let partner = message.partner.as_deref().unwrap_or_default();
             let correlation = &message.correlation;

@@ -206,10 +206,16 @@ impl Exchange {
             position: 0,
         };
         let mut transport = Some(transport);
+        let mut reused = None;
         let mut known = Known::default();
         for _ in 0..ATTEMPTS {
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
-            let entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
+            let mut entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
+            entry.facts.extend(reused.map(|first| Fact {
+                at: subject.at,
+                what: "noted".into(),
+                detail: format!("its id on this channel came before with another payload, as message {first}"),
+            }));
             let (receipt, message) = (entry.receipt.clone(), entry.message.clone());
             let documents: Vec<_> = entry.documents.iter().map(|(document, _)| document.clone()).collect();
             let owing = !entry.owed.is_empty();
@@ -240,6 +246,12 @@ impl Exchange {
                         if arrival.channel == Channel::Rest {
                             return Err(Refused::KeyReused { first: first.holder.message });
                         }
+                        // On other channels ids come from programs that count anew: other bytes are another message.
+                        tracing::warn!(
+                            connection = arrival.connection.id, transport_id = arrival.transport_id,
+                            first = %first.holder.message, "A transport id came before with another payload."
+                        );
+                        reused = Some(first.holder.message);
                         transport = None;
                     }
                     known.add(&taken);

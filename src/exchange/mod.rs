@@ -6,35 +6,49 @@
 //! acknowledgement says what the standard thinks of them, and what cannot be mapped is held for a person.
 
 mod acknowledge;
+mod alert;
 mod arrival;
 mod claims;
 pub mod codes;
 mod compose;
 mod courier;
+mod deliver;
 mod detect;
+mod dispatch;
 mod event;
 mod events;
+mod events_out;
+mod homecoming;
 mod inbound;
+mod outbound;
 mod owed;
 mod policy;
 mod pool;
 mod preview;
+mod progress;
 mod reading;
 mod reading_xml;
+mod rendering;
 mod replay;
+mod sending;
 mod work;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 
+pub use alert::{Alert, AlertKind};
 pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;
+pub use outbound::{ERP, NotTaken, Outlet, Recipient, Submission, Taken};
 pub use preview::{Trace, TracedDocument, convert, trace};
 pub use reading::Piece;
 pub use replay::{Change, Replayed};
@@ -79,7 +93,7 @@ impl Snapshot {
         let before = before.map(|before| (&*before.directory, &before.policies));
         let (policies, findings) = policy::Policies::compile(&directory, before);
         let mut parts = directory.digest().to_owned();
-        for mapping in library.iter() {
+        for mapping in library.every() {
             parts.push_str(mapping.id());
             parts.push_str(mapping.digest());
         }
@@ -109,8 +123,10 @@ struct Inner {
     snapshot: Arc<ArcSwap<Snapshot>>,
     pool: pool::Pool,
     telemetry: events::Telemetry,
-    /// Wakes the one who issues acknowledgements.
+    /// Wakes the one who works off what is owed.
     owed: Notify,
+    /// Wakes the one who delivers.
+    due: Notify,
 }
 
 impl Exchange {
@@ -129,6 +145,7 @@ impl Exchange {
                 pool,
                 telemetry: events::Telemetry::new(metrics),
                 owed: Notify::new(),
+                due: Notify::new(),
             }),
         }
     }
@@ -149,10 +166,23 @@ impl Exchange {
         Ok(())
     }
 
-    /// Issues acknowledgements as they come to be owed, until the task is aborted.
-    pub fn spawn_acknowledging(&self) -> JoinHandle<()> {
+    /// Issues acknowledgements and documents as they come to be owed, and tells what became of them, until the task is
+    /// aborted.
+    pub fn spawn_dispatching(&self) -> JoinHandle<()> {
         let exchange = self.clone();
-        tokio::spawn(async move { exchange.acknowledge_forever().await })
+        tokio::spawn(async move { exchange.dispatch_forever().await })
+    }
+
+    /// Hands over what is issued, each channel by its courier, until the task is aborted. What is in someone's hands then is
+    /// tried again by the next start.
+    pub fn spawn_delivering(&self, couriers: Vec<Arc<dyn Courier>>) -> JoinHandle<()> {
+        let exchange = self.clone();
+        tokio::spawn(async move { exchange.deliver_forever(couriers).await })
+    }
+
+    /// Begins to hand alerts out, to one who sends them.
+    pub fn alerts(&self) -> mpsc::Receiver<Alert> {
+        self.inner.telemetry.outgoing.alarm.listen()
     }
 
     fn now(&self) -> Timestamp {

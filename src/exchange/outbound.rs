@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     Exchange, Scribe, Snapshot, Verdict, claims, codes,
-    events::DocumentTaken,
+    events_out::DocumentTaken,
     message_id,
     owed::Facts,
     reading::Problem,
@@ -115,8 +115,8 @@ pub enum NotTaken {
 impl Outlet for Exchange {
     async fn submit(&self, submission: Submission, scribe: Arc<dyn Scribe>) -> Result<Taken, NotTaken> {
         let snapshot = self.inner.snapshot.load_full();
-        let summary = document::check(submission.kind, &submission.data).map_err(NotTaken::NotCanonical)?;
         let partner = recipient(&snapshot, &submission.to)?;
+        let summary = document::check(submission.kind, &submission.data).map_err(NotTaken::NotCanonical)?;
         // What fails is tried by writing it; the numbers that it will have come when it is sent.
         tried(&snapshot, &partner, &submission)?;
         let id = message_id(submission.at);
@@ -132,7 +132,7 @@ impl Outlet for Exchange {
             }
             Committed::Taken(taken) => {
                 let same_key = taken.iter().find(|taken| taken.claim.kind == ClaimKind::Transport);
-                let Some(first) = same_key.or(taken.first()) else {
+                let Some(first) = same_key.or_else(|| taken.first()) else {
                     return Err(NotTaken::Unavailable("the record says that it is taken, and not by whom".into()));
                 };
                 let holder = first.holder;
@@ -163,7 +163,8 @@ fn recipient(snapshot: &Snapshot, to: &Recipient) -> Result<Arc<Partner>, NotTak
     };
     let partner = found.map(Arc::clone).ok_or_else(|| NotTaken::UnknownPartner(to.clone()))?;
     if partner.status == Status::Onboarding {
-        let text = format!("Partner {} is onboarding: nothing is sent to it before its status is test or live.", partner.id);
+        let text =
+            format!("Partner {} is onboarding: nothing is sent to it before its status is test or live.", partner.id);
         return Err(NotTaken::NoWay { code: codes::ONBOARDING, text });
     }
     Ok(partner)

@@ -1,16 +1,21 @@
-//! Which acknowledgements an interchange earns, as facts. They are rendered later, for the control number that is then
-//! the next.
+//! What a message leaves to be done, as facts: acknowledgements that it earns, documents to be sent, and what a partner's
+//! acknowledgements say of what we sent. They are worked out later, for the control number that is then the next.
 
 use serde::{Deserialize, Serialize};
 
-use super::{compose::Subject, detect::Format, policy, reading::ReadInterchange};
+use super::{
+    compose::Subject,
+    detect::Format,
+    policy,
+    reading::{ReadDocument, ReadInterchange},
+};
 use crate::{
     document::MessageId,
     ledger::Owed,
-    x12::{self, InterchangeVerdict},
+    x12::{self, GroupAcknowledged, InterchangeAcknowledged, InterchangeVerdict, PartyId},
 };
 
-/// What an owed acknowledgement will say.
+/// What is to be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "say", rename_all = "snake_case")]
 pub(super) enum Facts {
@@ -28,6 +33,63 @@ pub(super) enum Facts {
         /// The message that came first.
         first: MessageId,
     },
+    /// A document of the ERP's is to be sent.
+    Send {
+        /// Its place in the message.
+        position: u32,
+    },
+    /// A partner's 997 or 999 speaks of a group that we sent.
+    Heard {
+        /// The acknowledgement's place in the message.
+        position: u32,
+        /// ISA15 of the interchange that it came in.
+        usage: u8,
+        /// GS03 there: we.
+        us: String,
+        /// GS02 there: they.
+        them: String,
+        /// What it says; or why that cannot be understood.
+        said: Result<GroupAcknowledged, String>,
+    },
+    /// A partner's TA1 speaks of an interchange that we sent.
+    HeardInterchange {
+        /// ISA15 of the interchange that it came in.
+        usage: u8,
+        /// ISA07 and ISA08 there.
+        us: PartyId,
+        /// ISA05 and ISA06 there.
+        them: PartyId,
+        /// What it says.
+        said: InterchangeAcknowledged,
+    },
+}
+
+/// What a partner's TA1 segments say of interchanges of ours.
+pub(super) fn heard_of_interchanges(subject: &Subject, interchange: &ReadInterchange) -> Vec<Owed> {
+    let header = &interchange.verdict.header;
+    let all = interchange.verdict.ta1_received.iter().map(|said| Facts::HeardInterchange {
+        usage: header.usage,
+        us: header.receiver.clone(),
+        them: header.sender.clone(),
+        said: said.clone(),
+    });
+    all.filter_map(|facts| owed(subject, interchange, facts)).collect()
+}
+
+/// What a partner's 997s and 999s say of groups of ours.
+pub(super) fn heard(subject: &Subject, interchange: &ReadInterchange, documents: &[ReadDocument]) -> Vec<Owed> {
+    let told = documents.iter().filter_map(|document| {
+        let said = document.heard.clone()?;
+        let group = &interchange.verdict.groups.get(document.place.0)?.header;
+        Some(Facts::Heard {
+            position: document.position,
+            usage: interchange.verdict.header.usage,
+            us: group.receiver.clone(),
+            them: group.sender.clone(),
+            said,
+        })
+    });
+    told.filter_map(|facts| owed(subject, interchange, facts)).collect()
 }
 
 /// What an interchange earns by its own verdict.

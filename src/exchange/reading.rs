@@ -128,6 +128,8 @@ pub(super) struct ReadDocument {
     pub(super) json: Vec<u8>,
     /// What it is made of, and where its values came from; only where that was asked for.
     pub(super) origin: Option<Box<Origin>>,
+    /// Of a 997 or 999: what it says of a group of ours, or why that cannot be understood.
+    pub(super) heard: Option<Result<x12::GroupAcknowledged, String>>,
 }
 
 /// What a document is made of, and where its values came from.
@@ -424,7 +426,8 @@ fn mapping_for(context: &Context, partner: Option<&Partner>, set: &str, version:
         Some(usual) => partner.mapping(set, usual.document()),
         None => partner.mappings.get(set).map(String::as_str),
     });
-    own.and_then(|id| library.by_id(id)).or(usual).map(Arc::clone)
+    let mapping = own.and_then(|id| library.by_id(id)).or(usual)?;
+    Some(Arc::clone(partner.map_or(mapping, |partner| library.for_partner(mapping, &partner.id))))
 }
 
 fn read_set(
@@ -451,6 +454,7 @@ fn read_set(
         mapping: None,
         json: Vec::new(),
         origin: None,
+        heard: None,
     };
     if set.status == x12::Status::Rejected {
         document.reject(
@@ -463,6 +467,10 @@ fn read_set(
     if set.group.functional_id == "FA" {
         document.kind = Some(DocumentType::FunctionalAcknowledgement);
         document.state = DocumentState::Recorded;
+        document.heard = Some(match &set.view {
+            Some(view) => x12::GroupAcknowledged::read(view).map_err(|error| error.to_string()),
+            None => Err("the acknowledgement is too large to be read".into()),
+        });
         return document;
     }
     let partner = open.partner.as_deref();
@@ -492,6 +500,11 @@ fn read_set(
             if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
                 document.problem =
                     Some(noted("It counts; what is not as the standard has it is listed.", set.findings));
+            }
+            if !mapped.warnings.is_empty() && document.problem.is_none() {
+                let mut problem = Problem::new(codes::NOTED, first_text(&mapped.warnings));
+                problem.details = serde_json::to_value(&mapped.warnings).unwrap_or_default();
+                document.problem = Some(problem);
             }
             document.mapped(partner, open.mode, mapped.json, mapped.extras, &mapping);
         }

@@ -179,6 +179,7 @@ impl ReadDocument {
             mapping: None,
             json: Vec::new(),
             origin: None,
+            heard: None,
         }
     }
 }

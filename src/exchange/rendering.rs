@@ -164,7 +164,8 @@ fn interchange(
     numbers: Numbers,
     now: DateTime,
 ) -> Result<Written, Unwritable> {
-    let envelope = |error: WriteError| Unwritable::new(error.code(), format!("The envelope cannot be written: {error}."));
+    let envelope =
+        |error: WriteError| Unwritable::new(error.code(), format!("The envelope cannot be written: {error}."));
     let parties = Parties::of(terms);
     let mut writer = Writer::new(Layout::default(), now).map_err(envelope)?;
     writer
@@ -180,8 +181,9 @@ fn interchange(
     let (mut places, mut groups, mut sets) = (Vec::with_capacity(sheets.len()), 0, 0);
     let mut open: Option<String> = None;
     for (index, sheet) in sheets.iter().enumerate() {
-        let mapping = sheet.mapping.as_ref().ok_or_else(|| {
-            Unwritable { sheet: index, ..Unwritable::new(codes::NO_WAY_OUT, "There is no mapping that writes it.") }
+        let mapping = sheet.mapping.as_ref().ok_or_else(|| Unwritable {
+            sheet: index,
+            ..Unwritable::new(codes::NO_WAY_OUT, "There is no mapping that writes it.")
         })?;
         let functional = functional_id(version, mapping.set());
         if open.as_ref() != Some(&functional) {
@@ -201,7 +203,9 @@ fn interchange(
         let (from, control) = (writer.written() as u64, format!("{sets:04}"));
         writer.begin_set(mapping.set(), &control, None).map_err(envelope)?;
         let charset = policy::charset(Some(partner));
-        mapping.write_x12_in(&sheet.json, version, charset, &mut writer).map_err(|problems| unwritable(index, problems))?;
+        mapping
+            .write_x12_in(&sheet.json, version, charset, &mut writer)
+            .map_err(|problems| unwritable(index, problems))?;
         writer.end_set().map_err(envelope)?;
         places.push(Place {
             set: mapping.set().to_owned(),

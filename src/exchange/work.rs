@@ -8,6 +8,7 @@ use super::{
     compose::{self, Known, Subject, Tally},
     events::{MessageFinished, SliceCommitted},
     inbound::{self, Read1, Source},
+    owed,
     pool::Lane,
     reading::{Context, Documents, ReadDocument, Walk},
 };
@@ -59,9 +60,11 @@ impl Exchange {
         let composed = compose::compose(&subject, &first.reading, &first.digests, &known);
         let counts: Arc<[bool]> = composed.counted.into();
 
+        // What acknowledgements say is not stored with them but told at the end, so a restart hears all of it again.
+        let (mut heard, mut position) = (Vec::new(), 0);
         let mut walk = Walk::new(&context, first.reading.format, source.open().map_err(unreadable)?);
         loop {
-            let (by_first, by_counts, from_now) = (Arc::clone(&first), Arc::clone(&counts), *from);
+            let (by_first, by_counts, from_now) = (Arc::clone(&first), Arc::clone(&counts), position);
             let (back, slice, done) = self
                 .turn(message, move || {
                     let mut slice = Vec::new();
@@ -76,9 +79,18 @@ impl Exchange {
                 })
                 .await?;
             walk = back;
+            for part in slice.chunk_by(|one, other| one.0 == other.0) {
+                let interchange = part.first().and_then(|(index, _)| first.reading.interchanges.get(*index));
+                let documents: Vec<_> = part.iter().map(|(_, document)| document.clone()).collect();
+                heard.extend(interchange.into_iter().flat_map(|one| owed::heard(&subject, one, &documents)));
+            }
             if let Some(last) = slice.last().map(|(_, document)| document.position) {
-                self.append(&subject, &first, slice).await?;
-                *from = last + 1;
+                position = last + 1;
+                let slice: Vec<_> = slice.into_iter().filter(|(_, document)| document.position >= *from).collect();
+                if !slice.is_empty() {
+                    self.append(&subject, &first, slice).await?;
+                    *from = position;
+                }
             }
             if done.map_err(unreadable)? {
                 break;
@@ -94,7 +106,9 @@ impl Exchange {
                 tally.accepted, tally.rejected, tally.held, tally.duplicate
             ),
         };
-        ledger.finish(message.id, state, composed.owed, vec![fact]).await?;
+        let mut owed = composed.owed;
+        owed.extend(heard);
+        ledger.finish(message.id, state, owed, vec![fact]).await?;
         MessageFinished { message, state, documents: *from }.emit();
         self.inner.owed.notify_one();
         Ok(())

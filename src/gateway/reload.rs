@@ -29,14 +29,19 @@ const EVERY: Duration = Duration::from_secs(2);
 pub struct Reload {
     settings: Settings,
     loader: Loader,
-    /// The mappings, with the digest of the files they were read from.
-    library: Mutex<Option<([u8; 32], Arc<Library>, Vec<Diagnostic>)>>,
+    /// The mappings that were read last.
+    library: Mutex<Option<ReadLibrary>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     directory: Arc<ArcSwap<Directory>>,
     /// What was told last, so that it is told once.
     told: Mutex<Vec<Diagnostic>>,
+    /// What else is read again.
+    also: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
     telemetry: Telemetry,
 }
+
+/// The mappings, by the digest of their files, with what is wrong with them.
+type ReadLibrary = ([u8; 32], Arc<Library>, Vec<Diagnostic>);
 
 /// This room's own metrics.
 struct Telemetry {
@@ -117,6 +122,7 @@ impl Reload {
             directory: Arc::new(ArcSwap::new(Arc::clone(&empty.directory))),
             snapshot: Arc::new(ArcSwap::from_pointee(empty)),
             told: Mutex::default(),
+            also: Mutex::default(),
             telemetry: Telemetry::new(metrics),
         };
         reload.run();
@@ -133,17 +139,24 @@ impl Reload {
         &self.directory
     }
 
+    /// Has something else read again with every reload.
+    pub fn also(&self, read: impl Fn() + Send + Sync + 'static) {
+        self.also.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(read));
+    }
+
     /// Swaps what is on disk in, and tells what is wrong with it.
     pub fn run(&self) -> Vec<Diagnostic> {
         let began = Instant::now();
         let (library, mut findings) = self.library(true);
         let (directory, told) = self.loader.load(&|id| library.by_id(id).is_some());
         findings.extend(told);
+        findings.extend(library.unused(|id| directory.names_mapping(id)));
         let (snapshot, told) = Snapshot::after(&self.snapshot.load(), directory, library);
         findings.extend(told);
         let snapshot = Arc::new(snapshot);
         self.directory.store(Arc::clone(&snapshot.directory));
         self.snapshot.store(Arc::clone(&snapshot));
+        self.also.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|read| read());
         let news = {
             let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
             let news = *told != findings;
@@ -173,7 +186,9 @@ impl Reload {
         {
             return (Arc::clone(library), findings.clone());
         }
-        let (library, findings) = Library::load(Some(&self.settings.mappings));
+        let (mut library, mut findings) = Library::load(Some(&self.settings.mappings));
+        // Mappings that are broken now go on as they are in what runs.
+        findings.extend(library.keep_last_good(&self.snapshot.load().library));
         let library = Arc::new(library);
         if let (true, Ok(digest)) = (keep, digest) {
             *known = Some((digest, Arc::clone(&library), findings.clone()));

@@ -87,6 +87,8 @@ pub(crate) struct Rule {
     pub(crate) paths: Vec<(Path, Word)>,
     pub(crate) convert: Option<(Converter, Word)>,
     pub(crate) codes: Option<Word>,
+    /// A cross-reference.
+    pub(crate) lookup: Option<Word>,
     pub(crate) missing: Missing,
     pub(crate) default: Option<Word>,
     pub(crate) constant: Option<Word>,
@@ -129,6 +131,8 @@ pub(crate) struct List {
     pub(crate) opens: bool,
     pub(crate) holds: Vec<Word>,
     pub(crate) until: Vec<Word>,
+    /// The segment in whose loop its items are written if there is room for them.
+    pub(crate) under: Option<Word>,
     pub(crate) nest: Option<Word>,
     pub(crate) value: Option<Rule>,
     pub(crate) scope: Scope,
@@ -177,7 +181,11 @@ pub(crate) const RULE_KEYS: &[Key] = &[
     ("at", "The place, or several: the first in the document that has a value counts, the first here is written."),
     ("as", "The converter, where the field's own kind is not enough: `trim`, `decimal(2)`, `date`…"),
     ("codes", "The code table."),
-    ("missing", "What to do with a code that the table does not have: `pass` (keep it as `x12:…`), `hold`, `skip`."),
+    ("lookup", "The cross-reference: a table of the partner's names of things and ours, shared or this partner's own."),
+    (
+        "missing",
+        "What to do with what the table does not have: `pass` (keep it, a code as `x12:…`), `hold`, `skip`; with `lookup` also `warn`.",
+    ),
     ("default", "The value where the document has none."),
     ("constant", "What always stands there: written, and checked on reading."),
     (
@@ -194,6 +202,7 @@ pub(crate) const LIST_KEYS: &[Key] = &[
     ("each", "What opens an item: `PO1`, `HL[03=I]`, `PO1{*}`, `N301`, or several of them."),
     ("holds", "Segments that belong to the item besides those of its rules."),
     ("until", "The item holds everything up to one of these segments."),
+    ("under", "On writing, the loop in which the items stand where there is room in it for all of them: `CTT`."),
     ("nest", "The field of an item where the levels below it go (HL)."),
     ("value", "The rule of a list of plain values."),
     ("fields", "Fields of an item."),
@@ -478,6 +487,7 @@ impl Reader<'_> {
             paths: Vec::new(),
             convert: None,
             codes: None,
+            lookup: None,
             missing: Missing::default(),
             default: None,
             constant: None,
@@ -514,6 +524,7 @@ impl Reader<'_> {
                     }
                 }
                 "codes" => rule.codes = self.word(value),
+                "lookup" => rule.lookup = self.word(value),
                 "missing" => rule.missing = self.choice(value, Missing::NAMES, Missing::parse).unwrap_or_default(),
                 "default" => rule.default = self.word(value),
                 "constant" => rule.constant = self.word(value),
@@ -582,6 +593,7 @@ impl Reader<'_> {
             opens: false,
             holds: Vec::new(),
             until: Vec::new(),
+            under: None,
             nest: None,
             value: None,
             scope: Scope::default(),
@@ -608,6 +620,7 @@ impl Reader<'_> {
                 }
                 "holds" => list.holds = self.words(value),
                 "until" => list.until = self.words(value),
+                "under" => list.under = self.word(value),
                 "nest" => list.nest = self.word(value),
                 "value" => list.value = Some(self.rule(self.spot(key.span()), value)),
                 "fields" | "lists" | "loops" | "computed" => self.scope_entry(key.get_ref(), value, &mut list.scope),

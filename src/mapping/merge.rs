@@ -66,6 +66,7 @@ fn list(base: List, over: List) -> List {
         opens: base.opens || over.opens,
         holds: if over.holds.is_empty() { base.holds } else { over.holds },
         until: if over.until.is_empty() { base.until } else { over.until },
+        under: over.under.or(base.under),
         nest: over.nest.or(base.nest),
         value: over.value.or(base.value),
         scope: scope(base.scope, over.scope),

@@ -7,6 +7,7 @@
 pub mod codes;
 mod compile;
 mod convert;
+mod crosswalk;
 mod extras;
 mod file;
 pub mod fixtures;
@@ -40,7 +41,7 @@ pub use schema::file_schema;
 pub use text::Charset;
 pub use write_xml::WrittenXml;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     document::DocumentType,
@@ -60,11 +61,13 @@ pub struct Mapping {
     set: String,
     versions: Vec<String>,
     file: String,
-    plan: plan::Plan,
+    plan: Arc<plan::Plan>,
+    /// Its code tables and cross-references, by the numbers that the plan has for them.
+    tables: Vec<Arc<table::Table>>,
     /// How it writes, by version; the oldest first.
-    writing: Vec<write::WritePlan>,
-    /// The plan of a mapping of XML; then those of X12 are empty.
-    xml: Option<Box<xml_plan::XmlPlan>>,
+    writing: Arc<[write::WritePlan]>,
+    /// The plan of a mapping of XML; then `plan` is empty.
+    xml: Option<Arc<xml_plan::XmlPlan>>,
 }
 
 /// What a document is written as.
@@ -72,8 +75,37 @@ pub struct Mapping {
 pub enum Format {
     /// X12 transaction sets.
     X12,
-    /// XML; its dialects stand where X12 has versions: `ubl`, `cxml`.
+    /// UBL 2.
+    Ubl,
+    /// cXML 1.2.
+    Cxml,
+    /// XML of a partner's own.
     Xml,
+}
+
+/// One rule of a mapping, and the line that it comes from: of the mapping's own file, of one that it extends, or of a part
+/// that it takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RuleOrigin<'m> {
+    /// The canonical field, like `lines.quantity.value`.
+    pub field: &'m str,
+    /// Its places, as the file has them: `PO102`.
+    pub place: &'m str,
+    /// The file.
+    pub file: &'m str,
+    /// The line, from 1.
+    pub line: u32,
+    /// The direction it holds in, where it is one only.
+    pub one_way: Option<OneWay>,
+}
+
+/// The direction of a rule that holds in one only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OneWay {
+    /// It is not written.
+    Read,
+    /// It is not read.
+    Write,
 }
 
 /// A set that was read.
@@ -84,9 +116,27 @@ pub struct Mapped {
     /// What no rule took, a list of `{segment, tag, element, value}`: segment and element count from 1, ST is segment
     /// 1. With `"charset": "latin1"` the value is one that was read as Latin-1 because it is not UTF-8.
     pub extras: Option<serde_json::Value>,
+    /// Values that a cross-reference does not have, and whose rule says that they pass with a warning.
+    pub warnings: Vec<Problem>,
 }
 
 impl Mapping {
+    /// The same mapping with other tables.
+    fn with_tables(&self, tables: Vec<Arc<table::Table>>, digest: String) -> Self {
+        Self {
+            id: self.id.clone(),
+            digest,
+            document: self.document,
+            set: self.set.clone(),
+            versions: self.versions.clone(),
+            file: self.file.clone(),
+            plan: self.plan.clone(),
+            tables,
+            writing: self.writing.clone(),
+            xml: self.xml.clone(),
+        }
+    }
+
     /// The name that partners' files call it by.
     pub fn id(&self) -> &str {
         &self.id
@@ -117,14 +167,28 @@ impl Mapping {
         &self.file
     }
 
-    /// What it reads from and writes to.
-    pub fn format(&self) -> Format {
-        if self.xml.is_some() { Format::Xml } else { Format::X12 }
+    /// Its rules, each with the line that it comes from, in the order of the files.
+    pub fn rules(&self) -> impl Iterator<Item = RuleOrigin<'_>> {
+        self.plan.rules.iter().map(|rule| RuleOrigin {
+            field: &rule.origin.name,
+            place: &rule.origin.at,
+            file: &rule.origin.spot.source.name,
+            line: rule.origin.line_column.0,
+            one_way: rule.only.map(|only| match only {
+                file::Only::Read => OneWay::Read,
+                file::Only::Write => OneWay::Write,
+            }),
+        })
     }
 
-    /// The dialect of XML that it is for, like `ubl`.
-    pub fn dialect(&self) -> Option<&str> {
-        self.xml.as_ref().map(|plan| plan.dialect.as_str())
+    /// What it reads from and writes to.
+    pub fn format(&self) -> Format {
+        match self.xml.as_ref().map(|plan| &*plan.dialect) {
+            None => Format::X12,
+            Some("ubl") => Format::Ubl,
+            Some("cxml") => Format::Cxml,
+            Some(_) => Format::Xml,
+        }
     }
 
     /// Writes a canonical document as the body of a set: what stands between `begin_set` and `end_set`, in the order and
@@ -148,10 +212,30 @@ impl Mapping {
         // Where there is no table for a version, that of the nearest older one, or else the oldest.
         let older = self.writing.iter().rev().find(|plan| plan.version <= version);
         match older.or_else(|| self.writing.first()) {
-            Some(writing) => write::write(&self.plan, writing, document, charset, out),
+            Some(writing) => write::write(&self.plan, &self.tables, writing, document, charset, out),
             None => {
                 let text = format!("no version of the standard has a set {}", self.set);
                 Err(vec![Problem::in_document(codes::NO_PLACE, text, String::new())])
+            }
+        }
+    }
+
+    /// Takes the totals out of `again` that were computed because `document` does not give them.
+    fn drop_computed(&self, document: &serde_json::Value, again: &mut serde_json::Value) {
+        for rule in self.plan.rules.iter().filter(|rule| rule.computed) {
+            let pointer = format!("/{}", rule.origin.name.replace('.', "/"));
+            if document.pointer(&pointer).is_some() {
+                continue;
+            }
+            let mut above = pointer.as_str();
+            // What is left empty goes too.
+            while let Some((outer, name)) = above.rsplit_once('/') {
+                let Some(object) = again.pointer_mut(outer).and_then(serde_json::Value::as_object_mut) else { break };
+                object.shift_remove(name);
+                if !object.is_empty() {
+                    break;
+                }
+                above = outer;
             }
         }
     }
@@ -163,17 +247,17 @@ impl Mapping {
 
     /// Reads a set of a partner that writes this charset. All that is wrong with it is told at once, up to 100 problems.
     pub fn read_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<Mapped, Vec<Problem>> {
-        let (json, mut left) = read::read(&self.plan, set, charset)?;
+        let read::Read { json, mut left, warnings, .. } = read::read(&self.plan, &self.tables, set, charset)?;
         let extras = extras::collect(set, charset, &mut left);
-        Ok(Mapped { json, extras })
+        Ok(Mapped { json, extras, warnings })
     }
 
     /// The same, with where each value came from.
     pub fn trace_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<(Mapped, Vec<Provenance>), Vec<Problem>> {
-        let ((json, mut left), marks) = read::trace(&self.plan, set, charset)?;
+        let read::Read { json, mut left, warnings, marks } = read::trace(&self.plan, &self.tables, set, charset)?;
         let provenance = provenance::of(&json, marks, &self.plan.rules);
         let extras = extras::collect(set, charset, &mut left);
-        Ok((Mapped { json, extras }, provenance))
+        Ok((Mapped { json, extras, warnings }, provenance))
     }
 
     /// Whether it is for this XML document, by its root element and namespace.
@@ -185,16 +269,16 @@ impl Mapping {
     /// problems.
     pub fn read_xml(&self, source: &Source<'_>, tree: &Tree<'_>) -> Result<Mapped, Vec<Problem>> {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
-        let read = read_xml::read(plan, source, tree, false)?;
-        Ok(Mapped { json: read.json, extras: read.extras })
+        let read = read_xml::read(plan, &self.tables, source, tree, false)?;
+        Ok(Mapped { json: read.json, extras: read.extras, warnings: read.warnings })
     }
 
     /// The same, with where each value came from.
     pub fn trace_xml(&self, source: &Source<'_>, tree: &Tree<'_>) -> Result<(Mapped, Vec<Provenance>), Vec<Problem>> {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
-        let read = read_xml::read(plan, source, tree, true)?;
+        let read = read_xml::read(plan, &self.tables, source, tree, true)?;
         let provenance = provenance::of(&read.json, read.marks, &plan.rules);
-        Ok((Mapped { json: read.json, extras: read.extras }, provenance))
+        Ok((Mapped { json: read.json, extras: read.extras, warnings: read.warnings }, provenance))
     }
 
     /// What an XML document says of its transmission: `message_id`, `from.id`… as its mapping names them.
@@ -207,7 +291,7 @@ impl Mapping {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
         let document = serde_json::from_slice(document)
             .map_err(|error| vec![Problem::of_document(codes::UNWRITABLE_VALUE, error.to_string(), None)])?;
-        write_xml::write(plan, &document, envelope)
+        write_xml::write(plan, &self.tables, &document, envelope)
     }
 
     fn no_xml(&self) -> Problem {

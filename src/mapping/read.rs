@@ -3,13 +3,14 @@
 //! Nothing is dropped: an element that no rule took is kept as an extra with its place.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{cell, collections::HashMap};
+use std::{cell, collections::HashMap, sync::Arc};
 
 use super::{
     place::Part,
     plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
     problem::Problem,
     provenance::Mark,
+    table::Table,
     text::Charset,
     write_json,
 };
@@ -70,6 +71,7 @@ pub(crate) struct Scratch {
     /// Segment, from 0, and element.
     pub(crate) extras: Vec<(u32, u16)>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
     /// Where each value came from, for `trace` only.
     pub(crate) marks: Option<Vec<Mark>>,
 }
@@ -79,24 +81,43 @@ thread_local! {
 }
 
 /// The JSON of a set, and the segments, from 0, and elements that no rule took.
-pub(crate) type Read = (Vec<u8>, Vec<(u32, u16)>);
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) json: Vec<u8>,
+    pub(crate) left: Vec<(u32, u16)>,
+    /// What the operators are told though the document goes its way.
+    pub(crate) warnings: Vec<Problem>,
+    /// Where each value came from, where that was asked for.
+    pub(crate) marks: Vec<Mark>,
+}
 
 /// Reads a set through a plan: the JSON and the extras, or all that is wrong.
-pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<Read, Vec<Problem>> {
-    read_with(plan, set, charset, None).map(|(read, _)| read)
+pub(crate) fn read(
+    plan: &Plan,
+    tables: &[Arc<Table>],
+    set: &SetView<'_>,
+    charset: Charset,
+) -> Result<Read, Vec<Problem>> {
+    read_with(plan, tables, set, charset, None)
 }
 
 /// The same, with where each value came from.
-pub(crate) fn trace(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<(Read, Vec<Mark>), Vec<Problem>> {
-    read_with(plan, set, charset, Some(Vec::new()))
+pub(crate) fn trace(
+    plan: &Plan,
+    tables: &[Arc<Table>],
+    set: &SetView<'_>,
+    charset: Charset,
+) -> Result<Read, Vec<Problem>> {
+    read_with(plan, tables, set, charset, Some(Vec::new()))
 }
 
 fn read_with(
     plan: &Plan,
+    tables: &[Arc<Table>],
     set: &SetView<'_>,
     charset: Charset,
     marks: Option<Vec<Mark>>,
-) -> Result<(Read, Vec<Mark>), Vec<Problem>> {
+) -> Result<Read, Vec<Problem>> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
     scratch.marks = marks;
@@ -110,8 +131,9 @@ fn read_with(
         level: NONE,
     }
     .run(set);
-    write_json::write(plan, set, charset, &mut scratch, &mut out);
+    write_json::write(plan, tables, set, charset, &mut scratch, &mut out);
     let problems = std::mem::take(&mut scratch.problems);
+    let warnings = std::mem::take(&mut scratch.warnings);
     let mut extras = Vec::new();
     if !scratch.extras.is_empty() {
         extras.clone_from(&scratch.extras);
@@ -120,7 +142,7 @@ fn read_with(
     }
     let marks = scratch.marks.take().unwrap_or_default();
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok(((out, extras), marks)) } else { Err(problems) }
+    if problems.is_empty() { Ok(Read { json: out, left: extras, warnings, marks }) } else { Err(problems) }
 }
 
 impl Scratch {
@@ -138,6 +160,7 @@ impl Scratch {
         self.notes.clear();
         self.extras.clear();
         self.problems.clear();
+        self.warnings.clear();
     }
 }
 

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderMap, Uri, header::CONTENT_TYPE},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::de::DeserializeOwned;
@@ -33,6 +34,45 @@ pub fn cursor(last: MessageId) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(last.to_bytes())
 }
 
+/// A body of at most `cap` bytes, in memory.
+///
+/// # Errors
+/// When it is larger, breaks off, or comes too slowly.
+pub async fn whole(body: Body, cap: usize) -> Result<Bytes, Problem> {
+    #[allow(clippy::disallowed_methods, reason = "capped")]
+    match Limited::new(body, cap).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(TOO_LARGE.because(format!("The body may have {cap} bytes.")))
+        }
+        Err(error) if is_too_slow(&*error) => Err(TOO_SLOW.because("The gateway gave up waiting.")),
+        Err(_) => Err(INTERRUPTED.because("The connection ended before the body did.")),
+    }
+}
+
+/// The `Idempotency-Key`, 1 to 255 printable ASCII characters; `None` where it is absent. The draft standard writes it in
+/// quotes, most callers do not: both are the same key.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, String> {
+    const UNPRINTABLE: &str = "The key has characters that are not printable ASCII.";
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err("The header is there more than once.".into());
+    }
+    // `to_str` takes visible ASCII, spaces and tabs only.
+    let text = value.to_str().map_err(|_| UNPRINTABLE)?.trim();
+    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    match key.len() {
+        _ if key.contains('\t') => Err(UNPRINTABLE.into()),
+        0 => Err("The key is empty.".into()),
+        1..=255 => Ok(Some(key.to_owned())),
+        longer => Err(format!("The key has {longer} characters; it may have 255.")),
+    }
+}
+
 /// The fields of a JSON object. Getters note what is wrong and answer a stand-in; [`Fields::finish`] tells all of it.
 #[derive(Debug)]
 pub struct Fields {
@@ -50,15 +90,7 @@ impl Fields {
         {
             return Err(MEDIA_TYPE.because(format!("Content-Type is {found}; this address takes application/json.")));
         }
-        #[allow(clippy::disallowed_methods, reason = "capped")]
-        let bytes = match Limited::new(body, cap).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => {
-                return Err(TOO_LARGE.because(format!("The body may have {cap} bytes.")));
-            }
-            Err(error) if is_too_slow(&*error) => return Err(TOO_SLOW.because("The gateway gave up waiting.")),
-            Err(_) => return Err(INTERRUPTED.because("The connection ended before the body did.")),
-        };
+        let bytes = whole(body, cap).await?;
         if bytes.is_empty() {
             return Ok(Self::of(Map::new()));
         }

@@ -17,11 +17,12 @@ mod server;
 mod stop;
 mod tls;
 mod watch;
+pub mod webhook;
 
 pub use app::{App, Served, pages};
 pub use content::{FetchedToTheEnd, FileBody, download, json, page};
 pub use egress::{CallError, Egress, Manner, Reply, Trust};
-pub use input::{Fields, Query, cursor, media_type};
+pub use input::{Fields, Query, cursor, idempotency_key, media_type, whole};
 pub use problem::{Kind, Place, Problem};
 pub use request::{Context, RequestId, TraceParent, correlation_id};
 pub use server::{Drained, Limits, Serving, bind, serve, serve_with};

@@ -192,6 +192,11 @@ impl Problem {
         self.with(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// The JSON of it, as a part of an answer about several things.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body(None, None)).unwrap_or_default()
+    }
+
     /// The JSON of it, for a request whose id and path are known.
     pub(super) fn body(&self, request: Option<&str>, path: Option<&str>) -> Vec<u8> {
         #[derive(Serialize)]

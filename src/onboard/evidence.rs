@@ -109,9 +109,13 @@ impl Found {
                 format!("our first interchange has ISA13 {}", self.first_interchange),
             );
         }
-        let order = documents.iter().find(|document| document.kind == Some(DocumentType::PurchaseOrder));
-        if let (Some(order), MessageState::Delivered) = (order, message.state) {
-            self.add(message, Step::OrderDelivered, format!("order {}", name(order)));
+        for order in documents.iter().filter(|document| document.kind == Some(DocumentType::PurchaseOrder)) {
+            if matches!(order.state, DocumentState::Delivered | DocumentState::Acknowledged) {
+                self.add(message, Step::OrderDelivered, format!("order {}", name(order)));
+            }
+            if order.state == DocumentState::Acknowledged {
+                self.add(message, Step::OrderAcknowledged, format!("order {} was accepted", name(order)));
+            }
         }
     }
 
@@ -125,15 +129,11 @@ impl Found {
                 );
             }
             DocumentState::Rejected => self.look_for_miscounts(message, document.problem.as_ref()),
-            DocumentState::Recorded if ["997", "999"].contains(&document.format_kind.as_str()) => {
-                self.add(message, Step::OrderAcknowledged, format!("a {}", document.format_kind));
-            }
             DocumentState::Queued => {
                 let step = match document.kind {
                     Some(DocumentType::OrderAcknowledgement) => Step::ResponseAccepted,
                     Some(DocumentType::ShipmentNotice) => Step::ShipmentAccepted,
                     Some(DocumentType::Invoice) => Step::InvoiceBalances,
-                    Some(DocumentType::FunctionalAcknowledgement) => Step::OrderAcknowledged,
                     _ => return Ok(()),
                 };
                 if !self.is_new(step) {
@@ -147,12 +147,8 @@ impl Found {
                     self.add(message, step, what);
                 }
             }
-            DocumentState::Held
-            | DocumentState::Recorded
-            | DocumentState::Issued
-            | DocumentState::Delivered
-            | DocumentState::Acknowledged
-            | DocumentState::Failed => {}
+            // Held and recorded ones show nothing, and the others are ours.
+            _ => {}
         }
         Ok(())
     }
@@ -224,7 +220,8 @@ pub fn levels_make_sense(notice: &Value) -> Option<String> {
                 *items += 1;
                 let told =
                     ["quantity_shipped", "cumulative_quantity_shipped"].iter().any(|key| level.get(key).is_some());
-                told && above.contains(&"order")
+                // UBL has no level for orders: each of its lines names its own.
+                told && (above.contains(&"order") || level.get("order").is_some())
             }
             _ => !above.is_empty(),
         };

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::partner::Partner;
+use crate::{config::Size, partner::Partner};
 
 /// Where suppliers reach this gateway, as they have to write it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Welcome<'_> {
             line(out, &format!("| you, in ISA05/ISA06 of what you send | `{id}` |"));
         }
         line(out, &format!("| we, in ISA07/ISA08 of what you send | `{}` |", x12.ours));
-        line(out, &format!("\nWe send X12 {}, and read what your envelope names. ", x12.version));
+        line(out, &format!("\nWe send X12 {}, and read what your envelope names.", x12.version));
         let answered = match x12.acknowledgement.as_str() {
             "none" => "You get no functional acknowledgement.".to_owned(),
             set => format!("Every interchange of yours is answered by a {set}; a TA1 comes {}.", ta1(x12.ta1.as_str())),
@@ -123,8 +123,9 @@ impl Welcome<'_> {
         line(out, &format!("| AS2 id | `{}` | `{our_id}` |", as2.id));
         let theirs = as2.url.as_ref().map_or_else(|| "none: you only send".to_owned(), |url| format!("`{url}`"));
         line(out, &format!("| address | {theirs} | `{url}` |"));
-        let paths: Vec<_> = as2.files.iter().map(|file| format!("`{}`", file.display())).collect();
-        line(out, &format!("| certificate | {} | {certificate} |\n", paths.join(", ")));
+        let yours: Vec<_> =
+            as2.certificates.iter().map(|one| format!("{} `{}`", one.subject(), one.fingerprint())).collect();
+        line(out, &format!("| certificate | {} | {certificate} |\n", yours.join(", ")));
         line(
             out,
             "Sign with SHA-256, encrypt with AES-256, and ask for a signed MDN. Compare its MIC with yours: if they are the",
@@ -187,8 +188,10 @@ impl Welcome<'_> {
         line(
             out,
             &format!(
-                "{} requests, {} documents, and {} bytes in one message. What is over it is asked to wait, and not lost.",
-                partner.requests, partner.documents, partner.message_size
+                "{} requests, {} documents, and {} in one message. What is over it is asked to wait, and not lost.",
+                partner.requests,
+                partner.documents,
+                Size::bytes(partner.message_size)
             ),
         );
     }

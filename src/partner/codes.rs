@@ -53,6 +53,10 @@ crate::codes! {
     UNKNOWN_DOCUMENT = "PRT-0025";
     /// A certificate of a partner ends soon, has ended, or has too short a key.
     CERTIFICATE_ENDS = "PRT-0026";
+    /// A partner's server does not answer.
+    NOT_REACHED = "PRT-0027";
+    /// A partner's SFTP server shows a host key that its file does not name.
+    STRANGE_HOST_KEY = "PRT-0028";
 }
 
 #[cfg(test)]

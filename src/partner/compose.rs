@@ -10,8 +10,8 @@ use super::{
     overlay, send,
 };
 use crate::config::{
-    AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, codes as config, did_you_mean,
-    drop_echoes,
+    AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, Value, codes as config,
+    did_you_mean, drop_echoes,
 };
 
 /// A template, parsed once for all who use it.
@@ -269,9 +269,11 @@ fn unknown_template(named: &Node, templates: &BTreeMap<String, Arc<Template>>) -
 
 /// What the shape of the file cannot say.
 fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
+    let written =
+        |list: &str| merged.at(list).is_some_and(|node| !matches!(&node.value, Value::List(items) if items.is_empty()));
     if let Some(sftp) = &file.sftp
-        && sftp.keys.is_empty()
-        && sftp.passwords.is_empty()
+        && !written("sftp.keys")
+        && !written("sftp.passwords")
     {
         let user = &sftp.users.0.first().map(|user| user.origin.clone()).unwrap_or_default();
         let told = Diagnostic::error(config::MISSING_KEY, "this user has neither `sftp.keys` nor `sftp.passwords`");
@@ -288,15 +290,15 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
             findings.push(told.at(&sftp.sessions.origin, "at least 1"));
         }
     }
-    if let Some(as2) = &file.as2 {
-        attached::check(as2, findings);
-    }
     if let Some(push) = &file.sftp_push
         && push.key.is_none()
         && push.password.is_none()
     {
         let told = Diagnostic::error(config::MISSING_KEY, "there is neither `sftp_push.key` nor `sftp_push.password`");
         findings.push(told.at(&push.user.origin, "").hint("name where our key for it is: key = \"file:secrets/NAME\""));
+    }
+    if let Some(as2) = &file.as2 {
+        attached::check(as2, findings);
     }
     for first in [&file.send.first_interchange, &file.send.first_group] {
         if !(1..=999_999_999).contains(&first.value) {

@@ -84,7 +84,8 @@ pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Claim {
     code: Code,
-    what: String,
+    /// The identity itself, whole.
+    identity: String,
 }
 
 /// Finds partners that claim one identity. One that was served with it before keeps it (`incumbent`); of the others
@@ -96,8 +97,8 @@ pub(super) fn conflicts<'g>(
 ) -> BTreeMap<String, Vec<Diagnostic>> {
     let mut claimed: HashMap<Claim, Vec<(&Good, Origin)>> = HashMap::new();
     for good in partners {
-        for (claim, origin) in claims(good) {
-            let holders = claimed.entry(claim).or_default();
+        for (code, identity, origin) in claims(good) {
+            let holders = claimed.entry(Claim { code, identity }).or_default();
             if holders.last().is_none_or(|(last, _)| last.partner.id != good.partner.id) {
                 holders.push((good, origin));
             }
@@ -119,7 +120,7 @@ pub(super) fn conflicts<'g>(
                 None => other.partner.id != id,
             });
             let Some((other, other_origin)) = other else { continue };
-            let message = format!("{} is also that of {}", claim.what, other.partner.id);
+            let message = format!("{} is also that of {}", claim.in_words(), other.partner.id);
             let told = Diagnostic::error(claim.code, message).at(origin, "").at(other_origin, "here too");
             let told = told.hint("only one of them can have it, or nobody could tell whose document it is");
             lost.entry(id.to_owned()).or_default().push(told);
@@ -128,26 +129,38 @@ pub(super) fn conflicts<'g>(
     lost
 }
 
-fn claims(good: &Good) -> Vec<(Claim, Origin)> {
+impl Claim {
+    fn in_words(&self) -> String {
+        let identity = &self.identity;
+        match self.code {
+            codes::SAME_ENVELOPE_ID => format!("the EDI identity {identity}"),
+            codes::SAME_VENDOR_NUMBER => format!("vendor number {identity}"),
+            codes::SAME_AS2_ID => format!("AS2 id \"{identity}\""),
+            codes::SAME_SFTP_USER => format!("SFTP user \"{identity}\""),
+            // The digits of a hash tell nobody more than its first ones do.
+            _ => format!("API key {}…", identity.get(..15).unwrap_or_default()),
+        }
+    }
+}
+
+fn claims(good: &Good) -> Vec<(Code, String, Origin)> {
     let file = &good.file;
-    let claim = |code, what: String, origin: &Origin| (Claim { code, what }, origin.clone());
     let mut claims = Vec::new();
+    let mut claim = |code, identity: String, origin: &Origin| claims.push((code, identity, origin.clone()));
     for id in file.x12.iter().flat_map(|x12| &x12.ids.0) {
-        claims.push(claim(codes::SAME_ENVELOPE_ID, format!("the EDI identity {}", id.value), &id.origin));
+        claim(codes::SAME_ENVELOPE_ID, id.value.to_string(), &id.origin);
     }
     if let Some(number) = &file.vendor_number {
-        claims.push(claim(codes::SAME_VENDOR_NUMBER, format!("vendor number {}", number.value), &number.origin));
+        claim(codes::SAME_VENDOR_NUMBER, number.value.clone(), &number.origin);
     }
     if let Some(as2) = &file.as2 {
-        claims.push(claim(codes::SAME_AS2_ID, format!("AS2 id \"{}\"", as2.id.value), &as2.id.origin));
+        claim(codes::SAME_AS2_ID, as2.id.value.to_string(), &as2.id.origin);
     }
     for user in file.sftp.iter().flat_map(|sftp| &sftp.users.0) {
-        claims.push(claim(codes::SAME_SFTP_USER, format!("SFTP user \"{}\"", user.value), &user.origin));
+        claim(codes::SAME_SFTP_USER, user.value.to_string(), &user.origin);
     }
     for key in file.rest.iter().flat_map(|rest| &rest.api_keys) {
-        let digits = key.value.to_string();
-        let short = digits.get(..15).unwrap_or_default();
-        claims.push(claim(codes::SAME_API_KEY, format!("API key {short}…"), &key.origin));
+        claim(codes::SAME_API_KEY, key.value.to_string(), &key.origin);
     }
     claims
 }

@@ -69,7 +69,7 @@ fn between(now: &Partner, then: &Partner, running: &Directory, on_disk: &Directo
     }
     let prints = |partner: &Partner| {
         let certificates = partner.as2.iter().flat_map(|as2| &as2.certificates);
-        certificates.map(|one| crate::keys::sha256_hex(one.der()).split_off(48)).collect::<Vec<_>>().join(", ")
+        certificates.map(|one| one.fingerprint()).collect::<Vec<_>>().join(", ")
     };
     if prints(now) != prints(then) {
         add("the content of as2.certificates", Some(prints(now)), Some(prints(then)), None);

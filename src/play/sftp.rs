@@ -1,10 +1,13 @@
 //! A supplier on the SFTP door: it logs in with a key of its own, drops files and looks at what is there for it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use russh::{
     client,
-    keys::{Algorithm, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, key::safe_rng},
+    keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate, key::safe_rng},
 };
 use russh_sftp::client::{SftpSession, error::Error as SftpError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -108,6 +111,38 @@ impl SftpClient {
     pub async fn close(self) {
         let _ = self.sftp.close().await;
         let _ = self.session.disconnect(russh::Disconnect::ByApplication, "", "en").await;
+    }
+}
+
+/// The fingerprint of the host key that a server shows; nobody is logged in.
+///
+/// # Errors
+/// When it does not answer as an SSH server.
+pub async fn host_key_of(host: &str, port: u16) -> Result<String, SftpPlayError> {
+    let shown = Arc::new(Mutex::new(None));
+    let host = host.trim_matches(['[', ']']);
+    let noting = Noting(Arc::clone(&shown));
+    let connected = client::connect(Arc::new(client::Config::default()), (host, port), noting).await;
+    let shown = shown.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (shown, connected) {
+        (Some(shown), _) => Ok(shown),
+        (None, Err(error)) => Err(error.into()),
+        (None, Ok(_)) => Err(SftpPlayError::Key("none was shown".into())),
+    }
+}
+
+/// Writes down whom it meets, and goes no further.
+struct Noting(Arc<Mutex<Option<String>>>);
+
+impl client::Handler for Noting {
+    type Error = russh::Error;
+
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        if let PublicKeyOrCertificate::PublicKey { key, .. } = shown {
+            let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(fingerprint);
+        }
+        Ok(false)
     }
 }
 

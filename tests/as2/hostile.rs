@@ -338,11 +338,13 @@ mod encryption {
     }
 }
 
+pub(super) use bombs::{compressed_data, gigabyte, nested};
+
 mod bombs {
     use super::*;
 
     /// zlib that inflates to a gigabyte of zeros. Pieces that end on a byte can be repeated.
-    fn gigabyte() -> Vec<u8> {
+    pub(in crate::as2) fn gigabyte() -> Vec<u8> {
         let mut deflate = Deflate::new(Compression::best(), false);
         let mut piece = Vec::with_capacity(1 << 16);
         deflate.compress_vec(&vec![0; 1 << 20], &mut piece, FlushCompress::Full).unwrap();
@@ -353,10 +355,29 @@ mod bombs {
         zlib
     }
 
-    fn compressed_data(zlib: &[u8]) -> Vec<u8> {
+    pub(in crate::as2) fn compressed_data(zlib: &[u8]) -> Vec<u8> {
         let content = der::element(tag::context(0), &der::octets(zlib));
         let fields = [der::number(0), der::algorithm(oid::ZLIB, &[]), der::sequence(&[der::oid(oid::DATA), content])];
         der::sequence(&[der::oid(oid::COMPRESSED_DATA), der::element(tag::context(0), &der::sequence(&fields))])
+    }
+
+    /// So many opaque signatures of the partner around each other.
+    pub(in crate::as2) fn nested(layers: usize) -> Vec<u8> {
+        let options = SignOptions {
+            scheme: Scheme::RsaPkcs1,
+            digest: Digest::Sha256,
+            with_certificate: false,
+            algorithm_protection: false,
+            now: tools().now,
+        };
+        let head = b"Content-Type: application/pkcs7-mime\r\n\r\n";
+        let mut entity = b"Content-Type: text/plain\r\n\r\nx".to_vec();
+        let mut cms = Vec::new();
+        for _ in 0..layers {
+            cms = cms::sign(&entity, true, &acme().own, &options).unwrap();
+            entity = [&head[..], &cms].concat();
+        }
+        cms
     }
 
     #[test]

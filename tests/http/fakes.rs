@@ -20,7 +20,7 @@ use gangway::{
     document::{DocumentType, EventId, MessageId, Mode},
     doors::rest::Rest,
     erp::Erp,
-    exchange::{Arrival, Intake, Refused, Scribe, Verdict},
+    exchange::{Arrival, Intake, NotTaken, Outlet, Refused, Scribe, Submission, Taken as SubmissionTaken, Verdict},
     keys::Secret,
     ledger::*,
     net::{self, App, Limits, Serving, Stop},
@@ -36,6 +36,16 @@ pub const ACME_TEST: &str = "gw_test_acme";
 pub const BOLT: &str = "gw_live_bolt";
 pub const GONE: &str = "gw_live_gone";
 pub const TOKEN: &str = "erp-token";
+
+/// Takes no documents; what does is tried with the whole gateway.
+pub struct NoWayOut;
+
+#[async_trait]
+impl Outlet for NoWayOut {
+    async fn submit(&self, _: Submission, _: Arc<dyn Scribe>) -> std::result::Result<SubmissionTaken, NotTaken> {
+        unimplemented!("no test of a door hands documents over")
+    }
+}
 
 /// The largest message of acme.
 pub const CAP: u64 = 100_000;
@@ -528,7 +538,13 @@ impl<L: Ledger> House<L> {
             spool,
             metrics.clone(),
         );
-        let erp = Erp::new(vec![Secret::new(TOKEN), Secret::new("second")], ledger.clone(), &metrics, stop.clone());
+        let erp = Erp::new(
+            vec![Secret::new(TOKEN), Secret::new("second")],
+            ledger.clone(),
+            Arc::new(NoWayOut),
+            &metrics,
+            stop.clone(),
+        );
         let console = Console {
             ledger: ledger.clone(),
             metrics: metrics.clone(),

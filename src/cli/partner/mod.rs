@@ -70,6 +70,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
 struct OnDisk {
     settings: Settings,
     files: Files,
+    library: Library,
     directory: Directory,
     findings: Vec<Diagnostic>,
 }
@@ -85,7 +86,7 @@ impl OnDisk {
         let (library, _) = Library::load(Some(&settings.mappings));
         let sources = Sources::of(&settings).without_last_good();
         let (directory, findings) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
-        Self { settings, files, directory, findings }
+        Self { settings, files, library, directory, findings }
     }
 
     /// A partner whose file is good.

@@ -31,7 +31,7 @@ pub(super) struct Rehearsed {
 /// How the partner's side is played.
 enum Way {
     Rest(ApiKey),
-    Sftp(String, SupplierKey),
+    Sftp(String, Box<SupplierKey>),
 }
 
 /// Rehearses with a partner.
@@ -72,7 +72,7 @@ fn stage(disk: &OnDisk, partner: &Partner, folder: &Path, notes: &mut Vec<String
                 table.remove("sources");
             }
             let user = sftp.users.first().map(ToString::to_string).unwrap_or_default();
-            Way::Sftp(user, key)
+            Way::Sftp(user, Box::new(key))
         }
         None => {
             if partner.as2.is_some() {
@@ -92,10 +92,13 @@ fn stage(disk: &OnDisk, partner: &Partner, folder: &Path, notes: &mut Vec<String
     for (name, source) in &disk.files.templates {
         fs::write(partners.join("templates").join(format!("{name}.toml")), &*source.text)?;
     }
-    for file in partner.as2.iter().flat_map(|as2| &as2.files) {
-        let to = partners.join(file);
-        fs::create_dir_all(to.parent().unwrap_or(&partners))?;
-        fs::copy(disk.settings.partners.join(file), to)?;
+    // Certificates and the like are read where they are.
+    let real = fs::canonicalize(&disk.settings.partners)?;
+    for entry in fs::read_dir(&real)?.filter_map(Result::ok) {
+        let to = partners.join(entry.file_name());
+        if !to.exists() && entry.path().extension().is_none_or(|ending| ending != "toml" && ending != "md") {
+            std::os::unix::fs::symlink(entry.path(), to)?;
+        }
     }
     let mappings = fs::canonicalize(&disk.settings.mappings).unwrap_or_else(|_| folder.join("mappings"));
     let sftp = if partner.sftp.is_some() { "127.0.0.1:0" } else { "off" };
@@ -128,7 +131,7 @@ async fn play(gateway: &Gateway, partner: &Partner, way: &Way, notes: &mut Vec<S
             for (index, sample) in samples.iter().enumerate() {
                 let key = format!("rehearsal-{index}");
                 let answer = if sample.path.is_empty() {
-                    supplier.post_x12(&key, sample.bytes.clone()).await?
+                    supplier.post(sample.media_type, &key, sample.bytes.clone()).await?
                 } else {
                     supplier.post_json(&key, samples::ORDER, sample.path, sample.bytes.clone()).await?
                 };

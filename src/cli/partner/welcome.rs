@@ -40,7 +40,12 @@ pub(super) fn write(settings: &Settings, partner: &Partner, host: Option<&str>) 
         None => Vec::new(),
     };
     let endpoints = endpoints(settings, host);
-    let page = Welcome { partner, endpoints: &endpoints, host_keys: &host_keys, as2: None, samples: &samples };
+    let certificate = match &settings.as2.certificate {
+        Some(path) => format!("`{}`", path.display()),
+        None => "made on first start; sent apart from this page".to_owned(),
+    };
+    let as2 = Some((settings.as2.id.as_str(), certificate.as_str()));
+    let page = Welcome { partner, endpoints: &endpoints, host_keys: &host_keys, as2, samples: &samples };
     let path = settings.partners.join(format!("{}.welcome.md", partner.id));
     fs::write(&path, page.text())?;
     Ok(path)

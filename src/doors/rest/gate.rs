@@ -11,21 +11,43 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use jiff::{civil::Date, tz::TimeZone};
 
 use super::{Rest, events::KeyRefused, problems};
 use crate::{
     net::{Context, Problem},
-    partner::{ApiAccess, Status},
+    partner::{ApiAccess, Ending, Status},
 };
 
 /// Lets a request in with an [`ApiAccess`] among its extensions, or answers it.
 pub(super) async fn gate(State(rest): State<Arc<Rest>>, mut request: Request, next: Next) -> Response {
     match admit(&rest, &request) {
         Ok(access) => {
+            let version = access.partner.rest.as_ref().map(|rest| rest.version);
             request.extensions_mut().insert(access);
-            next.run(request).await
+            let mut response = next.run(request).await;
+            if let Some(version) = version {
+                announce(version.as_str(), version.ending(), response.headers_mut());
+            }
+            response
         }
         Err(problem) => problem.into_response(),
+    }
+}
+
+/// Says which version of the API answered, and when that version ends, once that is known (RFC 9745, RFC 8594).
+fn announce(version: &'static str, ending: Option<Ending>, headers: &mut HeaderMap) {
+    headers.insert("gangway-version", HeaderValue::from_static(version));
+    let Some(ending) = ending else { return };
+    let at = |date: &str| date.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok();
+    let said = [
+        ("deprecation", at(ending.deprecated).map(|at| format!("@{}", at.timestamp().as_second()))),
+        ("sunset", at(ending.sunset).map(|at| at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())),
+    ];
+    for (name, value) in said {
+        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(name, value);
+        }
     }
 }
 
@@ -68,6 +90,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_version_says_when_it_ends() {
+        let mut headers = HeaderMap::new();
+        announce("2026-11-01", None, &mut headers);
+        assert_eq!((headers.len(), &headers["gangway-version"]), (1, &HeaderValue::from_static("2026-11-01")));
+        announce("2026-11-01", Some(Ending { deprecated: "2027-01-01", sunset: "2028-01-01" }), &mut headers);
+        assert_eq!(headers["deprecation"], "@1798761600");
+        assert_eq!(headers["sunset"], "Sat, 01 Jan 2028 00:00:00 GMT");
+    }
 
     #[test]
     fn a_bearer_token_is_read_and_nothing_else() {

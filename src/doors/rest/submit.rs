@@ -25,7 +25,7 @@ use crate::{
     exchange::{Arrival, Refused, Scribe, Verdict},
     ledger::{Channel, MessageState, Receipt},
     net::{
-        Context, Place, Problem, media_type,
+        self, Context, Place, Problem, media_type,
         problem::{ENCODING, INTERNAL, MEDIA_TYPE},
     },
     observe::Arrived,
@@ -35,7 +35,6 @@ use crate::{
 /// The media types that are taken as they are.
 const TAKEN: [&str; 5] =
     ["application/edi-x12", "application/xml", "text/xml", "text/plain", "application/octet-stream"];
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub(super) async fn submit(
@@ -212,31 +211,15 @@ fn plain_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     Err(ENCODING.because("Send the body as it is, without Content-Encoding.").with(ACCEPT_ENCODING, identity))
 }
 
-/// The key, 1 to 255 printable ASCII characters. The draft standard writes it in quotes, most callers do not: both are
-/// the same key.
+/// The key, which every message has to have.
 fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
-    let mut values = headers.get_all(&IDEMPOTENCY_KEY).iter();
-    let Some(value) = values.next() else {
-        return Err(problems::NO_IDEMPOTENCY_KEY
-            .because("Send a key of your own for each message in the header Idempotency-Key."));
-    };
-    let wrong = |detail: &str| {
-        let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail);
-        Err(problems::BAD_IDEMPOTENCY_KEY.because(detail.to_owned()).at(vec![place]))
-    };
-    if values.next().is_some() {
-        return wrong("The header is there more than once.");
-    }
-    // `to_str` takes visible ASCII, spaces and tabs only.
-    let Ok(text) = value.to_str() else { return wrong("The key has characters that are not printable ASCII.") };
-    let text = text.trim();
-    let key = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-    match key.len() {
-        _ if key.contains('\t') => wrong("The key has characters that are not printable ASCII."),
-        0 => wrong("The key is empty."),
-        1..=255 => Ok(key.to_owned()),
-        longer => wrong(&format!("The key has {longer} characters; it may have 255.")),
-    }
+    let key = net::idempotency_key(headers).map_err(|detail| {
+        let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail.clone());
+        problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
+    })?;
+    key.ok_or_else(|| {
+        problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each message in the header Idempotency-Key.")
+    })
 }
 
 fn word(state: MessageState) -> &'static str {
@@ -278,7 +261,12 @@ mod tests {
             assert_eq!(read(&[("idempotency-key", wrong)]), Err("API-0104"), "{wrong:?}");
         }
         assert_eq!(read(&[("idempotency-key", "a"), ("idempotency-key", "a")]), Err("API-0104"));
-        let long = |n: usize| HeaderMap::from_iter([(IDEMPOTENCY_KEY, HeaderValue::try_from("k".repeat(n)).unwrap())]);
+        let long = |n: usize| {
+            HeaderMap::from_iter([(
+                HeaderName::from_static("idempotency-key"),
+                HeaderValue::try_from("k".repeat(n)).unwrap(),
+            )])
+        };
         assert!(idempotency_key(&long(255)).is_ok() && idempotency_key(&long(256)).is_err());
     }
 

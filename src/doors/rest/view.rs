@@ -16,7 +16,8 @@ use crate::{
 pub(super) fn is_own(access: &ApiAccess, message: &Message) -> bool {
     let id = access.partner.id.as_str();
     let theirs = message.connection == id || message.partner.as_deref() == Some(id);
-    theirs && (access.mode == Mode::Live || message.mode == Mode::Test)
+    // What the ERP handed over is its own matter; what became of it is the supplier's.
+    theirs && message.channel != Channel::Erp && (access.mode == Mode::Live || message.mode == Mode::Test)
 }
 
 /// Why something is rejected or held.

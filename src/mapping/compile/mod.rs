@@ -10,6 +10,8 @@ mod rules;
 mod settle;
 mod xml;
 
+pub(crate) use rules::compile_table;
+
 use layout::{Cells, Filled, Layout};
 pub(crate) use xml::compile_xml;
 
@@ -20,7 +22,7 @@ use super::{
     place::{Filter, Leaf, Opener, OpenerKind, Part, Place, Step, pairs_of},
     plan::{self, ALWAYS, Act, Action, FieldRule, From, Kind, OUTSIDE, Open, OpenEach, Plan, Tree, What},
     shape::{Shape, Shapes},
-    table::Table,
+    table::{Missing, Table},
 };
 use crate::config::Diagnostic;
 
@@ -46,7 +48,8 @@ pub(crate) fn compile(
 
 struct Compiler<'a> {
     shapes: &'a Shapes,
-    tables: BTreeMap<&'a str, Arc<Table>>,
+    tables: BTreeMap<&'a str, u16>,
+    table_list: Vec<Arc<Table>>,
     loops: Vec<Loop>,
     kinds: Vec<Kind>,
     gates: usize,
@@ -93,6 +96,7 @@ impl<'a> Compiler<'a> {
         let mut compiler = Self {
             shapes,
             tables: BTreeMap::new(),
+            table_list: Vec::new(),
             loops: vec![Loop::default()],
             kinds: vec![Kind::default()],
             gates: 1,
@@ -128,7 +132,8 @@ impl<'a> Compiler<'a> {
             } else {
                 if first {
                     let number = self.rules.len() as u32;
-                    let compiled = self.rule(rule, &shape, full, spot);
+                    let mut compiled = self.rule(rule, &shape, full, spot);
+                    compiled.shared = shares(scope, rule);
                     self.rules.push(compiled);
                     layout.insert(path, Filled::Field { slot, rule: number });
                 }
@@ -488,6 +493,14 @@ impl<'a> Compiler<'a> {
 fn action(gate: u16, filters: &[Filter], act: Act) -> Action {
     let filters = filters.iter().map(|filter| (filter.element, filter.value.as_bytes().into())).collect();
     Action { gate, filters, act }
+}
+
+/// Whether another rule of a scope has a place of this one, and keeps whatever stands there.
+fn shares(scope: &Scope, rule: &Rule) -> bool {
+    let others = scope.fields.iter().filter_map(|field| field.rule.as_ref());
+    others.filter(|other| other.spot.span != rule.spot.span && other.missing != Missing::Skip).any(|other| {
+        other.only.is_none() && other.at.iter().any(|(place, _)| rule.at.iter().any(|(own, _)| own == place))
+    })
 }
 
 fn join(name: &str, path: &[String]) -> String {

@@ -10,7 +10,7 @@ use std::{
 use super::{
     compute::{Compute, NAMES},
     form::{Entry, Form, FormKind, Key, bit},
-    plan::{Block, LevelList, Named, PairPlan, Put, Run, SegmentPlan, Slot, Step, What, WritePlan},
+    plan::{Block, LevelList, Named, PairPlan, Put, Room, Run, SegmentPlan, Slot, Step, What, WritePlan},
 };
 use crate::{
     config::Diagnostic,
@@ -198,7 +198,7 @@ struct Draft<'a> {
     plan: SegmentPlan,
     /// Where it comes, and in which order where several come there.
     order: (u16, usize),
-    inner: Vec<Draft<'a>>,
+    inner: Vec<Self>,
     items: Vec<((u16, usize), Step)>,
     covers: u64,
 }
@@ -249,9 +249,9 @@ impl<'a> Compiler<'a> {
     }
 
     /// Levels are numbered by the writer, not by their fields.
-    fn level(&mut self, scope: &'a Scope, draft: &mut Draft<'a>) {
-        draft.plan.puts.push(Put { element: 1, component: 0, what: What::LevelId });
-        draft.plan.puts.push(Put { element: 2, component: 0, what: What::LevelParent });
+    fn level(&self, scope: &'a Scope, draft: &mut Draft<'a>) {
+        draft.plan.puts.push(Put { element: 1, component: 0, what: What::LevelId(None) });
+        draft.plan.puts.push(Put { element: 2, component: 0, what: What::LevelParent(None) });
         let children = |(place, _): &(Place, _)| matches!(place, Place::Segment { step, leaf: Leaf::Element { element: 4, .. }, .. } if step.tag == "HL");
         if scope.computed.iter().any(children) {
             draft.plan.puts.push(Put { element: 4, component: 0, what: What::LevelChildren });
@@ -350,8 +350,17 @@ impl<'a> Compiler<'a> {
             draft.covers |= bit(cell);
         }
         let level = opener.is_some_and(|opener| opener.tag == "HL") && step.tag == "HL" && path.is_empty();
-        if let (true, Leaf::Element { element: 1 | 2, .. }) = (level, leaf) {
-            return;
+        if level {
+            for put in &mut draft.plan.puts {
+                match (&mut put.what, leaf) {
+                    (What::LevelId(own), Leaf::Element { element: 1, .. })
+                    | (What::LevelParent(own), Leaf::Element { element: 2, .. }) => {
+                        *own = Some(cell);
+                        return;
+                    }
+                    _ => {}
+                }
+            }
         }
         let compute = rule.compute.as_ref().and_then(|word| {
             let parsed = Compute::parse(&word.text, self.form);
@@ -418,40 +427,21 @@ impl<'a> Compiler<'a> {
             list.each.iter().map(|(each, _)| each).filter(|each| !apart.contains(&each.step.tag.as_str())).collect();
         let segments = usable.iter().any(|each| each.kind == OpenerKind::Segment);
         if segments {
-            let number = self.lists.len() as u16;
-            self.lists.push(Vec::new());
-            let mut blocks = Vec::new();
-            for each in usable.iter().filter(|each| each.kind == OpenerKind::Segment) {
-                let tag = each.step.tag.as_str();
-                let others: Vec<&str> = list
-                    .each
-                    .iter()
-                    .map(|(other, _)| other.step.tag.as_str())
-                    .filter(|other| *other != tag && !list.holds.iter().any(|held| held.text == *other))
-                    .collect();
-                let below = tag == "HL" && opener.is_some_and(|opener| opener.tag == "HL");
-                let place = if below { outside } else { draft.inside };
-                let mut block = self.block(&list.scope, full, Some(&each.step), &others, place);
-                if let Some(nest) = &list.nest
-                    && let Some(cell) = self.cells.get(&join(full, &nest.text)).copied()
-                {
-                    let opener = blocks.len() as u16;
-                    block.inner.push(Step::Items { cell, list: number, opener });
-                    block.covers |= bit(cell);
-                }
-                let order = match place.and_then(|outside| self.child(outside, tag)) {
-                    Some(found) if !below => found.index() as u16,
-                    _ => LAST,
-                };
-                let step = Step::Items { cell, list: number, opener: blocks.len() as u16 };
-                draft.items.push(((order, draft.items.len() + 1000), step));
-                blocks.push(block);
+            // Where a loop is named in which they would rather stand, they do so if it has room for all of them.
+            let under = list.under.as_ref().and_then(|word| {
+                let tag = usable.first()?.step.tag.as_str();
+                let looped = draft.inside.and_then(|outside| self.child(outside, &word.text))?;
+                let room = self.set.node(self.child(looped, tag)?)?.max;
+                Some((looped, room))
+            });
+            if let Some((looped, room)) = under {
+                self.items(list, full, cell, (opener, outside, Some(looped)), &usable, Room::UpTo(room), draft);
             }
+            let room = under.map_or(Room::Any, |(_, room)| Room::Above(room));
+            let place = draft.inside;
+            self.items(list, full, cell, (opener, outside, place), &usable, room, draft);
             if usable.iter().any(|each| each.step.tag == "HL") {
                 self.note_levels(list, full, cell);
-            }
-            if let Some(own) = self.lists.get_mut(usize::from(number)) {
-                *own = blocks;
             }
             draft.covers |= bit(cell);
             return;
@@ -459,7 +449,7 @@ impl<'a> Compiler<'a> {
         // Elements and pairs: those of the first segment that this version has, or of several for pairs.
         let there: Vec<bool> = usable.iter().map(|each| self.exists(draft, &[], &each.step.tag)).collect();
         let first = usable.iter().zip(&there).find(|(_, there)| **there).map(|(each, _)| &each.step);
-        let first = first.or(usable.first().map(|each| &each.step));
+        let first = first.or_else(|| usable.first().map(|each| &each.step));
         let Some(first) = first else { return };
         draft.covers |= bit(cell);
         let mut done: Vec<&place::Step> = Vec::new();
@@ -480,6 +470,50 @@ impl<'a> Compiler<'a> {
             } else {
                 target.plan.elements.push(run);
             }
+        }
+    }
+
+    /// The items of a list that segments open, in the loop that they stand in.
+    #[expect(clippy::too_many_arguments, reason = "one list, and all that is known of it")]
+    fn items(
+        &mut self,
+        list: &'a List,
+        full: &str,
+        cell: u16,
+        (opener, outside, inside): (Option<&'a place::Step>, Option<NodeId>, Option<NodeId>),
+        usable: &[&'a Opener],
+        room: Room,
+        draft: &mut Draft<'a>,
+    ) {
+        let number = self.lists.len() as u16;
+        self.lists.push(Vec::new());
+        let mut blocks = Vec::new();
+        for each in usable.iter().filter(|each| each.kind == OpenerKind::Segment) {
+            let tag = each.step.tag.as_str();
+            let others = list.each.iter().map(|(other, _)| other.step.tag.as_str());
+            let others: Vec<&str> =
+                others.filter(|other| *other != tag && !list.holds.iter().any(|held| held.text == *other)).collect();
+            let below = tag == "HL" && opener.is_some_and(|opener| opener.tag == "HL");
+            let place = if below { outside } else { inside };
+            let mut block = self.block(&list.scope, full, Some(&each.step), &others, place);
+            let this = blocks.len() as u16;
+            if let Some(nest) = &list.nest
+                && let Some(cell) = self.cells.get(&join(full, &nest.text)).copied()
+            {
+                block.inner.push(Step::Items { cell, list: number, opener: this, room: Room::Any });
+                block.covers |= bit(cell);
+            }
+            let order = match place.and_then(|outside| self.child(outside, tag)) {
+                Some(found) if !below => found.index() as u16,
+                _ => LAST,
+            };
+            draft
+                .items
+                .push(((order, draft.items.len() + 1000), Step::Items { cell, list: number, opener: this, room }));
+            blocks.push(block);
+        }
+        if let Some(own) = self.lists.get_mut(usize::from(number)) {
+            *own = blocks;
         }
     }
 
@@ -579,7 +613,7 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
     // Constants first, so that a field at the same place has to agree with them.
     plan.puts.sort_by_key(|put| {
         let rank = match put.what {
-            What::Constant(_) | What::LevelId | What::LevelParent | What::LevelChildren => 0,
+            What::Constant(_) | What::LevelId(_) | What::LevelParent(_) | What::LevelChildren => 0,
             What::Field { .. } => 1,
             What::Computed(..) => 2,
             What::Agrees { .. } => 3,

@@ -152,6 +152,13 @@ impl Taken {
         Some(if cell.end & ESCAPED == 0 { Text::Plain(value) } else { Text::Escaped(value) })
     }
 
+    /// The value of a field as JSON has it, whether it was written or not.
+    pub(crate) fn said<'a>(&self, text: &'a str, item: u32, cell: u16) -> &'a str {
+        let cells = self.item(item).map_or(0, |item| item.cells as usize);
+        let cell = self.cells.get(cells + usize::from(cell)).copied().unwrap_or_default();
+        text.get(cell.start as usize..(cell.end & !ESCAPED) as usize).unwrap_or_default()
+    }
+
     /// The value of a field as JSON has it, without quotes.
     pub(crate) fn raw<'a>(&self, text: &'a str, item: u32, cell: u16) -> Option<&'a str> {
         match self.value(text, item, cell)? {
@@ -271,9 +278,9 @@ impl Parser<'_, '_> {
         let cells = cells as u32;
         self.taken.items.push(Item { filled: 0, cells, next: NONE, parent, number, kind, list, done: false });
         if found.plain {
-            self.field(own, 0)?
+            self.field(own, 0)?;
         } else {
-            self.object(found.object, own)?
+            self.object(found.object, own)?;
         }
         Ok(own)
     }

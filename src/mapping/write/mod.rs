@@ -14,14 +14,14 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-use std::cell;
+use std::{cell, sync::Arc};
 
 pub(crate) use compile::compile;
 pub(crate) use plan::WritePlan;
 
 use form::{Taken, bit};
 use levels::Levels;
-use plan::{Block, SegmentPlan, Step};
+use plan::{Block, Room, SegmentPlan, Step};
 use segment::Staged;
 
 use super::{
@@ -29,6 +29,7 @@ use super::{
     plan::Plan,
     problem::Problem,
     read::{NONE, PROBLEMS},
+    table::Table,
 };
 use crate::{
     error::Code,
@@ -55,6 +56,7 @@ thread_local! {
 /// Writes a document's segments. Gives the fields that no rule writes; or all that is wrong, and then nothing was written.
 pub(crate) fn write(
     plan: &Plan,
+    tables: &[Arc<Table>],
     writing: &WritePlan,
     document: &[u8],
     charset: Charset,
@@ -84,6 +86,7 @@ pub(crate) fn write(
     let computed = writing.computes.iter().map(|compute| compute.value(&scratch.taken, &writing.form, text)).collect();
     let mut body = Body {
         plan,
+        tables,
         writing,
         text,
         charset,
@@ -111,6 +114,7 @@ pub(crate) fn write(
 
 struct Body<'p, 'a, 'w> {
     plan: &'p Plan,
+    tables: &'p [Arc<Table>],
     writing: &'p WritePlan,
     text: &'a str,
     charset: Charset,
@@ -128,8 +132,8 @@ impl<'p> Body<'p, '_, '_> {
         for step in steps {
             match step {
                 Step::Segment(segment) => self.segment(segment, item),
-                Step::Items { cell, list, opener } => {
-                    if self.scratch.taken.filled(item) & bit(*cell) != 0 {
+                Step::Items { cell, list, opener, room } => {
+                    if self.scratch.taken.filled(item) & bit(*cell) != 0 && self.has_room(*room, item, *cell) {
                         self.items(item, *cell, *list, *opener);
                     }
                 }
@@ -142,6 +146,20 @@ impl<'p> Body<'p, '_, '_> {
         if self.scratch.taken.filled(item) & plan.wanted != 0 || plan.always && self.has_own(plan) {
             self.put_segment(plan, item);
             self.steps(&plan.inner, item);
+        }
+    }
+
+    fn has_room(&self, room: Room, owner: u32, cell: u16) -> bool {
+        let taken = &self.scratch.taken;
+        let more = |than: u32| {
+            let next = |item: &u32| taken.item(*item).map(|item| item.next);
+            let last = std::iter::successors(Some(taken.first(owner, cell)), next).nth(than as usize);
+            last.is_some_and(exists)
+        };
+        match room {
+            Room::Any => true,
+            Room::UpTo(most) => !more(most),
+            Room::Above(most) => more(most),
         }
     }
 

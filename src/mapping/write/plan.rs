@@ -45,7 +45,16 @@ pub(crate) enum Step {
         cell: u16,
         list: u16,
         opener: u16,
+        room: Room,
     },
+}
+
+/// Whether a list is written in a place, by how many items it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    Any,
+    UpTo(u32),
+    Above(u32),
 }
 
 /// How an item is written with one opener.
@@ -110,10 +119,10 @@ pub(crate) enum What {
     Agrees { cell: u16, rule: u32 },
     /// A total, where the document gives none: its number in [`WritePlan::computes`].
     Computed(u16),
-    /// HL01
-    LevelId,
-    /// HL02
-    LevelParent,
+    /// HL01, and the field that it is.
+    LevelId(Option<u16>),
+    /// HL02, and the field that it is.
+    LevelParent(Option<u16>),
     /// HL04
     LevelChildren,
 }

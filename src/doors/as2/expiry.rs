@@ -1,0 +1,119 @@
+//! When certificates end, ours and the partners': a metric at all times, and a line in the log 60, 30 and 7 days before,
+//! each time more loudly.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge},
+};
+use tokio::task::JoinHandle;
+
+use super::{Ring, codes, ring};
+use crate::{
+    as2::certificate::Certificate,
+    config::{Diagnostic, Settings},
+    observe::Metrics,
+    partner::{Directory, EXPIRY_DAYS, ending},
+};
+
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_secs(60 * 60);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Labels {
+    owner: String,
+    fingerprint: String,
+}
+
+/// Watches certificates until the task is aborted.
+pub fn watch(directory: Arc<ArcSwap<Directory>>, ring: Arc<ArcSwap<Ring>>, metrics: &Metrics) -> JoinHandle<()> {
+    let ends: Family<Labels, Gauge> = Family::default();
+    let help = "When AS2 certificates end, in seconds since 1970; owner `own` is ourselves";
+    metrics.register("as2_certificate_ends", help, ends.clone());
+    tokio::spawn(async move {
+        let mut told: HashMap<String, i64> = HashMap::new();
+        loop {
+            let (directory, ring, now) = (directory.load_full(), ring.load_full(), Timestamp::now());
+            ends.clear();
+            let own = ring.own().iter().map(|own| ("own", own.key.certificate()));
+            let partners = directory.partners().flat_map(|partner| {
+                let as2 = partner.as2.iter();
+                as2.flat_map(|as2| &as2.certificates).map(|certificate| (partner.id.as_str(), certificate))
+            });
+            for (owner, certificate) in own.chain(partners) {
+                let fingerprint = certificate.fingerprint();
+                let labels = Labels { owner: owner.to_owned(), fingerprint: fingerprint.clone() };
+                ends.get_or_create(&labels).set(certificate.not_after().as_second());
+                tell(&mut told, owner, certificate, &fingerprint, now);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    })
+}
+
+/// Logs where a certificate has come nearer to its end than was told before.
+fn tell(told: &mut HashMap<String, i64>, owner: &str, certificate: &Certificate, fingerprint: &str, now: Timestamp) {
+    let Some(step) = step(certificate, now) else { return };
+    if told.insert(fingerprint.to_owned(), step).is_some_and(|before| before <= step) {
+        return;
+    }
+    let Some(words) = ending(certificate, now) else { return };
+    let (subject, [.., last]) = (certificate.subject(), EXPIRY_DAYS);
+    if step <= last {
+        tracing::error!(code = %codes::CERTIFICATE_ENDS, owner, subject, fingerprint, "An AS2 certificate {words}.");
+    } else {
+        tracing::warn!(code = %codes::CERTIFICATE_ENDS, owner, subject, fingerprint, "An AS2 certificate {words}.");
+    }
+}
+
+/// The smallest number of days that a certificate has less of; 0 where it has ended, `None` where it has long to go.
+fn step(certificate: &Certificate, now: Timestamp) -> Option<i64> {
+    let left = certificate.not_after().duration_since(now).as_hours();
+    if left < 0 {
+        return Some(0);
+    }
+    EXPIRY_DAYS.into_iter().rev().find(|days| left < days * 24)
+}
+
+/// What is worth telling of our own certificates, for `gangway check`. Makes nothing.
+pub fn inspect(settings: &Settings, now: Timestamp) -> Vec<Diagnostic> {
+    let ring = match ring::existing(settings) {
+        Ok(ring) => ring,
+        Err(error) => return vec![Diagnostic::warning(codes::CERTIFICATE_ENDS, error.to_string())],
+    };
+    let Some(signing) = ring.as_ref().and_then(|ring| ring.signing(now)) else { return Vec::new() };
+    let Some(words) = ending(signing.key.certificate(), now) else { return Vec::new() };
+    let told = Diagnostic::warning(codes::CERTIFICATE_ENDS, format!("our own AS2 certificate {words}"));
+    let told = match &settings.as2.certificate {
+        Some(path) if signing.name == "settings" => told.at(&path.origin, ""),
+        _ => told,
+    };
+    vec![told.hint("make the next one with `gangway certs new`, send it to your partners, then `gangway certs rotate`")]
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan;
+
+    use super::*;
+
+    #[test]
+    fn each_step_is_told_once() {
+        let (pem, _) = ring::pair_in_pem("x", Timestamp::now()).unwrap();
+        let certificate = Certificate::read_all(pem.as_bytes()).unwrap().remove(0);
+        let before = |days: i64| certificate.not_after() - (days * 24).hours();
+        assert_eq!(step(&certificate, before(61)), None);
+        for (days, expected) in [(59, 60), (29, 30), (6, 7), (-1, 0)] {
+            assert_eq!(step(&certificate, before(days)), Some(expected), "{days}");
+        }
+        let mut told = HashMap::new();
+        for (days, steps) in [(90, 0), (59, 1), (58, 1), (29, 1), (-1, 1)] {
+            tell(&mut told, "own", &certificate, "f", before(days));
+            assert_eq!(told.len(), steps);
+        }
+        assert_eq!(told["f"], 0);
+    }
+}

@@ -1,0 +1,103 @@
+//! The way out to a partner's own endpoint: canonical JSON goes as a CloudEvent, everything else as it is. Standard Webhooks
+//! signs it; an endpoint that answers 410 is left alone until the partner's file names another one.
+
+use std::{
+    collections::HashSet,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::{json, value::RawValue};
+
+use crate::{
+    document::{CloudEvent, Verb, event_type},
+    exchange::{Carried, Courier, Parcel},
+    ledger::Channel,
+    net::{
+        Egress,
+        webhook::{Hook, Posted, post},
+    },
+};
+
+/// Posts parcels.
+pub struct WebhookCourier {
+    egress: Arc<Egress>,
+    /// Where `file:` secrets start.
+    root: PathBuf,
+    /// Endpoints that want nothing any more.
+    gone: Mutex<HashSet<String>>,
+}
+
+impl WebhookCourier {
+    /// One that calls by `egress`; secrets in files start at `root`.
+    pub fn new(egress: Arc<Egress>, root: PathBuf) -> Self {
+        Self { egress, root, gone: Mutex::default() }
+    }
+}
+
+#[async_trait]
+impl Courier for WebhookCourier {
+    fn channel(&self) -> Channel {
+        Channel::Webhook
+    }
+
+    async fn carry(&self, parcel: &Parcel) -> Carried {
+        let Some(terms) = &parcel.partner.webhook else {
+            return Carried::Refused { detail: format!("The file of {} has no [webhook].", parcel.partner.id) };
+        };
+        let url = terms.url.as_str();
+        let is_gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains(url);
+        if is_gone {
+            return Carried::Refused { detail: format!("{url} said that it is gone; name another one in [webhook].") };
+        }
+        let mut secrets = Vec::with_capacity(terms.secrets.len());
+        for secret in &terms.secrets {
+            match secret.resolve(&self.root) {
+                Ok(secret) => secrets.push(secret.reveal().to_owned()),
+                // The operator mends this; the partner is not to blame.
+                Err(error) => return Carried::TryAgain { detail: format!("{error}."), retry_after: None },
+            }
+        }
+        let (content_type, body) = body(parcel);
+        let hook = Hook { url, secrets: &secrets, id: &parcel.transport_id, content_type: &content_type, body };
+        match post(&self.egress, hook, Timestamp::now()).await {
+            Posted::Taken => Carried::Delivered { detail: format!("{url} took it."), receipt: None },
+            Posted::Later { detail, retry_after } => {
+                Carried::TryAgain { detail: format!("{url}: {detail}."), retry_after }
+            }
+            Posted::Refused(detail) => Carried::Refused { detail: format!("{url}: {detail}.") },
+            Posted::Gone => {
+                self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(url.to_owned());
+                Carried::Refused { detail: format!("{url} says that it is gone (410), and is not called any more.") }
+            }
+        }
+    }
+}
+
+/// What is posted.
+fn body(parcel: &Parcel) -> (String, Bytes) {
+    let data = serde_json::from_slice::<Box<RawValue>>(&parcel.payload);
+    let (Some(kind), Ok(data), "application/json") = (parcel.document, data, parcel.content_type.as_str()) else {
+        return (parcel.content_type.clone(), parcel.payload.clone());
+    };
+    let event = json!({
+        "specversion": CloudEvent::SPECVERSION,
+        "id": parcel.message,
+        "source": "/orders",
+        "type": event_type(kind, Verb::Issued),
+        "datacontenttype": CloudEvent::CONTENT_TYPE,
+        "dataschema": CloudEvent::schema_of(kind),
+        "mode": parcel.mode,
+        "correlationid": parcel.correlation,
+    });
+    // The document goes in as it is stored, digit by digit.
+    let mut text = event.to_string();
+    text.pop();
+    text.push_str(",\"data\":");
+    text.push_str(data.get());
+    text.push('}');
+    ("application/cloudevents+json".into(), text.into())
+}

@@ -1,0 +1,347 @@
+//! Hands over what is issued: each partner's deliveries in turn, a few at a time, so that one who is down holds up nobody
+//! else and is not asked a thousand times. An attempt that fails is tried again after a pause that doubles; after the last
+//! one the delivery is dead, and what belongs to the same order waits behind it until a person decides.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::{Carried, Courier, Exchange, Parcel, events_out::DeliveryTried, outbound, sending::later};
+use crate::{
+    document::MessageId,
+    keys,
+    ledger::{Attempt, AuditRecord, Channel, Delivery, DeliveryState, Direction, Fact, LedgerError, Message, Receipt},
+    partner::{Partner, Status},
+};
+
+/// How many deliveries of one partner are in someone's hands at a time.
+const EACH: usize = 4;
+/// … and of all partners.
+const ALL: usize = 128;
+/// How long to sleep when nobody says that there is more.
+const TICK: Duration = Duration::from_secs(1);
+/// A partner that could not be reached is left alone for so long at most; its deliveries have longer pauses of their own.
+const REST: Duration = Duration::from_secs(60);
+
+/// A channel as its couriers and metrics call it.
+pub(super) fn word(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Rest => "rest",
+        Channel::As2 => "as2",
+        Channel::Sftp => "sftp",
+        Channel::Erp => "erp",
+        Channel::SftpPush => "sftp-push",
+        Channel::Webhook => "webhook",
+    }
+}
+
+/// Who is busy with what.
+#[derive(Default)]
+struct Rounds {
+    /// Deliveries in someone's hands, and to whom they go.
+    out: HashMap<u64, String>,
+    /// Partners that are left alone, until when, and how often in a row that was needed.
+    resting: HashMap<String, (Timestamp, u32)>,
+}
+
+impl Rounds {
+    fn busy(&self, partner: &str) -> usize {
+        self.out.values().filter(|other| other.as_str() == partner).count()
+    }
+
+    /// Whether anything can be handed to a partner now, and how much.
+    fn room(&self, partner: &str, now: Timestamp) -> usize {
+        match self.resting.get(partner) {
+            Some((until, _)) if *until > now => 0,
+            // One goes ahead to see whether the partner is back.
+            Some(_) => 1_usize.saturating_sub(self.busy(partner)),
+            None => EACH.saturating_sub(self.busy(partner)),
+        }
+    }
+
+    fn came_back(&mut self, delivery: u64, reached: bool, now: Timestamp) {
+        let Some(partner) = self.out.remove(&delivery) else { return };
+        if reached {
+            self.resting.remove(&partner);
+            return;
+        }
+        let times = self.resting.get(&partner).map_or(1, |(_, times)| times.saturating_add(1));
+        let rest = Duration::from_secs(1).saturating_mul(1 << times.min(6)).min(REST) / 2;
+        self.resting.insert(partner, (later(now, rest), times));
+    }
+}
+
+impl Exchange {
+    pub(super) async fn deliver_forever(self, couriers: Vec<Arc<dyn Courier>>) {
+        let couriers: HashMap<Channel, Arc<dyn Courier>> =
+            couriers.into_iter().map(|courier| (courier.channel(), courier)).collect();
+        let (back, mut returns) = mpsc::channel(ALL);
+        let mut rounds = Rounds::default();
+        loop {
+            if let Err(error) = self.hand_out(&couriers, &mut rounds, &back).await {
+                tracing::warn!(%error, "Deliveries wait until the ledger answers again.");
+            }
+            tokio::select! {
+                Some((delivery, reached)) = returns.recv() => rounds.came_back(delivery, reached, self.now()),
+                () = self.inner.due.notified() => {}
+                () = tokio::time::sleep(TICK) => {}
+            }
+            while let Ok((delivery, reached)) = returns.try_recv() {
+                rounds.came_back(delivery, reached, self.now());
+            }
+        }
+    }
+
+    async fn hand_out(
+        &self,
+        couriers: &HashMap<Channel, Arc<dyn Courier>>,
+        rounds: &mut Rounds,
+        back: &mpsc::Sender<(u64, bool)>,
+    ) -> Result<(), LedgerError> {
+        let now = self.now();
+        if couriers.is_empty() || rounds.out.len() >= ALL {
+            return Ok(());
+        }
+        let directory = Arc::clone(&self.inner.snapshot.load().directory);
+        let closed = |partner: &Partner| {
+            partner.status == Status::Suspended
+                || partner.send.hours.as_ref().is_some_and(|hours| hours.next(now) > now)
+                || rounds.room(&partner.id, now) == 0
+        };
+        let mut without: Vec<_> =
+            directory.partners().filter(|partner| closed(partner)).map(|partner| partner.id.clone()).collect();
+        without.extend(rounds.resting.iter().filter(|(_, (until, _))| *until > now).map(|(id, _)| id.clone()));
+        let due = self.inner.ledger.due_deliveries(now, without, EACH * 2).await?;
+        let mut unknown = HashSet::new();
+        for delivery in due {
+            let room = rounds.room(&delivery.partner, now);
+            if rounds.out.contains_key(&delivery.id) || room == 0 || rounds.out.len() >= ALL {
+                continue;
+            }
+            let Some(partner) = directory.partner(&delivery.partner) else {
+                unknown.insert(delivery.partner);
+                continue;
+            };
+            // A channel whose door is closed: it waits until that is mended.
+            let Some(courier) = couriers.get(&delivery.channel) else { continue };
+            rounds.out.insert(delivery.id, delivery.partner.clone());
+            let (exchange, back) = (self.clone(), back.clone());
+            let (courier, partner) = (Arc::clone(courier), Arc::clone(partner));
+            tokio::spawn(async move {
+                let id = delivery.id;
+                let reached = match exchange.attempt(courier.as_ref(), partner, delivery).await {
+                    Ok(reached) => reached,
+                    Err(error) => {
+                        tracing::warn!(delivery = id, %error, "An attempt to deliver could not be recorded; it is tried again.");
+                        false
+                    }
+                };
+                let _ = back.send((id, reached)).await;
+            });
+        }
+        for partner in unknown {
+            tracing::warn!(partner, "There are deliveries to a partner that has no file any more; they wait.");
+            rounds.resting.insert(partner, (later(now, REST), 0));
+        }
+        Ok(())
+    }
+
+    /// Tries a delivery once; answers whether the partner could be reached.
+    async fn attempt(
+        &self,
+        courier: &dyn Courier,
+        partner: Arc<Partner>,
+        delivery: Delivery,
+    ) -> Result<bool, LedgerError> {
+        let missed = delivery.state == DeliveryState::Waiting;
+        if delivery.attempts >= partner.send.retry.attempts {
+            let detail = match missed {
+                true => "The partner's receipt did not come, and this was the last attempt.",
+                false => "This was the last attempt.",
+            };
+            let carried = Carried::TryAgain { detail: detail.into(), retry_after: None };
+            return self.record(&partner, &delivery, carried).await.map(|()| !missed);
+        }
+        let parcel = self.parcel(partner.clone(), &delivery).await?;
+        let carried = courier.carry(&parcel).await;
+        let reached = !matches!(carried, Carried::TryAgain { .. });
+        self.record(&partner, &delivery, carried).await?;
+        Ok(reached)
+    }
+
+    async fn parcel(&self, partner: Arc<Partner>, delivery: &Delivery) -> Result<Parcel, LedgerError> {
+        let ledger = &self.inner.ledger;
+        let lost = || LedgerError::NotFound(delivery.message.to_string());
+        let message = ledger.message(delivery.message).await?.ok_or_else(lost)?;
+        let payload = ledger.payload(delivery.message).await?.ok_or_else(lost)?;
+        let of_ledger = ledger.clone();
+        let payload = tokio::task::spawn_blocking(move || of_ledger.read_payload(&payload)).await;
+        let payload = payload.map_err(|error| LedgerError::Unavailable(error.to_string()))??;
+        let first = ledger.documents(message.id, 0, 1).await?.pop();
+        let ending = if message.content_type.as_deref() == Some("application/json") { "json" } else { "edi" };
+        let kind = first.as_ref().map_or("document", |document| document.format_kind.as_str());
+        let number = first.as_ref().and_then(|document| document.number.as_deref());
+        let plain = |text: &str| -> String {
+            let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+            text.chars().take(60).map(plain).collect()
+        };
+        let name = number.or(message.interchange.as_deref()).unwrap_or("0");
+        Ok(Parcel {
+            delivery: delivery.id,
+            message: message.id,
+            partner,
+            payload,
+            attempt: delivery.attempts + 1,
+            transport_id: format!("{}.{}.{}", message.id, delivery.id, delivery.resent),
+            filename: format!("{}_{}_{}.{ending}", plain(kind), plain(name), message.id),
+            content_type: message.content_type.unwrap_or_else(|| "application/octet-stream".into()),
+            document: first.and_then(|document| document.kind),
+            interchange: message.interchange,
+            mode: message.mode,
+            correlation: message.correlation,
+        })
+    }
+
+    /// Records what became of a delivery that a courier handed over before: an AS2 receipt that came later.
+    ///
+    /// # Errors
+    /// When there is no such delivery, or the ledger cannot be written.
+    pub async fn carried(&self, message: MessageId, delivery: u64, carried: Carried) -> Result<(), LedgerError> {
+        let all = self.inner.ledger.deliveries(message).await?;
+        let found = all.into_iter().find(|one| one.id == delivery);
+        let found = found.ok_or_else(|| LedgerError::NotFound(format!("delivery {delivery} of {message}")))?;
+        let directory = Arc::clone(&self.inner.snapshot.load().directory);
+        let partner = directory.partner(&found.partner);
+        let partner = partner.ok_or_else(|| LedgerError::NotFound(format!("partner {}", found.partner)))?;
+        self.record(partner, &found, carried).await
+    }
+
+    async fn record(&self, partner: &Partner, delivery: &Delivery, carried: Carried) -> Result<(), LedgerError> {
+        let now = self.now();
+        let chance = f64::from(u16::from_be_bytes(keys::random())) / f64::from(u16::MAX);
+        // What was waited for was counted when it was handed over.
+        let attempt = match delivery.state {
+            DeliveryState::Waiting => delivery.attempts.max(1),
+            _ => delivery.attempts + 1,
+        };
+        let next = match &carried {
+            Carried::Delivered { .. } => (DeliveryState::Delivered, None),
+            Carried::Waiting { until, .. } => (DeliveryState::Waiting, Some(*until)),
+            Carried::Refused { .. } => (DeliveryState::Dead, None),
+            Carried::TryAgain { retry_after, .. } => match partner.send.retry.pause(attempt, chance) {
+                None => (DeliveryState::Dead, None),
+                Some(pause) => {
+                    let at = later(now, retry_after.map_or(pause, |asked| asked.max(pause)));
+                    let at = partner.send.hours.as_ref().map_or(at, |hours| hours.next(at));
+                    (DeliveryState::Ready, Some(at))
+                }
+            },
+        };
+        let (state, due) = next;
+        DeliveryTried { delivery, carried: &carried, last: state == DeliveryState::Dead }.emit(&self.inner.telemetry);
+        let (what, detail, receipt) = match carried {
+            Carried::Delivered { detail, receipt } => ("delivered", detail, receipt.map(Receipt)),
+            Carried::Waiting { detail, .. } => ("handed over", detail, None),
+            Carried::Refused { detail } => ("refused", detail, None),
+            Carried::TryAgain { detail, .. } if state == DeliveryState::Dead => ("given up", detail, None),
+            Carried::TryAgain { detail, .. } => ("not delivered", detail, None),
+        };
+        let fact = Fact { at: now, what: what.into(), detail: format!("Attempt {attempt}: {detail}") };
+        self.inner.ledger.deliver(Attempt { delivery: delivery.id, state, due, fact, receipt }).await?;
+        // There may be something behind it, and something to tell.
+        self.inner.owed.notify_one();
+        Ok(())
+    }
+
+    /// Sends a message again that was delivered or given up: the same bytes and control numbers, another transport id.
+    ///
+    /// # Errors
+    /// When it is still on its way, or there is no such message.
+    pub async fn resend(&self, message: MessageId, who: &str, reason: &str) -> Result<Delivery, LedgerError> {
+        let record = audit(self.now(), who, "deliveries.resend", &message.to_string(), reason);
+        let delivery = self.inner.ledger.redeliver(message, self.now(), record).await?;
+        self.inner.due.notify_one();
+        Ok(delivery)
+    }
+
+    /// Writes the documents of a message again, as it is configured now, under new control numbers.
+    ///
+    /// # Errors
+    /// When the message carries no documents of the ERP's.
+    pub async fn reissue(&self, message: MessageId, who: &str, reason: &str) -> Result<usize, LedgerError> {
+        let ledger = &self.inner.ledger;
+        let found = ledger.message(message).await?.ok_or_else(|| LedgerError::NotFound(message.to_string()))?;
+        let origins = origins(&found, ledger.documents(message, 0, crate::ledger::MAX_DOCUMENTS).await?);
+        if origins.is_empty() || found.direction == Direction::In {
+            let why = format!("{message} carries no documents that the ERP handed over");
+            return Err(LedgerError::Conflict(why));
+        }
+        let partner = found.partner.unwrap_or_default();
+        for (origin, position) in &origins {
+            let record = audit(self.now(), who, "deliveries.reissue", &message.to_string(), reason);
+            ledger.owe(outbound::promise(*origin, *position, &partner, self.now()), record).await?;
+        }
+        self.inner.owed.notify_one();
+        Ok(origins.len())
+    }
+
+    /// Gives a delivery up; what waits behind it goes on.
+    ///
+    /// # Errors
+    /// When it is done with already.
+    pub async fn cancel(&self, delivery: u64, who: &str, reason: &str) -> Result<(), LedgerError> {
+        let record = audit(self.now(), who, "deliveries.cancel", &delivery.to_string(), reason);
+        self.inner.ledger.cancel(delivery, record).await?;
+        self.inner.due.notify_one();
+        Ok(())
+    }
+}
+
+/// Where the documents of a message came from: the ERP's messages and positions.
+fn origins(message: &Message, documents: Vec<crate::ledger::Document>) -> Vec<(MessageId, u32)> {
+    let of = |document: &crate::ledger::Document| {
+        if message.channel == Channel::Erp {
+            return Some((message.id, document.position));
+        }
+        let origin = document.extras.as_ref()?.get("origin")?;
+        let position = u32::try_from(origin.get("position")?.as_u64()?).ok()?;
+        Some((origin.get("message")?.as_str()?.parse().ok()?, position))
+    };
+    documents.iter().filter_map(of).collect()
+}
+
+fn audit(at: Timestamp, who: &str, what: &str, on: &str, reason: &str) -> AuditRecord {
+    AuditRecord { at, who: who.into(), what: what.into(), on: on.into(), reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_partner_that_is_down_is_asked_by_one_and_ever_more_rarely() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut rounds = Rounds::default();
+        assert_eq!(rounds.room("acme", now), EACH);
+        let mut at = now;
+        for (delivery, rest) in [(1, 1), (2, 2), (3, 4)] {
+            rounds.out.insert(delivery, "acme".into());
+            rounds.came_back(delivery, false, at);
+            let until = at.saturating_add(SignedDuration::from_secs(rest)).unwrap();
+            assert_eq!(rounds.room("acme", until.saturating_sub(SignedDuration::from_millis(1)).unwrap()), 0);
+            assert_eq!(rounds.room("acme", until), 1, "one goes ahead");
+            at = until;
+        }
+        assert_eq!(rounds.room("bolt", at), EACH, "nobody else waits");
+        rounds.out.insert(4, "acme".into());
+        rounds.came_back(4, true, at);
+        assert_eq!(rounds.room("acme", at), EACH);
+    }
+}

@@ -1,0 +1,157 @@
+//! The courier against a partner's server: what is sent, what its answers mean, and that a retry is the same message.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use gangway::{
+    config::Settings,
+    doors::as2::{As2Courier, Caller, Receipts, Ring},
+    exchange::{Carried, Courier, Parcel},
+    ledger::sqlite::{Options, SqliteLedger},
+    net::Egress,
+    observe::Metrics,
+    partner::{Directory, Sources},
+    play::As2Server,
+};
+use jiff::Timestamp;
+
+use super::{
+    parties,
+    site::{partner, write, x12},
+};
+use crate::util::{Dir, gwtest};
+
+/// The files in `dir`, read.
+fn read(dir: &Dir) -> (Settings, Directory) {
+    let (settings, findings) = Settings::load(Some(&dir.join("gangway.toml")));
+    assert!(findings.is_empty(), "{findings:#?}");
+    let (directory, findings) = Directory::load(&Sources::of(&settings), &|_| true);
+    assert!(findings.is_empty(), "{findings:#?}");
+    (settings, directory)
+}
+
+/// A courier over the files in `dir`.
+pub(super) async fn courier(dir: &Dir) -> As2Courier {
+    let (settings, directory) = read(dir);
+    std::fs::create_dir_all(&settings.data).unwrap();
+    let (ring, _) = Ring::open(&settings).unwrap();
+    let caller = Caller::new(Egress::default(), settings.root.clone());
+    let own = tempfile::tempdir_in(dir.join("")).unwrap().keep();
+    let ledger = Arc::new(SqliteLedger::open(&own, &Options::default()).unwrap());
+    let directory = Arc::new(ArcSwap::from_pointee(directory));
+    let receipts = Receipts::new(&settings, caller.clone(), directory, ledger, &Metrics::new()).unwrap();
+    let url = settings.as2.url.as_ref().map(|url| url.value.clone());
+    As2Courier::new(caller, Arc::new(ArcSwap::from_pointee(ring)), Arc::new(receipts), url)
+}
+
+/// A parcel for acme.
+pub(super) fn parcel(dir: &Dir, transport_id: &str, payload: &[u8]) -> Parcel {
+    let (_, directory) = read(dir);
+    Parcel {
+        delivery: 1,
+        message: gangway::document::MessageId::new(Timestamp::now().as_millisecond() as u64, 7),
+        partner: Arc::clone(directory.partner("acme").unwrap()),
+        payload: Bytes::copy_from_slice(payload),
+        attempt: 1,
+        transport_id: transport_id.into(),
+        filename: "purchase_order_4711.edi".into(),
+        content_type: "application/edi-x12".into(),
+        document: None,
+        interchange: None,
+        mode: gangway::document::Mode::Live,
+        correlation: "cor_test".into(),
+    }
+}
+
+gwtest!(every_form_reaches_the_partner_and_its_receipt_proves_it, async |dir| {
+    let server = As2Server::start(partner(parties::acme())).await.unwrap();
+    let mut count = 0;
+    for sign in ["off", "sha-256"] {
+        for encrypt in ["off", "aes256-cbc", "aes256-gcm"] {
+            for compress in ["never", "before-signing", "after-signing"] {
+                for receipt in ["none", "unsigned", "signed"] {
+                    count += 1;
+                    let terms = format!(
+                        "sign = \"{sign}\"\nencrypt = \"{encrypt}\"\ncompress = \"{compress}\"\nreceipt = \"{receipt}\""
+                    );
+                    write(&dir, &server.url(), &terms, "live");
+                    let document = x12(count);
+                    let carried = courier(&dir).await.carry(&parcel(&dir, &format!("d{count}"), &document)).await;
+                    let Carried::Delivered { receipt: raw, detail } = carried else { panic!("{terms}: {carried:?}") };
+                    assert_eq!(raw.is_some(), receipt != "none", "{detail}");
+                    let taken = server.taken().pop().unwrap();
+                    assert_eq!(taken.bytes, document);
+                    assert_eq!((taken.is_signed, taken.is_encrypted), (sign != "off", encrypt != "off"));
+                    assert_eq!(taken.message_id, format!("<d{count}@gangway>"));
+                }
+            }
+        }
+    }
+});
+
+gwtest!(what_may_go_better_is_tried_again_under_the_same_id, async |dir| {
+    let server = As2Server::start(partner(parties::acme())).await.unwrap();
+    write(&dir, &server.url(), "", "live");
+    let courier = courier(&dir).await;
+    let parcel = parcel(&dir, "d1", &x12(1));
+    for status in [408, 425, 429, 500, 502, 503, 504] {
+        server.refuse(&[status]);
+        let carried = courier.carry(&parcel).await;
+        assert!(matches!(carried, Carried::TryAgain { .. }), "{status}: {carried:?}");
+    }
+    for status in [400, 401, 403, 404, 411, 413] {
+        server.refuse(&[status]);
+        let carried = courier.carry(&parcel).await;
+        assert!(matches!(carried, Carried::Refused { .. }), "{status}: {carried:?}");
+    }
+    assert!(matches!(courier.carry(&parcel).await, Carried::Delivered { .. }));
+    assert!(matches!(courier.carry(&parcel).await, Carried::Delivered { .. }));
+    let ids: Vec<_> = server.taken().into_iter().map(|taken| taken.message_id).collect();
+    assert_eq!(ids, ["<d1@gangway>", "<d1@gangway>"]);
+});
+
+gwtest!(a_receipt_of_somebody_else_proves_nothing, async |dir| {
+    // The server has another key than the partner's file says.
+    let mut impostor = partner(parties::acme());
+    impostor.own = parties::mallory().own.clone();
+    let server = As2Server::start(impostor).await.unwrap();
+    write(&dir, &server.url(), "encrypt = \"off\"", "live");
+    let carried = courier(&dir).await.carry(&parcel(&dir, "d1", &x12(1))).await;
+    let Carried::Refused { detail } = &carried else { panic!("{carried:?}") };
+    assert!(detail.contains("AS2-0403"), "{detail}");
+});
+
+gwtest!(what_the_partner_cannot_read_it_says_so, async |dir| {
+    // It has lost the key that we encrypt for.
+    let mut forgetful = partner(parties::acme());
+    forgetful.own = parties::mallory().own.clone();
+    let server = As2Server::start(forgetful).await.unwrap();
+    write(&dir, &server.url(), "receipt = \"unsigned\"", "live");
+    let carried = courier(&dir).await.carry(&parcel(&dir, "d1", &x12(1))).await;
+    let Carried::Refused { detail } = &carried else { panic!("{carried:?}") };
+    assert!(detail.contains("decryption-failed") || detail.contains("AS2-0403"), "{detail}");
+    assert!(server.taken().is_empty());
+});
+
+gwtest!(nobody_there_is_tried_again_and_a_forbidden_place_never, async |dir| {
+    write(&dir, "http://127.0.0.1:9/as2", "", "live");
+    let carried = courier(&dir).await.carry(&parcel(&dir, "d1", &x12(1))).await;
+    assert!(matches!(carried, Carried::TryAgain { .. }), "{carried:?}");
+    write(&dir, "http://169.254.169.254/as2", "", "live");
+    let carried = courier(&dir).await.carry(&parcel(&dir, "d2", &x12(1))).await;
+    assert!(matches!(carried, Carried::Refused { .. }), "{carried:?}");
+});
+
+gwtest!(a_receipt_on_its_own_needs_a_place_to_come_to, async |dir| {
+    let server = As2Server::start(partner(parties::acme())).await.unwrap();
+    write(&dir, &server.url(), "receipt_by = \"callback\"", "live");
+    let carried = courier(&dir).await.carry(&parcel(&dir, "d1", &x12(1))).await;
+    assert!(matches!(carried, Carried::Refused { .. }), "{carried:?}");
+    let settings = std::fs::read_to_string(dir.join("gangway.toml")).unwrap();
+    dir.create("gangway.toml", settings.replace("[as2]", "[as2]\nurl = \"http://127.0.0.1:9/as2\""));
+    let carried = courier(&dir).await.carry(&parcel(&dir, "d1", &x12(1))).await;
+    let Carried::Waiting { detail, .. } = &carried else { panic!("{carried:?}") };
+    assert!(detail.contains("<d1@127.0.0.1>"), "{detail}");
+    assert!(dir.join("data/as2/awaited/d1.json").exists());
+});

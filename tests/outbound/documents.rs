@@ -1,0 +1,106 @@
+//! What the ERP hands over: taken once, refused field by field, many at once.
+
+use gangway::play::canonical::handed_over;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{bytes, issued, order_for, post};
+use crate::util::{Gateway, accepted, cast::*, gwtest, status};
+
+gwtest!(an_order_becomes_an_850_for_its_partner, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let id = post(&erp, "k-1", "acme", "4500000001").await;
+    let message = issued(&erp, "acme", &id).await;
+    let text = bytes(&erp, &message).await;
+    assert!(text.starts_with("ISA*00*          *00*          *01*098765432      *01*123456789      *"), "{text}");
+    assert!(text.contains("*00401*000000001*0*P*>~GS*PO*098765432*123456789*"), "{text}");
+    assert!(text.contains("~ST*850*0001~BEG*00*SA*4500000001**20261102~"), "{text}");
+    assert_eq!((message["channel"].as_str(), message["state"].as_str()), (Some("rest"), Some("ready")));
+    assert_eq!(message["documents"][0]["state"], "issued");
+    // The gateway's own checks find nothing wrong with what it wrote.
+    let file = dir.create("out.edi", &text);
+    let stats = dir.gangway(&["x12", "stats", file.to_str().unwrap()]).output().unwrap();
+    let stats: Value = serde_json::from_slice(&stats.stdout).unwrap();
+    assert_eq!((&stats["sets"], &stats["errors"]), (&json!(1), &json!(0)), "{stats}");
+    // Its supplier finds it, and not what the ERP handed over.
+    let listed =
+        status(gateway.supplier(ACME_KEY).client().get("/v1/messages?direction=out").await.unwrap(), 200).json();
+    let ids: Vec<_> = listed["data"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+    assert_eq!(ids, [message["id"].clone()]);
+    gateway.stop().await;
+});
+
+gwtest!(a_hand_over_counts_once, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let first = erp.submit("k-1", &order_for("acme", "45", "original")).await.unwrap();
+    let again = erp.submit("k-1", &order_for("acme", "45", "original")).await.unwrap();
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(first.body, again.body, "the answer is the first one's, byte for byte");
+    assert_eq!(accepted(first), accepted(again));
+    let other = status(erp.submit("k-1", &order_for("acme", "46", "original")).await.unwrap(), 422).json();
+    assert_eq!(other["code"], "API-0509", "{other}");
+    // The same business under another key is the same hand-over; another content under its number is not.
+    let same = erp.submit("k-2", &order_for("acme", "45", "original")).await.unwrap();
+    assert_eq!(same.header("idempotency-replayed"), Some("true"));
+    let mut changed = order_for("acme", "45", "original");
+    changed["data"]["currency"] = json!("EUR");
+    let changed = status(erp.submit("k-3", &changed).await.unwrap(), 409).json();
+    assert_eq!(changed["code"], "API-0510", "{changed}");
+    accepted(erp.submit("k-4", &order_for("acme", "45", "change")).await.unwrap());
+    accepted(erp.submit("k-5", &order_for("bolt", "45", "original")).await.unwrap());
+    let missing = erp.client().post_json("/erp/v1/documents", &[], &order_for("acme", "47", "original")).await.unwrap();
+    assert_eq!(status(missing, 400).json()["code"], "API-0508");
+    gateway.stop().await;
+});
+
+gwtest!(what_cannot_be_sent_is_told_field_by_field, async |dir| {
+    assemble(&dir);
+    PartnerFile { status: "onboarding", x12: Some("ZZ/NEWCOMER"), ..PartnerFile::new("newcomer") }.write(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let refused = async |document: &Value| {
+        let problem = status(erp.submit("k", document).await.unwrap(), 422).json();
+        let errors = problem["errors"].as_array().cloned().unwrap_or_default();
+        errors.iter().map(|error| error["pointer"].as_str().unwrap_or("?").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused(&order_for("nobody", "1", "original")).await, ["/partner"]);
+    assert_eq!(refused(&order_for("newcomer", "1", "original")).await, ["/partner"]);
+    assert_eq!(refused(&order_for("acme", "1", "originl")).await, ["/data/purpose"]);
+    assert_eq!(refused(&handed_over("acme", "purchase_ordre", json!({}))).await, ["/type"]);
+    assert_eq!(refused(&json!({ "type": "purchase_order", "data": {} })).await, ["/partner"]);
+    let mut long = order_for("acme", "1", "original");
+    long["data"]["number"] = json!("4".repeat(60));
+    assert_eq!(refused(&long).await, ["/data/number"]);
+    // By the ERP's own number of the partner.
+    let mut by_number = order_for("acme", "1", "original");
+    by_number.as_object_mut().unwrap().remove("partner");
+    by_number["vendor_number"] = json!("V-acme");
+    accepted(erp.submit("k", &by_number).await.unwrap());
+    gateway.stop().await;
+});
+
+gwtest!(many_come_as_lines_each_with_its_result, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let mut body = String::new();
+    for (partner, number) in [("acme", "1"), ("bolt", "2"), ("nobody", "3"), ("acme", "4")] {
+        body += &format!("{}\n", order_for(partner, number, "original"));
+    }
+    body += "not json\n";
+    let headers = [("content-type", "application/x-ndjson"), ("idempotency-key", "batch-1")];
+    for repeated in [false, true] {
+        let answer = erp.client().send(Method::POST, "/erp/v1/documents", &headers, body.clone()).await.unwrap();
+        let text = status(answer, 200).text();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let statuses: Vec<_> = lines.iter().map(|line| line["status"].as_u64().unwrap()).collect();
+        assert_eq!(statuses, [202, 202, 422, 202, 400], "{text}");
+        assert_eq!(lines[0]["repeated"], json!(repeated));
+        assert_eq!(lines[2]["problem"]["errors"][0]["pointer"], "/partner");
+    }
+    gateway.stop().await;
+});

@@ -1,0 +1,121 @@
+//! Acknowledgements and answers come home, and what does not come is told once.
+
+use gangway::play::{canonical::functional_acknowledgement, x12::Interchange};
+use serde_json::json;
+
+use super::{bytes, issued, post, told, verbs};
+use crate::util::{Gateway, accepted, cast::*, gwtest, settled, state, status, wait_for};
+
+gwtest!(a_997_says_how_the_order_fared, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    for (number, accepts) in [("45", true), ("46", false)] {
+        let out = issued(&erp, "acme", &post(&erp, number, "acme", number).await).await;
+        let id = out["id"].as_str().unwrap();
+        // The supplier fetches it, and that is its delivery.
+        let text = status(supplier.client().get(&format!("/v1/messages/{id}/payload")).await.unwrap(), 200).text();
+        let subject = format!("purchase_order/{number}");
+        assert_eq!(verbs(&erp, &subject, 2).await, ["purchase_order.issued", "purchase_order.delivered"]);
+        let set = functional_acknowledgement(&text, accepts).unwrap();
+        let answer = Interchange::new(&party(ACME), &ours(), number.parse().unwrap()).with(set);
+        let said = accepted(supplier.post_x12(&format!("997-{number}"), answer.to_bytes()).await.unwrap());
+        let verb = if accepts { "purchase_order.accepted" } else { "purchase_order.rejected" };
+        assert_eq!(verbs(&erp, &subject, 3).await[2], verb);
+        let event = told(&erp, &subject).await.remove(2);
+        assert_eq!(event.partitionkey, format!("acme/{number}"));
+        assert_eq!((event.data["acknowledgement"].as_str(), event.data["message"].as_str()), (Some(&*said), Some(id)));
+        let document = &status(erp.message(id).await.unwrap(), 200).json()["documents"][0];
+        assert_eq!(document["state"], if accepts { "acknowledged" } else { "rejected" });
+        if !accepts {
+            let errors = event.data["errors"].as_array().unwrap();
+            let wrong = errors.iter().find(|error| error["level"] == "element").unwrap();
+            assert_eq!((&wrong["segment"], &wrong["element"], &wrong["code"]), (&json!("BEG"), &json!(3), &json!("7")));
+        }
+        assert_eq!(state(&settled(&erp, &said).await), "accepted");
+    }
+    // Said again under another number: on the record, and no news.
+    let out = told(&erp, "purchase_order/45").await.remove(0).messageid;
+    let text = status(erp.payload(&out).await.unwrap(), 200).text();
+    let again = Interchange::new(&party(ACME), &ours(), 99).with(functional_acknowledgement(&text, true).unwrap());
+    let said = accepted(supplier.post_x12("997-again", again.to_bytes()).await.unwrap());
+    wait_for("the repetition to be matched", async || {
+        let message = status(erp.message(&said).await.unwrap(), 200).json();
+        message["timeline"].to_string().contains("matched").then_some(())
+    })
+    .await;
+    assert_eq!(told(&erp, "purchase_order/45").await.len(), 3);
+    // The order's whole conversation is in one place.
+    let order = status(erp.order("45").await.unwrap(), 200).json();
+    assert_eq!(order["documents"].as_array().unwrap().len(), 2, "{order}");
+    gateway.stop().await;
+});
+
+gwtest!(what_speaks_of_nothing_that_was_sent_is_shown_and_not_acknowledged, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    let out = issued(&erp, "acme", &post(&erp, "k", "acme", "45").await).await;
+    let text = bytes(&erp, &out).await.replace("*1*X*004010", "*77*X*004010");
+    let stray = Interchange::new(&party(ACME), &ours(), 5).with(functional_acknowledgement(&text, true).unwrap());
+    let said = accepted(supplier.post_x12("stray", stray.to_bytes()).await.unwrap());
+    let message = wait_for("the stray acknowledgement to be told of", async || {
+        let message = status(erp.message(&said).await.unwrap(), 200).json();
+        message["documents"][0]["problem"].is_object().then_some(message)
+    })
+    .await;
+    assert_eq!(message["documents"][0]["problem"]["code"], "EXC-0021");
+    assert!(message["related"].as_array().unwrap().is_empty(), "{message}");
+    assert_eq!(told(&erp, "purchase_order/45").await.len(), 1);
+    let metrics = status(gateway.private().get("/metrics").await.unwrap(), 200).text();
+    assert!(metrics.contains("gangway_acknowledgements_received_total{outcome=\"unmatched\"} 1"), "{metrics}");
+    gateway.stop().await;
+});
+
+gwtest!(what_is_late_is_told_once_over_a_restart, async |dir| {
+    assemble(&dir);
+    let more = "\n[send]\nacknowledge_within = \"200ms\"\nanswer_within = \"300ms\"\n";
+    PartnerFile { more, ..ACME_FILE }.write(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    let out = issued(&erp, "acme", &post(&erp, "k", "acme", "45").await).await;
+    let id = out["id"].as_str().unwrap();
+    status(supplier.client().get(&format!("/v1/messages/{id}/payload")).await.unwrap(), 200);
+    let mut expected = vec![
+        "functional_acknowledgement.overdue",
+        "order_acknowledgement.overdue",
+        "purchase_order.delivered",
+        "purchase_order.issued",
+    ];
+    let sorted = async |erp| {
+        let mut verbs = verbs(erp, "purchase_order/45", 4).await;
+        verbs.sort();
+        verbs
+    };
+    assert_eq!(sorted(&erp).await, expected);
+    let gateway = gateway.restart(&dir).await;
+    let erp = gateway.erp();
+    // Another one that goes its whole way proves that the clock was looked at again.
+    let second = post(&erp, "k-2", "acme", "46").await;
+    issued(&erp, "acme", &second).await;
+    wait_for("the second order to be overdue", async || {
+        (told(&erp, "purchase_order/46").await.len() == 2).then_some(())
+    })
+    .await;
+    expected.sort_unstable();
+    assert_eq!(sorted(&erp).await, expected);
+    // An answer in time is nothing to tell.
+    PartnerFile { more: "\n[send]\nanswer_within = \"5s\"\n", ..ACME_FILE }.write(&dir);
+    status_of_reload(&dir);
+    let third = post(&erp, "k-3", "acme", "47").await;
+    issued(&erp, "acme", &third).await;
+    accepted(gateway.supplier(ACME_KEY).post_x12("855", answer_to(ACME, 7, "47")).await.unwrap());
+    wait_for("the answer's event", async || (told(&erp, "order_acknowledgement/47").await.len() == 1).then_some(()))
+        .await;
+    gateway.stop().await;
+});
+
+fn status_of_reload(dir: &crate::util::Dir) {
+    let done = dir.gangway(&["reload"]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stdout));
+}
