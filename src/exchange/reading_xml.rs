@@ -178,8 +178,8 @@ impl ReadDocument {
             extras: None,
             mapping: None,
             json: Vec::new(),
-            origin: None,
             heard: None,
+            origin: None,
         }
     }
 }
