@@ -126,10 +126,10 @@ pub(super) struct ReadDocument {
     pub(super) mapping: Option<String>,
     /// The canonical document.
     pub(super) json: Vec<u8>,
-    /// Of a 997 or 999: what it says of a group of ours, or why that cannot be understood.
-    pub(super) heard: Option<Result<x12::GroupAcknowledged, String>>,
     /// What it is made of, and where its values came from; only where that was asked for.
     pub(super) origin: Option<Box<Origin>>,
+    /// Of a 997 or 999: what it says of a group of ours, or why that cannot be understood.
+    pub(super) heard: Option<Result<x12::GroupAcknowledged, String>>,
 }
 
 /// What a document is made of, and where its values came from.
@@ -453,8 +453,8 @@ fn read_set(
         extras: None,
         mapping: None,
         json: Vec::new(),
-        heard: None,
         origin: None,
+        heard: None,
     };
     if set.status == x12::Status::Rejected {
         document.reject(

@@ -135,6 +135,18 @@ impl Library {
         exact.or_else(older).or_else(oldest).map(|(_, mapping)| mapping)
     }
 
+    /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
+    pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
+        let wanted = |mapping: &&Arc<Mapping>| mapping.document == document && mapping.format() == format;
+        match format {
+            Format::X12 => {
+                let set = self.offered.iter().find(wanted)?.set();
+                self.for_x12(set, version).filter(|mapping| mapping.document == document)
+            }
+            Format::Ubl | Format::Cxml | Format::Xml => self.xml.iter().find(wanted),
+        }
+    }
+
     /// The mapping for an XML document, by its root element and namespace.
     pub fn for_xml(&self, tree: &Tree<'_>) -> Option<&Arc<Mapping>> {
         self.xml.iter().find(|mapping| mapping.reads_xml(tree))
@@ -203,16 +215,6 @@ impl Library {
         let mut partners: Vec<_> = self.of_partners.iter().collect();
         partners.sort_unstable_by_key(|(partner, _)| *partner);
         self.iter().chain(partners.into_iter().flat_map(|(_, own)| own.values()))
-    }
-
-    /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
-    pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
-        if format == Format::Xml {
-            let mut written = self.xml.iter().filter(|mapping| mapping.document == document);
-            return written.find(|mapping| mapping.dialect() == Some(version));
-        }
-        let set = self.offered.iter().find(|mapping| mapping.document == document && mapping.format() == format)?.set();
-        self.for_x12(set, version).filter(|mapping| mapping.document == document)
     }
 
     /// All mappings, by name.

@@ -87,6 +87,8 @@ pub(crate) struct Read {
     pub(crate) left: Vec<(u32, u16)>,
     /// What the operators are told though the document goes its way.
     pub(crate) warnings: Vec<Problem>,
+    /// Where each value came from, where that was asked for.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// Reads a set through a plan: the JSON and the extras, or all that is wrong.
@@ -96,7 +98,7 @@ pub(crate) fn read(
     set: &SetView<'_>,
     charset: Charset,
 ) -> Result<Read, Vec<Problem>> {
-    read_with(plan, tables, set, charset, None).map(|(read, _)| read)
+    read_with(plan, tables, set, charset, None)
 }
 
 /// The same, with where each value came from.
@@ -105,7 +107,7 @@ pub(crate) fn trace(
     tables: &[Arc<Table>],
     set: &SetView<'_>,
     charset: Charset,
-) -> Result<(Read, Vec<Mark>), Vec<Problem>> {
+) -> Result<Read, Vec<Problem>> {
     read_with(plan, tables, set, charset, Some(Vec::new()))
 }
 
@@ -115,7 +117,7 @@ fn read_with(
     set: &SetView<'_>,
     charset: Charset,
     marks: Option<Vec<Mark>>,
-) -> Result<(Read, Vec<Mark>), Vec<Problem>> {
+) -> Result<Read, Vec<Problem>> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
     scratch.marks = marks;
@@ -140,7 +142,7 @@ fn read_with(
     }
     let marks = scratch.marks.take().unwrap_or_default();
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok((Read { json: out, left: extras, warnings }, marks)) } else { Err(problems) }
+    if problems.is_empty() { Ok(Read { json: out, left: extras, warnings, marks }) } else { Err(problems) }
 }
 
 impl Scratch {

@@ -171,7 +171,7 @@ impl<'p> Builder<'p> {
         match way.attribute {
             None if node.text.is_none() => node.text = Some(value),
             Some(name) if !node.attributes.iter().any(|(other, _)| *other == name) => {
-                node.attributes.push((name, value))
+                node.attributes.push((name, value));
             }
             _ => return false,
         }
@@ -475,9 +475,15 @@ fn plain(value: &Value) -> Option<String> {
 /// The pointers of all plain values in a value.
 fn leaves(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
-        Value::Object(object) => object.iter().for_each(|(name, value)| leaves(value, format!("{at}/{name}"), out)),
+        Value::Object(object) => {
+            for (name, value) in object {
+                leaves(value, format!("{at}/{name}"), out);
+            }
+        }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(number, item)| leaves(item, format!("{at}/{number}"), out))
+            for (number, item) in items.iter().enumerate() {
+                leaves(item, format!("{at}/{number}"), out);
+            }
         }
         _ => out.push(at),
     }
