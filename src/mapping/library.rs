@@ -137,14 +137,12 @@ impl Library {
 
     /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
     pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
-        let wanted = |mapping: &&Arc<Mapping>| mapping.document == document && mapping.format() == format;
-        match format {
-            Format::X12 => {
-                let set = self.offered.iter().find(wanted)?.set();
-                self.for_x12(set, version).filter(|mapping| mapping.document == document)
-            }
-            Format::Ubl | Format::Cxml | Format::Xml => self.xml.iter().find(wanted),
+        if format == Format::Xml {
+            let mut written = self.xml.iter().filter(|mapping| mapping.document == document);
+            return written.find(|mapping| mapping.dialect() == Some(version));
         }
+        let set = self.offered.iter().find(|mapping| mapping.document == document)?.set();
+        self.for_x12(set, version).filter(|mapping| mapping.document == document)
     }
 
     /// The mapping for an XML document, by its root element and namespace.

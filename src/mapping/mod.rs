@@ -75,11 +75,7 @@ pub struct Mapping {
 pub enum Format {
     /// X12 transaction sets.
     X12,
-    /// UBL 2.
-    Ubl,
-    /// cXML 1.2.
-    Cxml,
-    /// XML of a partner's own.
+    /// XML; its dialects stand where X12 has versions: `ubl`, `cxml`.
     Xml,
 }
 
@@ -183,12 +179,12 @@ impl Mapping {
 
     /// What it reads from and writes to.
     pub fn format(&self) -> Format {
-        match self.xml.as_ref().map(|plan| &*plan.dialect) {
-            None => Format::X12,
-            Some("ubl") => Format::Ubl,
-            Some("cxml") => Format::Cxml,
-            Some(_) => Format::Xml,
-        }
+        if self.xml.is_some() { Format::Xml } else { Format::X12 }
+    }
+
+    /// The dialect of XML that it is for, like `ubl`.
+    pub fn dialect(&self) -> Option<&str> {
+        self.xml.as_ref().map(|plan| plan.dialect.as_str())
     }
 
     /// Writes a canonical document as the body of a set: what stands between `begin_set` and `end_set`, in the order and
