@@ -121,6 +121,7 @@ pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
     let (library, mut findings) = Library::load(Some(&settings.mappings));
     let (directory, told) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
     findings.extend(told);
+    findings.extend(library.unused(|id| directory.names_mapping(id)));
     let (snapshot, told) = Snapshot::new(directory, library);
     findings.extend(told);
     (snapshot, findings)
@@ -178,7 +179,7 @@ impl Gateway {
             tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");
         }
         let ring = Arc::new(ArcSwap::from_pointee(ring));
-        let caller = Caller::new(Egress::new(settings.calls.inside.clone()), settings.root.clone());
+        let caller = Caller::new(Egress::new(settings.calls.reach()), settings.root.clone());
         let receipts = Receipts::new(&settings, caller.clone(), Arc::clone(&directory), Arc::clone(&ledger), &metrics);
         let receipts = Arc::new(receipts.map_err(|error| io("the folder as2", error))?);
         let as2 = As2::new(
@@ -198,7 +199,7 @@ impl Gateway {
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
-        let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
+        let egress = Arc::new(Egress::new(settings.calls.reach()));
         let couriers: Vec<Arc<dyn Courier>> =
             vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
         let delivering = exchange.spawn_delivering(couriers);

@@ -1,6 +1,9 @@
 //! `gangway.toml`: what one gateway is. Without the file, everything has a default that is safe on one's own machine.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Address, ConsumerName, Diagnostic, Duration, Entries, FromNode, Network, SecretRef, Shape, Size, Source, Spanned,
@@ -276,6 +279,14 @@ pub struct Settings {
     pub log: LogSettings,
     /// The numbers of interchanges that go out.
     pub control_numbers: ControlNumbers,
+}
+
+impl Calls {
+    /// Says of an address whether a host's name may lead there, though it is our own.
+    pub fn reach(&self) -> impl Fn(IpAddr) -> bool + Send + Sync + 'static {
+        let inside = self.inside.clone();
+        move |address| inside.iter().any(|network| network.contains(address))
+    }
 }
 
 impl Default for Settings {

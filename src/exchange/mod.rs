@@ -91,7 +91,7 @@ impl Snapshot {
         let before = before.map(|before| (&*before.directory, &before.policies));
         let (policies, findings) = policy::Policies::compile(&directory, before);
         let mut parts = directory.digest().to_owned();
-        for mapping in library.iter() {
+        for mapping in library.every() {
             parts.push_str(mapping.id());
             parts.push_str(mapping.digest());
         }

@@ -370,7 +370,8 @@ fn mapping_for(context: &Context, partner: Option<&Partner>, set: &str, version:
         Some(usual) => partner.mapping(set, usual.document()),
         None => partner.mappings.get(set).map(String::as_str),
     });
-    own.and_then(|id| library.by_id(id)).or(usual).map(Arc::clone)
+    let mapping = own.and_then(|id| library.by_id(id)).or(usual)?;
+    Some(Arc::clone(partner.map_or(mapping, |partner| library.for_partner(mapping, &partner.id))))
 }
 
 fn read_set(
@@ -434,6 +435,11 @@ fn read_set(
             if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
                 document.problem =
                     Some(noted("It counts; what is not as the standard has it is listed.", set.findings));
+            }
+            if !mapped.warnings.is_empty() && document.problem.is_none() {
+                let mut problem = Problem::new(codes::NOTED, first_text(&mapped.warnings));
+                problem.details = serde_json::to_value(&mapped.warnings).unwrap_or_default();
+                document.problem = Some(problem);
             }
             document.mapped(open, partner, mapped.json, mapped.extras, &mapping);
         }

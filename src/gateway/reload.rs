@@ -29,8 +29,8 @@ const EVERY: Duration = Duration::from_secs(2);
 pub struct Reload {
     settings: Settings,
     loader: Loader,
-    /// The mappings, with the digest of the files they were read from.
-    library: Mutex<Option<([u8; 32], Arc<Library>, Vec<Diagnostic>)>>,
+    /// The mappings that were read last.
+    library: Mutex<Option<ReadLibrary>>,
     snapshot: Arc<ArcSwap<Snapshot>>,
     directory: Arc<ArcSwap<Directory>>,
     /// What was told last, so that it is told once.
@@ -39,6 +39,9 @@ pub struct Reload {
     also: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
     telemetry: Telemetry,
 }
+
+/// The mappings, by the digest of their files, with what is wrong with them.
+type ReadLibrary = ([u8; 32], Arc<Library>, Vec<Diagnostic>);
 
 /// This room's own metrics.
 struct Telemetry {
@@ -147,6 +150,7 @@ impl Reload {
         let (library, mut findings) = self.library(true);
         let (directory, told) = self.loader.load(&|id| library.by_id(id).is_some());
         findings.extend(told);
+        findings.extend(library.unused(|id| directory.names_mapping(id)));
         let (snapshot, told) = Snapshot::after(&self.snapshot.load(), directory, library);
         findings.extend(told);
         let snapshot = Arc::new(snapshot);
@@ -182,7 +186,9 @@ impl Reload {
         {
             return (Arc::clone(library), findings.clone());
         }
-        let (library, findings) = Library::load(Some(&self.settings.mappings));
+        let (mut library, mut findings) = Library::load(Some(&self.settings.mappings));
+        // Mappings that are broken now go on as they are in what runs.
+        findings.extend(library.keep_last_good(&self.snapshot.load().library));
         let library = Arc::new(library);
         if let (true, Ok(digest)) = (keep, digest) {
             *known = Some((digest, Arc::clone(&library), findings.clone()));

@@ -87,6 +87,8 @@ pub(crate) struct Rule {
     pub(crate) paths: Vec<(Path, Word)>,
     pub(crate) convert: Option<(Converter, Word)>,
     pub(crate) codes: Option<Word>,
+    /// A cross-reference.
+    pub(crate) lookup: Option<Word>,
     pub(crate) missing: Missing,
     pub(crate) default: Option<Word>,
     pub(crate) constant: Option<Word>,
@@ -179,7 +181,11 @@ pub(crate) const RULE_KEYS: &[Key] = &[
     ("at", "The place, or several: the first in the document that has a value counts, the first here is written."),
     ("as", "The converter, where the field's own kind is not enough: `trim`, `decimal(2)`, `date`…"),
     ("codes", "The code table."),
-    ("missing", "What to do with a code that the table does not have: `pass` (keep it as `x12:…`), `hold`, `skip`."),
+    ("lookup", "The cross-reference: a table of the partner's names of things and ours, shared or this partner's own."),
+    (
+        "missing",
+        "What to do with what the table does not have: `pass` (keep it, a code as `x12:…`), `hold`, `skip`; with `lookup` also `warn`.",
+    ),
     ("default", "The value where the document has none."),
     ("constant", "What always stands there: written, and checked on reading."),
     (
@@ -481,6 +487,7 @@ impl Reader<'_> {
             paths: Vec::new(),
             convert: None,
             codes: None,
+            lookup: None,
             missing: Missing::default(),
             default: None,
             constant: None,
@@ -517,6 +524,7 @@ impl Reader<'_> {
                     }
                 }
                 "codes" => rule.codes = self.word(value),
+                "lookup" => rule.lookup = self.word(value),
                 "missing" => rule.missing = self.choice(value, Missing::NAMES, Missing::parse).unwrap_or_default(),
                 "default" => rule.default = self.word(value),
                 "constant" => rule.constant = self.word(value),

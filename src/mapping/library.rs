@@ -8,8 +8,9 @@ use std::{
 
 use super::{
     Format, Mapping, codes,
-    compile::{compile, compile_xml},
-    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean, xml::XmlParts},
+    compile::{compile, compile_table, compile_xml},
+    crosswalk,
+    file::{self, Broken, Codes, File, Header, List, Scope, Spot, did_you_mean, xml::XmlParts},
     merge,
     plan::Plan,
     shape::Shapes,
@@ -55,6 +56,13 @@ pub struct Library {
     offered: Vec<Arc<Mapping>>,
     /// Those of XML that name their root themselves, in the same order: others are used by name only.
     xml: Vec<Arc<Mapping>>,
+    /// Mappings with one partner's tables in them, by partner and mapping.
+    of_partners: HashMap<String, BTreeMap<String, Arc<Mapping>>>,
+    /// Mappings that are left out for a mistake, and files that have one.
+    broken: HashSet<String>,
+    /// Mappings of the folder, with where their name stands, and those that they extend.
+    own: Vec<(String, Spot)>,
+    extended: HashSet<String>,
 }
 
 impl Library {
@@ -70,6 +78,7 @@ impl Library {
     pub fn load(overrides: Option<&Path>) -> (Self, Vec<Diagnostic>) {
         let mut found = Vec::new();
         let mut files: Vec<(File, bool)> = Vec::new();
+        let mut partners = BTreeMap::new();
         for (name, text) in BUILTIN {
             files.push((file::parse((*name).into(), (*text).into(), &mut found), true));
         }
@@ -78,10 +87,19 @@ impl Library {
             collect(folder, &mut paths, &mut found);
             paths.sort();
             for (name, text) in paths {
-                files.push((file::parse(name.into(), text.into(), &mut found), false));
+                let path = Path::new(&name);
+                let source = crosswalk::Source { path, text: &text };
+                let file = match crosswalk::of_csv(&source, &mut found) {
+                    Some(file) => file,
+                    None => file::parse(name.as_str().into(), text.as_str().into(), &mut found),
+                };
+                match crosswalk::partner_of(folder, path) {
+                    Some(partner) => partners.entry(partner).or_insert_with(Vec::new).push(file),
+                    None => files.push((file, false)),
+                }
             }
         }
-        let library = Builder::new(files, &mut found).build();
+        let library = Builder::new(files, partners, &mut found).build();
         let mut told = HashSet::new();
         found.retain(|diagnostic| {
             let label = diagnostic.labels.first();
@@ -133,10 +151,85 @@ impl Library {
         self.xml.iter().find(|mapping| mapping.reads_xml(tree))
     }
 
+    /// The same mapping with a partner's own tables, `tables/<partner>/…`, where it has some that the mapping names.
+    pub fn for_partner<'l>(&'l self, mapping: &'l Arc<Mapping>, partner: &str) -> &'l Arc<Mapping> {
+        self.of_partners.get(partner).and_then(|own| own.get(mapping.id())).unwrap_or(mapping)
+    }
+
+    /// Keeps those mappings of `before` that are broken now, as they last were when they were good, and says so.
+    pub fn keep_last_good(&mut self, before: &Self) -> Vec<Diagnostic> {
+        let mut told = Vec::new();
+        for mapping in before.iter() {
+            let (id, file) = (mapping.id(), mapping.file());
+            if !self.broken.contains(file) && (!self.broken.contains(id) || self.by_id.contains_key(id)) {
+                continue;
+            }
+            self.offered.retain(|other| other.id() != id);
+            if !mapping.versions.is_empty() {
+                self.offered.insert(0, mapping.clone());
+            }
+            if before.offers_xml(id) {
+                self.xml.retain(|other| other.id() != id);
+                self.xml.insert(0, mapping.clone());
+            }
+            self.by_id.insert(id.to_owned(), mapping.clone());
+            for (partner, own) in &before.of_partners {
+                if let Some(with_own) = own.get(id) {
+                    self.of_partners.entry(partner.clone()).or_default().insert(id.to_owned(), with_own.clone());
+                }
+            }
+            told.push(Diagnostic {
+                code: codes::KEPT,
+                severity: Severity::Warning,
+                message: format!("the mapping `{id}` goes on as it last was when it was good"),
+                labels: vec![Label { file: file.into(), source: "".into(), span: 0..0, text: String::new() }],
+                hint: Some("mend the file, then `gangway reload`".to_owned()),
+            });
+        }
+        told
+    }
+
+    /// Warnings for mappings of the folder that offer themselves for no version, and that nobody names.
+    pub fn unused(&self, named: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+        let idle = |id: &str| {
+            let versioned = self.by_id.get(id).is_none_or(|mapping| !mapping.versions.is_empty());
+            let offered = versioned || self.offers_xml(id);
+            !offered && !self.extended.contains(id) && !named(id)
+        };
+        let idle = self.own.iter().filter(|(id, _)| idle(id));
+        idle.map(|(id, spot)| {
+            let hint = "name it under [mappings] in a partner's file, or give it `versions`".to_owned();
+            let message = format!("nothing uses the mapping `{id}`");
+            Diagnostic { severity: Severity::Warning, ..spot.error(codes::UNUSED, message, Some(hint)) }
+        })
+        .collect()
+    }
+
+    fn offers_xml(&self, id: &str) -> bool {
+        self.xml.iter().any(|mapping| mapping.id() == id)
+    }
+
+    /// All mappings, and after them those with partners' own tables in them.
+    pub fn every(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+        let mut partners: Vec<_> = self.of_partners.iter().collect();
+        partners.sort_unstable_by_key(|(partner, _)| *partner);
+        self.iter().chain(partners.into_iter().flat_map(|(_, own)| own.values()))
+    }
+
     /// All mappings, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Mapping>> {
         self.by_id.values()
     }
+}
+
+/// A digest of some texts.
+fn digest<'t>(texts: impl Iterator<Item = &'t str>) -> String {
+    let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
+    for text in texts {
+        digest.update(&(text.len() as u64).to_be_bytes());
+        digest.update(text.as_bytes());
+    }
+    digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl File {
@@ -175,7 +268,7 @@ fn collect(folder: &Path, files: &mut Vec<(String, String)>, found: &mut Vec<Dia
         };
         if path.is_dir() {
             folders.push(path);
-        } else if path.extension().is_some_and(|ending| ending == "toml") {
+        } else if path.extension().is_some_and(|ending| ending == "toml" || ending == "csv") {
             match std::fs::metadata(&path).map(|data| data.len()) {
                 Ok(size) if size > LARGEST_FILE => unreadable(&path, &"it is larger than 4 MiB"),
                 _ => match std::fs::read_to_string(&path) {
@@ -199,6 +292,12 @@ struct Builder<'a> {
     xml: XmlParts,
     /// The texts of shared files, which every mapping depends on.
     shared: Vec<Arc<str>>,
+    /// Files that have a mistake.
+    broken: HashSet<String>,
+    /// What partners have in tables of their own.
+    partners: BTreeMap<String, Vec<File>>,
+    /// The tables of each mapping as its files have them.
+    effective: BTreeMap<String, Vec<Codes>>,
     found: &'a mut Vec<Diagnostic>,
 }
 
@@ -214,16 +313,28 @@ struct Whole {
 }
 
 impl<'a> Builder<'a> {
-    fn new(files: Vec<(File, bool)>, found: &'a mut Vec<Diagnostic>) -> Self {
+    fn new(files: Vec<(File, bool)>, partners: BTreeMap<String, Vec<File>>, found: &'a mut Vec<Diagnostic>) -> Self {
         let mut builder = Self {
             files: Vec::new(),
             parts: HashMap::new(),
             tables: Vec::new(),
             xml: XmlParts::default(),
             shared: Vec::new(),
+            broken: HashSet::new(),
+            partners,
+            effective: BTreeMap::new(),
             found,
         };
+        // A table that only partners have is empty for all others.
+        for table in builder.partners.values().flatten().flat_map(|file| &file.codes) {
+            if !builder.tables.iter().any(|other| other.name.text == table.name.text) {
+                builder.tables.push(Codes { name: table.name.clone(), entries: Vec::new() });
+            }
+        }
         for (file, builtin) in files {
+            if file.broken != Broken::No {
+                builder.broken.insert(file.source.name.to_string());
+            }
             for (name, part) in &file.parts {
                 builder.parts.insert(name.text.clone(), part.clone());
             }
@@ -255,6 +366,13 @@ impl<'a> Builder<'a> {
         let mut library = Library::default();
         let files = std::mem::take(&mut self.files);
         let (own, builtin): (Vec<_>, Vec<_>) = files.iter().partition(|(_, builtin)| !builtin);
+        for (file, _) in &own {
+            if let Some(header) = &file.header {
+                library.own.push((header.id.text.clone(), header.id.spot.clone()));
+                library.extended.extend(header.extends.iter().map(|word| word.text.clone()));
+            }
+        }
+        library.broken = std::mem::take(&mut self.broken);
         for (file, _) in own.into_iter().chain(builtin) {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
@@ -267,9 +385,44 @@ impl<'a> Builder<'a> {
                     library.offered.push(mapping.clone());
                 }
                 library.by_id.insert(mapping.id.clone(), mapping);
+            } else {
+                library.broken.insert(header.id.text.clone());
             }
         }
+        self.with_partners_tables(&mut library);
         library
+    }
+
+    /// Puts each partner's own tables into the mappings that name them.
+    fn with_partners_tables(&mut self, library: &mut Library) {
+        for (partner, files) in std::mem::take(&mut self.partners) {
+            let own = files.iter().fold(Vec::new(), |own, file| merge::tables(&own, &file.codes));
+            let broken = files.iter().any(|file| file.broken != Broken::No);
+            for (id, mapping) in library.by_id.iter().filter(|_| !broken) {
+                let Some(effective) = self.effective.get(id) else { continue };
+                let numbers = own.iter().filter_map(|table| {
+                    let number = mapping.plan.table_names.iter().position(|name| *name == table.name.text)?;
+                    Some((number, table))
+                });
+                let (mut tables, mut changed) = (mapping.tables.clone(), false);
+                for (number, table) in numbers {
+                    let base: Vec<_> =
+                        effective.iter().filter(|base| base.name.text == table.name.text).cloned().collect();
+                    if let (Some(merged), Some(slot)) =
+                        (merge::tables(&base, std::slice::from_ref(table)).first(), tables.get_mut(number))
+                    {
+                        *slot = Arc::new(compile_table(merged, self.found));
+                        changed = true;
+                    }
+                }
+                if changed {
+                    let texts = files.iter().map(|file| &*file.source.text);
+                    let with_own = mapping.with_tables(tables, digest(std::iter::once(&*mapping.digest).chain(texts)));
+                    let own = library.of_partners.entry(partner.clone()).or_default();
+                    own.insert(id.clone(), Arc::new(with_own));
+                }
+            }
+        }
     }
 
     fn mapping(&mut self, file: &File, header: &Header, files: &[(File, bool)]) -> Option<Mapping> {
@@ -323,21 +476,19 @@ impl<'a> Builder<'a> {
         if self.found.len() > before || whole.broken {
             return None;
         }
-        let mut digest = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
-        for text in whole.texts.iter().chain(&self.shared) {
-            digest.update(&(text.len() as u64).to_be_bytes());
-            digest.update(text.as_bytes());
-        }
+        let digest = digest(whole.texts.iter().chain(&self.shared).map(|text| &**text));
+        self.effective.insert(header.id.text.clone(), tables);
         Some(Mapping {
             id: header.id.text.clone(),
-            digest: digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
+            digest,
             document,
             set,
             versions: header.versions.iter().flatten().map(|word| word.text.clone()).collect(),
             file: file.source.name.to_string(),
-            plan,
-            writing,
-            xml,
+            tables: xml.as_ref().map_or_else(|| plan.tables.clone(), |xml| xml.tables.clone()),
+            plan: Arc::new(plan),
+            writing: writing.into(),
+            xml: xml.map(Arc::from),
         })
     }
 

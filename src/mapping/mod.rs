@@ -7,6 +7,7 @@
 pub mod codes;
 mod compile;
 mod convert;
+mod crosswalk;
 mod extras;
 mod file;
 pub mod fixtures;
@@ -40,7 +41,7 @@ pub use schema::file_schema;
 pub use text::Charset;
 pub use write_xml::WrittenXml;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     document::DocumentType,
@@ -60,11 +61,13 @@ pub struct Mapping {
     set: String,
     versions: Vec<String>,
     file: String,
-    plan: plan::Plan,
+    plan: Arc<plan::Plan>,
+    /// Its code tables and cross-references, by the numbers that the plan has for them.
+    tables: Vec<Arc<table::Table>>,
     /// How it writes, by version; the oldest first.
-    writing: Vec<write::WritePlan>,
+    writing: Arc<[write::WritePlan]>,
     /// The plan of a mapping of XML; then `plan` is empty.
-    xml: Option<Box<xml_plan::XmlPlan>>,
+    xml: Option<Arc<xml_plan::XmlPlan>>,
 }
 
 /// What a document is written as.
@@ -113,9 +116,27 @@ pub struct Mapped {
     /// What no rule took, a list of `{segment, tag, element, value}`: segment and element count from 1, ST is segment
     /// 1. With `"charset": "latin1"` the value is one that was read as Latin-1 because it is not UTF-8.
     pub extras: Option<serde_json::Value>,
+    /// Values that a cross-reference does not have, and whose rule says that they pass with a warning.
+    pub warnings: Vec<Problem>,
 }
 
 impl Mapping {
+    /// The same mapping with other tables.
+    fn with_tables(&self, tables: Vec<Arc<table::Table>>, digest: String) -> Self {
+        Self {
+            id: self.id.clone(),
+            digest,
+            document: self.document,
+            set: self.set.clone(),
+            versions: self.versions.clone(),
+            file: self.file.clone(),
+            plan: self.plan.clone(),
+            tables,
+            writing: self.writing.clone(),
+            xml: self.xml.clone(),
+        }
+    }
+
     /// The name that partners' files call it by.
     pub fn id(&self) -> &str {
         &self.id
@@ -190,8 +211,8 @@ impl Mapping {
         let version = version.get(..6).unwrap_or(version);
         // Where there is no table for a version, that of the nearest older one, or else the oldest.
         let older = self.writing.iter().rev().find(|plan| plan.version <= version);
-        match older.or(self.writing.first()) {
-            Some(writing) => write::write(&self.plan, writing, document, charset, out),
+        match older.or_else(|| self.writing.first()) {
+            Some(writing) => write::write(&self.plan, &self.tables, writing, document, charset, out),
             None => {
                 let text = format!("no version of the standard has a set {}", self.set);
                 Err(vec![Problem::in_document(codes::NO_PLACE, text, String::new())])
@@ -226,9 +247,9 @@ impl Mapping {
 
     /// Reads a set of a partner that writes this charset. All that is wrong with it is told at once, up to 100 problems.
     pub fn read_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<Mapped, Vec<Problem>> {
-        let (json, mut left) = read::read(&self.plan, set, charset)?;
+        let read::Read { json, mut left, warnings } = read::read(&self.plan, &self.tables, set, charset)?;
         let extras = extras::collect(set, charset, &mut left);
-        Ok(Mapped { json, extras })
+        Ok(Mapped { json, extras, warnings })
     }
 
     /// Whether it maps XML.
@@ -245,16 +266,16 @@ impl Mapping {
     /// problems.
     pub fn read_xml(&self, source: &Source<'_>, tree: &Tree<'_>) -> Result<Mapped, Vec<Problem>> {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
-        let read = read_xml::read(plan, source, tree, false)?;
-        Ok(Mapped { json: read.json, extras: read.extras })
+        let read = read_xml::read(plan, &self.tables, source, tree, false)?;
+        Ok(Mapped { json: read.json, extras: read.extras, warnings: read.warnings })
     }
 
     /// The same, with where each value came from.
     pub fn trace_xml(&self, source: &Source<'_>, tree: &Tree<'_>) -> Result<(Mapped, Vec<Provenance>), Vec<Problem>> {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
-        let read = read_xml::read(plan, source, tree, true)?;
+        let read = read_xml::read(plan, &self.tables, source, tree, true)?;
         let provenance = provenance::of(&read.json, read.marks, &plan.rules);
-        Ok((Mapped { json: read.json, extras: read.extras }, provenance))
+        Ok((Mapped { json: read.json, extras: read.extras, warnings: read.warnings }, provenance))
     }
 
     /// What an XML document says of its transmission: `message_id`, `from.id`… as its mapping names them.
@@ -267,7 +288,7 @@ impl Mapping {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
         let document = serde_json::from_slice(document)
             .map_err(|error| vec![Problem::of_document(codes::UNWRITABLE_VALUE, error.to_string(), None)])?;
-        write_xml::write(plan, &document, envelope)
+        write_xml::write(plan, &self.tables, &document, envelope)
     }
 
     fn no_xml(&self) -> Problem {

@@ -8,7 +8,7 @@ use super::{
     file::{Only, Spot},
     place::{Pairs, Part},
     table::{self, Missing, Table},
-    text::Charset,
+    text::{Charset, write_string},
 };
 
 /// No gate: always open.
@@ -25,6 +25,9 @@ pub(crate) struct Plan {
     /// How many gates there are, the one that is always open counted.
     pub(crate) gates: usize,
     pub(crate) rules: Vec<FieldRule>,
+    /// The code tables that rules name, by name; a partner may have others in their place.
+    pub(crate) tables: Vec<Arc<Table>>,
+    pub(crate) table_names: Vec<String>,
 }
 
 /// The loop that one is in after a segment, and the actions to run.
@@ -199,15 +202,24 @@ impl FieldRule {
 
     /// Whether what stands in the document reads as this value.
     #[cold]
-    pub(crate) fn reads_as(&self, sent: &[u8], value: &str, charset: Charset) -> bool {
+    pub(crate) fn reads_as(&self, tables: &[Arc<Table>], sent: &[u8], value: &str, charset: Charset) -> bool {
         let mut json = Vec::new();
+        let table = |number: u16| tables.get(usize::from(number));
         let read = match &self.convert {
             Convert::Value(converter) => converter.read(sent, charset, &mut json),
-            Convert::Codes(table, Missing::Pass) => table.read_json(sent, &mut json).or_else(|| {
-                table::pass(sent, charset, &mut json);
-                Some(())
-            }),
-            Convert::Codes(table, _) => table.read_json(sent, &mut json),
+            Convert::Codes(number, Missing::Pass) => {
+                table(*number).and_then(|table| table.read_json(sent, &mut json)).or_else(|| {
+                    table::pass(sent, charset, &mut json);
+                    Some(())
+                })
+            }
+            Convert::Codes(number, _) => table(*number).and_then(|table| table.read_json(sent, &mut json)),
+            Convert::Cross(number, _) => {
+                table(*number).and_then(|table| table.read_json(sent, &mut json)).or_else(|| {
+                    write_string(sent.trim_ascii(), charset, &mut json);
+                    Some(())
+                })
+            }
         };
         let json = std::str::from_utf8(&json).unwrap_or_default();
         read.is_some() && same(json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(json), value)
@@ -247,7 +259,10 @@ impl Origin {
 #[derive(Debug, Clone)]
 pub(crate) enum Convert {
     Value(Converter),
-    Codes(Arc<Table>, Missing),
+    /// Codes and our words, by the number of the table.
+    Codes(u16, Missing),
+    /// The partner's names of things and ours, by the number of the table.
+    Cross(u16, Missing),
 }
 
 /// Tags to their numbers; 0 is any tag that no rule knows.

@@ -3,12 +3,13 @@
 //! Nothing is dropped: an element that no rule took is kept as an extra with its place.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{cell, collections::HashMap};
+use std::{cell, collections::HashMap, sync::Arc};
 
 use super::{
     place::Part,
     plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
     problem::Problem,
+    table::Table,
     text::Charset,
     write_json,
 };
@@ -69,6 +70,7 @@ pub(crate) struct Scratch {
     /// Segment, from 0, and element.
     pub(crate) extras: Vec<(u32, u16)>,
     pub(crate) problems: Vec<Problem>,
+    pub(crate) warnings: Vec<Problem>,
 }
 
 thread_local! {
@@ -76,10 +78,21 @@ thread_local! {
 }
 
 /// The JSON of a set, and the segments, from 0, and elements that no rule took.
-pub(crate) type Read = (Vec<u8>, Vec<(u32, u16)>);
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) json: Vec<u8>,
+    pub(crate) left: Vec<(u32, u16)>,
+    /// What the operators are told though the document goes its way.
+    pub(crate) warnings: Vec<Problem>,
+}
 
 /// Reads a set through a plan: the JSON and the extras, or all that is wrong.
-pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<Read, Vec<Problem>> {
+pub(crate) fn read(
+    plan: &Plan,
+    tables: &[Arc<Table>],
+    set: &SetView<'_>,
+    charset: Charset,
+) -> Result<Read, Vec<Problem>> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
     let mut out = Vec::with_capacity(set.bytes().len() * 4 + 256);
@@ -92,8 +105,9 @@ pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<R
         level: NONE,
     }
     .run(set);
-    write_json::write(plan, set, charset, &mut scratch, &mut out);
+    write_json::write(plan, tables, set, charset, &mut scratch, &mut out);
     let problems = std::mem::take(&mut scratch.problems);
+    let warnings = std::mem::take(&mut scratch.warnings);
     let mut extras = Vec::new();
     if !scratch.extras.is_empty() {
         extras.clone_from(&scratch.extras);
@@ -101,7 +115,7 @@ pub(crate) fn read(plan: &Plan, set: &SetView<'_>, charset: Charset) -> Result<R
         extras.dedup();
     }
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok((out, extras)) } else { Err(problems) }
+    if problems.is_empty() { Ok(Read { json: out, left: extras, warnings }) } else { Err(problems) }
 }
 
 impl Scratch {
@@ -119,6 +133,7 @@ impl Scratch {
         self.notes.clear();
         self.extras.clear();
         self.problems.clear();
+        self.warnings.clear();
     }
 }
 

@@ -2,7 +2,10 @@
 //! value. What no field took is kept as an extra with its path.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -12,6 +15,7 @@ use super::{
     problem::Problem,
     provenance::Mark,
     read::PROBLEMS,
+    table::Table,
     text::{Charset, write_string},
     xml_place::Wants,
     xml_plan::{Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, WayTest, What, XmlPlan},
@@ -26,18 +30,28 @@ const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 pub(crate) struct Read {
     pub(crate) json: Vec<u8>,
     pub(crate) extras: Option<Value>,
+    /// Values that a cross-reference does not have, and whose rule lets them pass.
+    pub(crate) warnings: Vec<Problem>,
     /// Where each value of the JSON came from; only where that was asked for.
     pub(crate) marks: Vec<Mark>,
 }
 
 /// Reads a document through a plan: the JSON and the extras, or all that is wrong.
-pub(crate) fn read(plan: &XmlPlan, source: &Source<'_>, tree: &Tree<'_>, traced: bool) -> Result<Read, Vec<Problem>> {
+pub(crate) fn read(
+    plan: &XmlPlan,
+    tables: &[Arc<Table>],
+    source: &Source<'_>,
+    tree: &Tree<'_>,
+    traced: bool,
+) -> Result<Read, Vec<Problem>> {
     let Some(own) = document(plan, tree) else {
         let text = format!("the document's root is `{}`, and another was expected", tree.root().local());
         return Err(vec![Problem::in_xml(codes::REQUIRED_VALUE, text, source, tree.root(), None)]);
     };
     let mut reader = Reader {
         plan,
+        tables,
+        warnings: Vec::new(),
         source,
         tree,
         names: names(plan, tree),
@@ -61,7 +75,7 @@ pub(crate) fn read(plan: &XmlPlan, source: &Source<'_>, tree: &Tree<'_>, traced:
     let claims = reader.repeats(claims);
     let extras = reader.extras(&claims);
     match reader.problems.is_empty() {
-        true => Ok(Read { json: reader.out, extras, marks: reader.marks }),
+        true => Ok(Read { json: reader.out, extras, warnings: reader.warnings, marks: reader.marks }),
         false => Err(reader.problems),
     }
 }
@@ -235,6 +249,8 @@ impl<'t, 'a> Walk<'_, 't, 'a> {
 
 struct Reader<'p, 't, 'a> {
     plan: &'p XmlPlan,
+    tables: &'p [Arc<Table>],
+    warnings: Vec<Problem>,
     source: &'p Source<'p>,
     tree: &'t Tree<'a>,
     names: Vec<u16>,
@@ -346,7 +362,7 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             None => false,
             Some(((value, claim), node, way)) => {
                 let start = self.out.len();
-                let taken = xml_value::read(rule, value, &plan.dialect, &mut self.out);
+                let taken = xml_value::read(rule, self.tables, value, &plan.dialect, &mut self.out);
                 let constant = rule.constant.as_deref().is_none_or(|constant| constant == value.as_bytes());
                 match taken {
                     _ if !constant => {
@@ -357,7 +373,14 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
                     }
                     Some(Taken::Left) => false,
                     Some(how) => {
-                        if how == Taken::Whole {
+                        if how == Taken::Unknown && self.warnings.len() < PROBLEMS {
+                            let name = &rule.origin.name;
+                            let text = format!("the table of `{name}` does not have this; it was kept as sent");
+                            let origin = Some(&*rule.origin);
+                            let warning = Problem::in_xml(codes::UNKNOWN_CODE, text, self.source, node, origin);
+                            self.warnings.push(Problem { value: Some(value.chars().take(80).collect()), ..warning });
+                        }
+                        if how != Taken::Part {
                             self.claims.push(claim);
                         }
                         walk.tested(way, node, &mut self.claims);
@@ -366,10 +389,9 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
                     }
                     None => {
                         let (code, text) = match &rule.convert {
-                            Convert::Codes(..) => (
-                                codes::UNKNOWN_CODE,
-                                format!("the code table of `{}` does not have this code", rule.origin.name),
-                            ),
+                            Convert::Codes(..) | Convert::Cross(..) => {
+                                (codes::UNKNOWN_CODE, format!("the table of `{}` does not have this", rule.origin.name))
+                            }
                             Convert::Value(converter) => {
                                 (codes::UNREADABLE_VALUE, format!("`{}` is {}", rule.origin.name, expects(converter)))
                             }
@@ -449,8 +471,10 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             let point = self.point();
             self.comma();
             let start = self.out.len();
-            match xml_value::read(rule, line, &plan.dialect, &mut self.out) {
-                Some(Taken::Whole | Taken::Part) => self.mark(start, Claim::Text(node.number()), node, number),
+            match xml_value::read(rule, self.tables, line, &plan.dialect, &mut self.out) {
+                Some(Taken::Whole | Taken::Part | Taken::Unknown) => {
+                    self.mark(start, Claim::Text(node.number()), node, number)
+                }
                 _ => self.back(point),
             }
         }

@@ -14,16 +14,19 @@ pub(crate) enum Missing {
     Hold,
     /// Leave the field out; the value stays with the extras.
     Skip,
+    /// Cross-references only: keep it as sent, and say so.
+    Warn,
 }
 
 impl Missing {
-    pub(crate) const NAMES: &'static [&'static str] = &["pass", "hold", "skip"];
+    pub(crate) const NAMES: &'static [&'static str] = &["pass", "hold", "skip", "warn"];
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
         Some(match text {
             "pass" => Self::Pass,
             "hold" => Self::Hold,
             "skip" => Self::Skip,
+            "warn" => Self::Warn,
             _ => return None,
         })
     }
@@ -37,9 +40,13 @@ pub(crate) struct Table {
     shift: u32,
     words: Vec<Word>,
     long: HashMap<Vec<u8>, u32>,
-    /// Our word to the code that is written.
-    codes: HashMap<String, String>,
+    /// Our words and the codes that are written for them, and slots of a power of two that say where each one is.
+    codes: Vec<(Box<str>, Box<str>)>,
+    code_slots: Vec<u32>,
 }
+
+/// A slot that is free.
+const FREE: u32 = u32::MAX;
 
 #[derive(Debug)]
 struct Word {
@@ -56,7 +63,8 @@ impl Table {
             shift: 64 - size.trailing_zeros(),
             words: Vec::new(),
             long: HashMap::new(),
-            codes: HashMap::new(),
+            codes: Vec::new(),
+            code_slots: vec![FREE; size],
         };
         for (code, word, canonical) in entries {
             let index = table.words.len() as u32;
@@ -68,7 +76,7 @@ impl Table {
                 None => drop(table.long.insert(code.as_bytes().to_vec(), index)),
             }
             if canonical {
-                table.codes.insert(word.to_owned(), code.to_owned());
+                table.insert_word(word, code);
             }
         }
         table
@@ -82,6 +90,41 @@ impl Table {
                 return;
             }
             at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+
+    fn insert_word(&mut self, word: &str, code: &str) {
+        let mut at = self.word_start(word);
+        while let Some(slot) = self.code_slots.get_mut(at) {
+            if *slot == FREE {
+                *slot = self.codes.len() as u32;
+                self.codes.push((word.into(), code.into()));
+                return;
+            }
+            at = (at + 1) & (self.code_slots.len() - 1);
+        }
+    }
+
+    /// Where to look for a word: by its first and last bytes and its length.
+    #[inline]
+    fn word_start(&self, word: &str) -> usize {
+        let bytes = word.as_bytes();
+        let eight = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
+        let short = || bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+        let first = eight(bytes.get(..8)).unwrap_or_else(short);
+        let last = eight(bytes.get(bytes.len().saturating_sub(8)..)).unwrap_or_default();
+        self.start(first ^ last.rotate_left(29) ^ (bytes.len() as u64) << 56)
+    }
+
+    #[inline]
+    fn code(&self, word: &str) -> Option<&str> {
+        let mut at = self.word_start(word);
+        loop {
+            let (own, code) = self.codes.get(*self.code_slots.get(at)? as usize)?;
+            if &**own == word {
+                return Some(code);
+            }
+            at = (at + 1) & (self.code_slots.len() - 1);
         }
     }
 
@@ -120,7 +163,14 @@ impl Table {
 
     /// The code for our word.
     pub(crate) fn write<'a>(&'a self, word: &'a str) -> Option<&'a str> {
-        self.codes.get(word).map(String::as_str).or_else(|| word.strip_prefix("x12:"))
+        self.code(word).or_else(|| word.strip_prefix("x12:"))
+    }
+
+    /// What stands for our value in a cross-reference; one that is not in it stands for itself, unless it is the partner's
+    /// name for something else.
+    pub(crate) fn cross<'a>(&'a self, value: &'a str, missing: Missing) -> Option<&'a str> {
+        let itself = || (missing != Missing::Hold && self.word(value.as_bytes()).is_none()).then_some(value);
+        self.code(value).or_else(itself)
     }
 
     /// Every word that the table can give.

@@ -1,24 +1,34 @@
 //! From filled slots to JSON, in the order of the schema, with keys made ready at compile time.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::sync::Arc;
+
 use super::{
     codes,
     plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, What},
     problem::Problem,
     read::{Cell, Item, PROBLEMS, Scratch, distance},
-    table::{self, Missing},
-    text::Charset,
+    table::{self, Missing, Table},
+    text::{Charset, write_string},
 };
 use crate::x12::token::SetView;
 
 /// Writes the document that the slots hold.
-pub(crate) fn write(plan: &Plan, set: &SetView<'_>, charset: Charset, scratch: &mut Scratch, out: &mut Vec<u8>) {
+pub(crate) fn write(
+    plan: &Plan,
+    tables: &[Arc<Table>],
+    set: &SetView<'_>,
+    charset: Charset,
+    scratch: &mut Scratch,
+    out: &mut Vec<u8>,
+) {
     let Some(root) = scratch.items.first().copied() else { return };
-    Writer { plan, set, bytes: set.bytes(), charset, scratch, out }.item(&root);
+    Writer { plan, tables, set, bytes: set.bytes(), charset, scratch, out }.item(&root);
 }
 
 struct Writer<'p, 'a> {
     plan: &'p Plan,
+    tables: &'p [Arc<Table>],
     set: &'p SetView<'a>,
     bytes: &'a [u8],
     charset: Charset,
@@ -26,7 +36,7 @@ struct Writer<'p, 'a> {
     out: &'p mut Vec<u8>,
 }
 
-impl Writer<'_, '_> {
+impl<'p> Writer<'p, '_> {
     /// Writes an item. Where it cannot be one, or has nothing in it, nothing is written.
     fn item(&mut self, item: &Item) {
         let plan = self.plan;
@@ -157,17 +167,49 @@ impl Writer<'_, '_> {
         let value = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
         let read = match &rule.convert {
             Convert::Value(converter) => converter.read(value, self.charset, self.out),
-            Convert::Codes(table, missing) => match table.read_json(value, self.out) {
-                None if *missing == Missing::Pass => {
-                    table::pass(value, self.charset, self.out);
-                    Some(())
+            Convert::Cross(table, missing) => self.cross(value, *table, *missing, span, rule),
+            Convert::Codes(table, missing) => {
+                match self.table(*table).and_then(|table| table.read_json(value, self.out)) {
+                    None if *missing == Missing::Pass => {
+                        table::pass(value, self.charset, self.out);
+                        Some(())
+                    }
+                    read => read,
                 }
-                read => read,
-            },
+            }
         };
         if read.is_none() || rule.constant.is_some() {
             self.check(before, read.is_some(), value, span, rule);
         }
+    }
+
+    #[inline]
+    fn table(&self, number: u16) -> Option<&'p Table> {
+        self.tables.get(usize::from(number)).map(|table| &**table)
+    }
+
+    /// Our name for what the partner calls this; as sent where the table does not have it and the rule lets it pass.
+    fn cross(&mut self, value: &[u8], table: u16, missing: Missing, span: Cell, rule: &FieldRule) -> Option<()> {
+        if let Some(read) = self.table(table).and_then(|table| table.read_json(value, self.out)) {
+            return Some(read);
+        }
+        match missing {
+            Missing::Hold | Missing::Skip => return None,
+            Missing::Pass => {}
+            Missing::Warn => {
+                let text = format!("the table of `{}` does not have this; it was kept as sent", rule.origin.name);
+                if let Some((segment, element)) = find(self.set, span.start)
+                    && self.scratch.warnings.len() < PROBLEMS
+                {
+                    let code = codes::UNKNOWN_CODE;
+                    let origin = &rule.origin;
+                    let warning = Problem::at_value(code, text, self.set, segment, element, self.charset, origin);
+                    self.scratch.warnings.push(warning);
+                }
+            }
+        }
+        write_string(value.trim_ascii(), self.charset, self.out);
+        Some(())
     }
 
     /// A value that could not be read, or that must be a constant.
@@ -183,8 +225,9 @@ impl Writer<'_, '_> {
             // It only looks at a place that another rule keeps.
             (_, Convert::Codes(_, Missing::Skip)) if rule.shared || rule.is_read_only() => {}
             (_, Convert::Codes(_, Missing::Skip)) => self.keep(span),
-            (_, Convert::Codes(..)) => {
-                let text = format!("the code table of `{name}` does not have this code");
+            (_, Convert::Cross(_, Missing::Skip)) => self.keep(span),
+            (_, Convert::Codes(..) | Convert::Cross(..)) => {
+                let text = format!("the table of `{name}` does not have this");
                 self.problem(codes::UNKNOWN_CODE, text, span, rule);
             }
             (_, Convert::Value(converter)) => {

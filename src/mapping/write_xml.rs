@@ -2,7 +2,7 @@
 //! and put in the order of the standard at the end.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
@@ -11,6 +11,7 @@ use super::{
     codes,
     file::Only,
     problem::Problem,
+    table::Table,
     xml_place::Wants,
     xml_plan::{Computed, Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
     xml_value,
@@ -29,10 +30,11 @@ pub struct WrittenXml {
 /// Writes a document. `envelope` has the values of the transmission, by name.
 pub(crate) fn write(
     plan: &XmlPlan,
+    tables: &[Arc<Table>],
     document: &Value,
     envelope: &BTreeMap<String, String>,
 ) -> Result<WrittenXml, Vec<Problem>> {
-    let mut writer = Builder { plan, document, nodes: Vec::new(), left: Vec::new(), problems: Vec::new() };
+    let mut writer = Builder { plan, tables, document, nodes: Vec::new(), left: Vec::new(), problems: Vec::new() };
     let mut own = 0;
     for (number, name) in plan.root.iter().enumerate() {
         let key = plan.root.len() as u32;
@@ -94,6 +96,7 @@ impl Here<'_> {
 
 struct Builder<'p> {
     plan: &'p XmlPlan,
+    tables: &'p [Arc<Table>],
     document: &'p Value,
     nodes: Vec<Element>,
     left: Vec<String>,
@@ -246,7 +249,7 @@ impl<'p> Builder<'p> {
             }
             return;
         };
-        let text = plain(value).and_then(|text| xml_value::write(rule, &text, &plan.dialect));
+        let text = plain(value).and_then(|text| xml_value::write(rule, self.tables, &text, &plan.dialect));
         if !text.is_some_and(|text| self.put(way, at, text)) {
             self.left.push(pointer.to_owned());
         }

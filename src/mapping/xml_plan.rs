@@ -1,9 +1,9 @@
 //! What a mapping file for XML is compiled to: for every object of the canonical document, where its fields and lists stand.
 //! Nothing here changes after compiling; `read_xml` and `write_xml` walk it, each in its direction.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use super::plan::FieldRule;
+use super::{plan::FieldRule, table::Table};
 
 /// A compiled mapping of an XML document.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(crate) struct XmlPlan {
     /// The elements down to the document's own: `cXML`, `Request`, `OrderRequest`.
     pub(crate) root: Vec<u16>,
     pub(crate) rules: Vec<FieldRule>,
+    /// The code tables and cross-references as the mapping's files have them.
+    pub(crate) tables: Vec<Arc<Table>>,
     pub(crate) document: Group,
     /// Places that belong to the transmission, not to the document: what they hold, by name.
     pub(crate) envelope: Vec<(Way, String)>,

@@ -3,10 +3,12 @@
 //! The laws of `convert` hold here as well. Dates and times follow ISO 8601 as XML Schema part 2 (§3.2.7 to §3.2.9) has it;
 //! where a date is wanted and a time stands behind it, the date is read and the whole is kept with the extras.
 
+use std::sync::Arc;
+
 use super::{
     convert::Converter,
     plan::{Convert, FieldRule},
-    table::Missing,
+    table::{Missing, Table},
     text::{Charset, write_characters, write_string},
 };
 
@@ -17,14 +19,34 @@ pub(crate) enum Taken {
     Whole,
     /// There was more in it.
     Part,
+    /// All of it, though its cross-reference does not have it.
+    Unknown,
     /// The rule leaves it to the extras.
     Left,
 }
 
 /// Writes the canonical value to `out` as JSON; `None` if it cannot be read. `out` may hold a part then.
-pub(crate) fn read(rule: &FieldRule, value: &str, dialect: &str, out: &mut Vec<u8>) -> Option<Taken> {
+pub(crate) fn read(
+    rule: &FieldRule,
+    tables: &[Arc<Table>],
+    value: &str,
+    dialect: &str,
+    out: &mut Vec<u8>,
+) -> Option<Taken> {
     match &rule.convert {
-        Convert::Codes(table, missing) => match (table.read_json(value.as_bytes(), out), missing) {
+        Convert::Cross(table, missing) => {
+            let known = table_of(tables, *table)?.read_json(value.as_bytes(), out);
+            match (known, missing) {
+                (Some(()), _) => Some(Taken::Whole),
+                (None, Missing::Hold) => None,
+                (None, Missing::Skip) => Some(Taken::Left),
+                (None, Missing::Pass | Missing::Warn) => {
+                    write_string(value.as_bytes(), Charset::Utf8, out);
+                    Some(if *missing == Missing::Warn { Taken::Unknown } else { Taken::Whole })
+                }
+            }
+        }
+        Convert::Codes(table, missing) => match (table_of(tables, *table)?.read_json(value.as_bytes(), out), missing) {
             (Some(()), _) => Some(Taken::Whole),
             (None, Missing::Pass) => {
                 out.push(b'"');
@@ -35,7 +57,7 @@ pub(crate) fn read(rule: &FieldRule, value: &str, dialect: &str, out: &mut Vec<u
                 Some(Taken::Whole)
             }
             (None, Missing::Skip) => Some(Taken::Left),
-            (None, Missing::Hold) => None,
+            (None, Missing::Hold | Missing::Warn) => None,
         },
         Convert::Value(Converter::Date) => {
             let (date, rest) = read_date(value)?;
@@ -65,12 +87,15 @@ pub(crate) fn read(rule: &FieldRule, value: &str, dialect: &str, out: &mut Vec<u
 }
 
 /// The XML form of a canonical value, which is the text of its JSON without quotes; `None` if there is none.
-pub(crate) fn write(rule: &FieldRule, canonical: &str, dialect: &str) -> Option<String> {
+pub(crate) fn write(rule: &FieldRule, tables: &[Arc<Table>], canonical: &str, dialect: &str) -> Option<String> {
     match &rule.convert {
+        Convert::Cross(table, missing) => table_of(tables, *table)?.cross(canonical, *missing).map(str::to_owned),
         Convert::Codes(table, _) => match canonical.split_once(':') {
             // A code of another format means nothing here.
             Some((own, code)) if own == dialect => Some(code.to_owned()),
-            _ => table.write(canonical).filter(|_| !canonical.starts_with("x12:")).map(str::to_owned),
+            _ => {
+                table_of(tables, *table)?.write(canonical).filter(|_| !canonical.starts_with("x12:")).map(str::to_owned)
+            }
         },
         Convert::Value(Converter::Date) => {
             canonical.parse::<crate::document::Date>().ok().map(|_| canonical.to_owned())
@@ -85,6 +110,10 @@ pub(crate) fn write(rule: &FieldRule, canonical: &str, dialect: &str) -> Option<
             String::from_utf8(text).ok()
         }
     }
+}
+
+fn table_of(tables: &[Arc<Table>], number: u16) -> Option<&Table> {
+    tables.get(usize::from(number)).map(Arc::as_ref)
 }
 
 /// The date that a text begins with, and what stands behind it.

@@ -220,7 +220,8 @@ pub fn levels_make_sense(notice: &Value) -> Option<String> {
                 *items += 1;
                 let told =
                     ["quantity_shipped", "cumulative_quantity_shipped"].iter().any(|key| level.get(key).is_some());
-                told && above.contains(&"order")
+                // UBL has no level for orders: each of its lines names its own.
+                told && (above.contains(&"order") || level.get("order").is_some())
             }
             _ => !above.is_empty(),
         };

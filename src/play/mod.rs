@@ -13,6 +13,7 @@ mod http;
 mod morning;
 mod sftp;
 mod supplier;
+pub mod ubl;
 pub mod x12;
 
 pub use as2::{As2Form, As2Partner, As2Sent, As2Server, As2Taken};

@@ -433,6 +433,10 @@ impl Writer {
         let Delimiters { element: e, component, repetition, segment } = self.layout.delimiters;
         let separates =
             |byte: u8| byte == e || byte == segment || !isa && (byte == component || Some(byte) == repetition);
+        if !isa && !value.iter().any(|byte| separates(*byte)) {
+            self.out.extend_from_slice(value);
+            return Ok(());
+        }
         for byte in value.iter().copied() {
             let written = if !separates(byte) {
                 byte

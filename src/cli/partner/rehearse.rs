@@ -31,7 +31,7 @@ pub(super) struct Rehearsed {
 /// How the partner's side is played.
 enum Way {
     Rest(ApiKey),
-    Sftp(String, SupplierKey),
+    Sftp(String, Box<SupplierKey>),
 }
 
 /// Rehearses with a partner.
@@ -72,7 +72,7 @@ fn stage(disk: &OnDisk, partner: &Partner, folder: &Path, notes: &mut Vec<String
                 table.remove("sources");
             }
             let user = sftp.users.first().map(ToString::to_string).unwrap_or_default();
-            Way::Sftp(user, key)
+            Way::Sftp(user, Box::new(key))
         }
         None => {
             if partner.as2.is_some() {
@@ -131,7 +131,7 @@ async fn play(gateway: &Gateway, partner: &Partner, way: &Way, notes: &mut Vec<S
             for (index, sample) in samples.iter().enumerate() {
                 let key = format!("rehearsal-{index}");
                 let answer = if sample.path.is_empty() {
-                    supplier.post_x12(&key, sample.bytes.clone()).await?
+                    supplier.post(sample.media_type, &key, sample.bytes.clone()).await?
                 } else {
                     supplier.post_json(&key, samples::ORDER, sample.path, sample.bytes.clone()).await?
                 };

@@ -8,8 +8,11 @@ use crate::{
     config::Source,
     exchange::{self, Snapshot},
     mapping::Library,
-    partner::{Directory, EnvelopeId, Files, Partner, Sources},
-    play::x12::{Interchange, Order, Party, Set, invoice, order_acknowledgement, shipment_notice},
+    partner::{Directory, EnvelopeId, Files, Partner, SendFormat, Sources},
+    play::{
+        ubl,
+        x12::{Interchange, Order, Party, Set, invoice, order_acknowledgement, shipment_notice},
+    },
 };
 
 /// The order that all samples are about.
@@ -22,6 +25,8 @@ pub(super) struct Sample {
     pub(super) name: &'static str,
     /// What it is.
     pub(super) what: &'static str,
+    /// Its media type.
+    pub(super) media_type: &'static str,
     /// Where JSON of it is posted to, below the order.
     pub(super) path: &'static str,
     /// Its bytes.
@@ -41,7 +46,13 @@ pub(super) fn of(partner: &Partner) -> Vec<Sample> {
         && let Some(theirs) = terms.ids.first()
     {
         let (theirs, ours) = (party(theirs), party(&terms.ours));
-        let sample = |name, what, number, set| Sample { name, what, path: "", bytes: x12(&theirs, &ours, number, set) };
+        let sample = |name, what, number, set| Sample {
+            name,
+            what,
+            media_type: "application/edi-x12",
+            path: "",
+            bytes: x12(&theirs, &ours, number, set),
+        };
         return vec![
             sample("855.edi", "the answer to an order: every line accepted", 1, answer),
             sample("856.edi", "the ship notice: one truck, a carton for each line", 2, notice),
@@ -49,10 +60,22 @@ pub(super) fn of(partner: &Partner) -> Vec<Sample> {
             sample("856-miscounted.edi", "a ship notice whose SE01 is wrong: it has to be rejected", 4, miscounted),
         ];
     }
+    if partner.send.usual.format == Some(SendFormat::Ubl) {
+        let sample = |name, what, bytes| Sample { name, what, media_type: "application/xml", path: "", bytes };
+        return vec![
+            sample(
+                "order-response.xml",
+                "the answer to an order: every line accepted",
+                ubl::order_response(&order, "SO-1"),
+            ),
+            sample("despatch-advice.xml", "the ship notice: one truck", ubl::despatch_advice(&order, "SH-1")),
+            sample("invoice.xml", "the invoice", ubl::invoice(&order, "INV-1")),
+        ];
+    }
     let (theirs, ours) = (Party::new("ZZ/THEM"), Party::new("ZZ/US"));
     let json = |name, what, path, number, set| {
         let bytes = canonical(&x12(&theirs, &ours, number, set)).unwrap_or_default();
-        Sample { name, what, path, bytes }
+        Sample { name, what, media_type: "application/json", path, bytes }
     };
     vec![
         json("order-answer.json", "the answer to an order: every line accepted", "acknowledgements", 1, answer),

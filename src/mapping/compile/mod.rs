@@ -10,6 +10,8 @@ mod rules;
 mod settle;
 mod xml;
 
+pub(crate) use rules::compile_table;
+
 use layout::{Cells, Filled, Layout};
 pub(crate) use xml::compile_xml;
 
@@ -46,7 +48,8 @@ pub(crate) fn compile(
 
 struct Compiler<'a> {
     shapes: &'a Shapes,
-    tables: BTreeMap<&'a str, Arc<Table>>,
+    tables: BTreeMap<&'a str, u16>,
+    table_list: Vec<Arc<Table>>,
     loops: Vec<Loop>,
     kinds: Vec<Kind>,
     gates: usize,
@@ -93,6 +96,7 @@ impl<'a> Compiler<'a> {
         let mut compiler = Self {
             shapes,
             tables: BTreeMap::new(),
+            table_list: Vec::new(),
             loops: vec![Loop::default()],
             kinds: vec![Kind::default()],
             gates: 1,

@@ -35,6 +35,13 @@ impl Compiler<'_> {
         }
         plan.kinds = self.kinds;
         plan.rules = self.rules;
+        plan.table_names = vec![String::new(); self.table_list.len()];
+        for (name, number) in self.tables {
+            if let Some(own) = plan.table_names.get_mut(usize::from(number)) {
+                *own = name.to_owned();
+            }
+        }
+        plan.tables = self.table_list;
         plan
     }
 

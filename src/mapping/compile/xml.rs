@@ -70,6 +70,7 @@ pub(crate) fn compile_xml(
         namespaces,
         root,
         rules: compiler.inner.rules,
+        tables: compiler.inner.table_list,
         document,
         envelope,
         constants,

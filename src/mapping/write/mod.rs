@@ -14,7 +14,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-use std::cell;
+use std::{cell, sync::Arc};
 
 pub(crate) use compile::compile;
 pub(crate) use plan::WritePlan;
@@ -29,6 +29,7 @@ use super::{
     plan::Plan,
     problem::Problem,
     read::{NONE, PROBLEMS},
+    table::Table,
 };
 use crate::{
     error::Code,
@@ -55,6 +56,7 @@ thread_local! {
 /// Writes a document's segments. Gives the fields that no rule writes; or all that is wrong, and then nothing was written.
 pub(crate) fn write(
     plan: &Plan,
+    tables: &[Arc<Table>],
     writing: &WritePlan,
     document: &[u8],
     charset: Charset,
@@ -84,6 +86,7 @@ pub(crate) fn write(
     let computed = writing.computes.iter().map(|compute| compute.value(&scratch.taken, &writing.form, text)).collect();
     let mut body = Body {
         plan,
+        tables,
         writing,
         text,
         charset,
@@ -111,6 +114,7 @@ pub(crate) fn write(
 
 struct Body<'p, 'a, 'w> {
     plan: &'p Plan,
+    tables: &'p [Arc<Table>],
     writing: &'p WritePlan,
     text: &'a str,
     charset: Charset,

@@ -1,5 +1,7 @@
 //! One segment: its values are put together, held against the standard, and written.
 
+use std::sync::Arc;
+
 use super::{
     Body, bit, exists,
     form::{Text, unescape},
@@ -11,7 +13,7 @@ use crate::{
         place::Part,
         plan::{Convert, FieldRule},
         read::NONE,
-        table::Missing,
+        table::{Missing, Table},
     },
     x12::{
         self, Place, WriteError,
@@ -101,7 +103,7 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     fn first_left(&self, plan: &SegmentPlan, item: u32) -> u32 {
-        let list = plan.pairs.as_ref().and_then(|pairs| pairs.list.as_ref()).or(plan.elements.first());
+        let list = plan.pairs.as_ref().and_then(|pairs| pairs.list.as_ref()).or_else(|| plan.elements.first());
         list.map_or(NONE, |run| self.scratch.taken.first(item, run.cell))
     }
 
@@ -269,7 +271,9 @@ impl<'p> Body<'p, '_, '_> {
                 if text.bytes().all(|byte| byte == b' ') {
                     return;
                 }
-                if let Err((code, text)) = convert_out(compiled, convert, text, self.charset, &mut self.scratch.bytes) {
+                if let Err((code, text)) =
+                    convert_out(compiled, (convert, self.tables), text, self.charset, &mut self.scratch.bytes)
+                {
                     self.problem(code, text, item, Some(cell), Some(rule), Some((tag, place.element)));
                     self.scratch.bytes.truncate(start);
                     return;
@@ -299,7 +303,7 @@ impl<'p> Body<'p, '_, '_> {
             }
             return;
         };
-        if !compiled.reads_as(&said, value, self.charset) {
+        if !compiled.reads_as(self.tables, &said, value, self.charset) {
             let shown = String::from_utf8_lossy(&said).into_owned();
             let text = format!(
                 "the document says `{value}`, but {tag}{:02} is `{shown}`, which does not mean that",
@@ -444,6 +448,13 @@ impl<'p> Body<'p, '_, '_> {
             What::Field { cell, rule } if put.element == element => Some((cell, rule)),
             _ => None,
         });
+        // Where the field itself was refused, that was said.
+        if let Some((cell, _)) = field {
+            let pointer = self.scratch.taken.pointer(&self.writing.form, item, Some(cell));
+            if self.problems.iter().any(|problem| problem.pointer.as_ref() == Some(&pointer)) {
+                return;
+            }
+        }
         let text = format!("{} needs {} besides what the document gives", plan.tag, list(wanted));
         let (cell, rule) = (field.map(|field| field.0), field.map(|field| field.1));
         self.problem(codes::INCOMPLETE, text, item, cell, rule, Some((&plan.tag, element)));
@@ -512,7 +523,7 @@ fn is_plain(text: &str) -> bool {
 /// Writes the X12 form of a value, in the partner's characters.
 fn convert_out(
     rule: &FieldRule,
-    convert: &Convert,
+    (convert, tables): (&Convert, &[Arc<Table>]),
     text: &str,
     charset: Charset,
     out: &mut Vec<u8>,
@@ -526,9 +537,17 @@ fn convert_out(
                 return Err((codes::UNWRITABLE_VALUE, text));
             }
         }
-        Convert::Codes(table, missing) => {
+        Convert::Cross(number, missing) => {
+            let Some(value) = tables.get(usize::from(*number)).and_then(|table| table.cross(text, *missing)) else {
+                let text = format!("the table of `{name}` has nothing for `{text}`, or has it as the name of another");
+                return Err((codes::NO_CODE, text));
+            };
+            out.extend_from_slice(value.as_bytes());
+        }
+        Convert::Codes(number, missing) => {
+            let table = tables.get(usize::from(*number));
             let shorter = || text.contains('.').then(|| text.trim_end_matches('0').trim_end_matches('.'));
-            match table.write(text).or_else(|| table.write(shorter()?)) {
+            match table.and_then(|table| table.write(text).or_else(|| table.write(shorter()?))) {
                 Some(code) => out.extend_from_slice(code.as_bytes()),
                 None => {
                     let hint = if *missing == Missing::Hold { "; add it, and replay" } else { "" };
@@ -577,9 +596,8 @@ fn explain_misfit(def: &ElementDef, value: &[u8], code: crate::error::Code) -> O
         ElementKind::Time => "time",
     };
     let (min, max) = (def.min as usize, def.max as usize);
-    if code == x12::codes::ELEMENT_CODE {
-        None
-    } else if code == x12::codes::ELEMENT_LONG && matches!(def.kind, ElementKind::Text) && characters <= max {
+    let fits_in_characters = matches!(def.kind, ElementKind::Text) && characters <= max;
+    if code == x12::codes::ELEMENT_CODE || code == x12::codes::ELEMENT_LONG && fits_in_characters {
         None
     } else if code == x12::codes::ELEMENT_LONG || code == x12::codes::ELEMENT_SHORT {
         let range = if min == max { format!("exactly {max}") } else { format!("{min} to {max}") };

@@ -5,7 +5,7 @@ use std::{fs::File, hint::black_box, time::Instant};
 
 use gangway::{
     mapping::Library,
-    x12::{CheckedSet, Checker, Delimiters, Policy, SetView, Step, Tokens},
+    x12::{CheckedSet, Checker, Delimiters, Layout, Policy, SetView, Step, Tokens, Writer},
 };
 
 /// How often each stage is measured; the best time counts.
@@ -39,6 +39,25 @@ pub fn run(path: &str) -> anyhow::Result<()> {
         }
         Ok(length)
     })?;
+    // The other way: the documents that came out, written as sets.
+    let mut documents = Vec::new();
+    for ((bytes, delimiters, id, version), tokens) in sets.iter().zip(&tokens) {
+        let Some(mapping) = library.for_x12(id, version) else { continue };
+        if let Ok(mapped) = mapping.read_x12(&SetView::new(bytes, tokens, *delimiters, 0)) {
+            documents.push((mapping, version, mapped.json));
+        }
+    }
+    let write = best(|| {
+        let mut length = 0;
+        for (mapping, version, json) in &documents {
+            let mut out = Writer::new(Layout::default(), jiff::civil::DateTime::default())?;
+            out.begin_set(mapping.set(), "0001", None)?;
+            mapping.write_x12(json, version, &mut out).map_err(|found| anyhow::anyhow!("{found:?}"))?;
+            out.end_set()?;
+            length += black_box(out.finish()).len();
+        }
+        Ok(length)
+    })?;
     let size = bytes.len() as f64 / 1e6;
     println!("{path}: {} sets, {size:.1} MB of X12, {:.1} MB of JSON", sets.len(), map.1 as f64 / 1e6);
     for (stage, (seconds, _)) in [
@@ -49,6 +68,9 @@ pub fn run(path: &str) -> anyhow::Result<()> {
     ] {
         println!("{stage:<30} {:>7.0} MB/s  {:>6.3} x memchr", size / seconds, scan.0 / seconds);
     }
+    let written = write.1 as f64 / 1e6;
+    let (rate, ratio) = (written / write.0, written / size * scan.0 / write.0);
+    println!("{:<30} {rate:>7.0} MB/s  {ratio:>6.3} x memchr, {written:.1} MB written", "documents written as X12");
     Ok(())
 }
 
