@@ -376,7 +376,7 @@ impl<'a> Builder<'a> {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
-                if mapping.format() == Format::Xml {
+                if mapping.format() != Format::X12 {
                     if file.xml.root.is_some() {
                         library.xml.push(mapping.clone());
                     }

@@ -92,7 +92,7 @@ fn fixtures_are_written_in_the_order_of_the_standard() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
     let keep = std::env::var_os("GANGWAY_WRITTEN").map(PathBuf::from);
     let mut told = String::new();
-    for mapping in library.iter().filter(|mapping| mapping.format() == Format::Xml) {
+    for mapping in library.iter().filter(|mapping| mapping.format() != Format::X12) {
         let tests = folder.join(mapping.file().strip_prefix("mappings/").unwrap_or_default()).with_extension("test");
         let files = std::fs::read_dir(&tests).unwrap_or_else(|error| panic!("{}: {error}", tests.display()));
         for file in
