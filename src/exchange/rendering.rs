@@ -84,7 +84,7 @@ pub(super) fn mapping(
         SendFormat::Json => return Ok(None),
         SendFormat::X12 => (mapping::Format::X12, route.version.as_str()),
         // Of XML there are dialects instead of versions.
-        SendFormat::Ubl => (mapping::Format::Ubl, ""),
+        SendFormat::Ubl => (mapping::Format::Xml, "ubl"),
         // Its envelope has credentials, and partners' files have no place for them.
         SendFormat::Cxml => {
             let text = format!("Documents cannot be written as {} yet.", route.format);
