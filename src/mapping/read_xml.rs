@@ -476,7 +476,7 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             let start = self.out.len();
             match xml_value::read(rule, self.tables, line, &plan.dialect, &mut self.out) {
                 Some(Taken::Whole | Taken::Part | Taken::Unknown) => {
-                    self.mark(start, Claim::Text(node.number()), node, number)
+                    self.mark(start, Claim::Text(node.number()), node, number);
                 }
                 _ => self.back(point),
             }
