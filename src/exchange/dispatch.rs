@@ -76,7 +76,7 @@ impl Exchange {
         // Acknowledgements that follow each other are issued together.
         let mut acknowledgements = Vec::new();
         for (id, owed) in all {
-            let facts = match serde_json::from_value(owed.facts.clone()) {
+            let facts = match serde_json::from_str(&owed.facts) {
                 Ok(Facts::Verdict { verdict, .. }) => {
                     acknowledgements.push((id, owed, Said::Verdict(verdict)));
                     continue;

@@ -17,7 +17,7 @@ use crate::{
 
 /// What is to be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "say", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Facts {
     /// What the checks came to.
     Verdict {
@@ -127,6 +127,6 @@ fn owed(subject: &Subject, interchange: &ReadInterchange, facts: Facts) -> Optio
         message: subject.id,
         partner: interchange.partner.as_ref()?.id.clone(),
         due: subject.at,
-        facts: serde_json::to_value(facts).ok()?,
+        facts: serde_json::to_string(&facts).ok()?,
     })
 }
