@@ -50,7 +50,7 @@ gwtest!(one_set_may_be_looser_than_the_others, async |dir| {
     with_terms(
         &dir,
         "",
-        "[x12.overlay.sets.856.elements.BSN02]\nmax = 60\n\n[x12.rules]\nelement_date = \"warning\"\n",
+        "[x12.overlay.sets.856.elements]\nBSN02.max = 60\nREF02.max = 60\n\n[x12.rules]\nelement_date = \"warning\"\n",
     );
     let gateway = Gateway::start(&dir).await;
     let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
