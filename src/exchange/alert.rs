@@ -25,6 +25,8 @@ pub enum AlertKind {
     Rejected,
     /// An acknowledgement of nothing that was sent.
     Unmatched,
+    /// Interchanges of a partner whose numbers have no gaps have not come.
+    Gap,
     /// An event was handed out too often, and its key waits.
     Parked,
     /// A partner's file is broken, or its certificate ends soon.

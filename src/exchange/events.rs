@@ -7,6 +7,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
 };
 
+use super::sequence::{Order, Sequence};
 use crate::{
     document::MessageId,
     ledger::{Document, DocumentState, Message, MessageState},
@@ -81,6 +82,27 @@ impl ArrivalCommitted<'_> {
             let partner = message.partner.as_deref().unwrap_or_default();
             let correlation = &message.correlation;
             tracing::warn!(message = %message.id, partner, correlation, %problem, "A message waits for a person.");
+        }
+    }
+}
+
+/// An interchange's number is not the next one, though its partner's numbers have no gaps.
+pub(super) struct InterchangeOutOfOrder<'a> {
+    pub(super) message: &'a Message,
+    pub(super) sequence: &'a Sequence,
+}
+
+impl InterchangeOutOfOrder<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        let Self { message, sequence: Sequence { partner, kind, text } } = self;
+        let (id, correlation) = (message.id, &message.correlation);
+        match kind {
+            Order::Gap => {
+                let alarm = &telemetry.outgoing.alarm;
+                alarm.raise(super::alert::AlertKind::Gap, id.to_string(), Some(partner), id, text);
+                tracing::warn!(message = %id, partner, correlation, "Interchanges are missing: {text}");
+            }
+            Order::Late => tracing::info!(message = %id, partner, correlation, "An interchange fills a gap: {text}"),
         }
     }
 }

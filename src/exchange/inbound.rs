@@ -18,7 +18,7 @@ use super::{
     claims, codes,
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
-    events::ArrivalCommitted,
+    events::{ArrivalCommitted, InterchangeOutOfOrder},
     message_id,
     pool::Lane,
     reading::{
@@ -208,6 +208,7 @@ impl Exchange {
         let mut transport = Some(transport);
         let mut reused = None;
         let mut known = Known::default();
+        let sequence = self.sequence(read).await.map_err(unavailable)?;
         for _ in 0..ATTEMPTS {
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
             let mut entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
@@ -215,6 +216,11 @@ impl Exchange {
                 at: subject.at,
                 what: "noted".into(),
                 detail: format!("its id on this channel came before with another payload, as message {first}"),
+            }));
+            entry.facts.extend(sequence.iter().map(|one| Fact {
+                at: subject.at,
+                what: "noted".into(),
+                detail: one.text.clone(),
             }));
             let (receipt, message) = (entry.receipt.clone(), entry.message.clone());
             let documents: Vec<_> = entry.documents.iter().map(|(document, _)| document.clone()).collect();
@@ -231,6 +237,9 @@ impl Exchange {
                 Committed::Stored => {
                     ArrivalCommitted { message: &message, documents: &documents, elapsed: began.elapsed() }
                         .emit(&self.inner.telemetry);
+                    for one in &sequence {
+                        InterchangeOutOfOrder { message: &message, sequence: one }.emit(&self.inner.telemetry);
+                    }
                     if read.large {
                         self.work_out(message, 0);
                     } else if owing {

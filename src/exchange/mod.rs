@@ -31,6 +31,7 @@ mod reading_xml;
 mod rendering;
 mod replay;
 mod sending;
+mod sequence;
 mod work;
 
 use std::sync::Arc;
