@@ -77,7 +77,7 @@ impl Source {
         Ok(start)
     }
 
-    fn lane(&self) -> Lane {
+    pub(super) fn lane(&self) -> Lane {
         match self {
             Self::Memory(_) => Lane::Short,
             Self::File(_) => Lane::Long,
@@ -170,6 +170,9 @@ pub(super) fn unreadable(format: Format) -> Option<Problem> {
 #[async_trait]
 impl Intake for Exchange {
     async fn receive(&self, arrival: Arrival, scribe: Arc<dyn Scribe>) -> Result<Receipt, Refused> {
+        if let Some(declared) = arrival.declared.clone() {
+            return self.receive_canonical(arrival, declared, scribe.as_ref()).await;
+        }
         let snapshot = self.inner.snapshot.load_full();
         let context = Context {
             snapshot: Arc::clone(&snapshot),
@@ -260,13 +263,13 @@ impl Exchange {
     }
 
     /// The first arrival's receipt, byte for byte.
-    async fn said_before(&self, first: crate::document::MessageId) -> Result<Receipt, Refused> {
+    pub(super) async fn said_before(&self, first: crate::document::MessageId) -> Result<Receipt, Refused> {
         let stored = self.inner.ledger.receipt(first).await.map_err(unavailable)?;
         stored.ok_or_else(|| Refused::Unavailable(format!("the receipt of {first} is not to be found")))
     }
 }
 
-fn unavailable(error: LedgerError) -> Refused {
+pub(super) fn unavailable(error: LedgerError) -> Refused {
     Refused::Unavailable(error.to_string())
 }
 

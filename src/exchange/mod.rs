@@ -7,6 +7,7 @@
 
 mod acknowledge;
 mod arrival;
+mod canonical;
 mod claims;
 pub mod codes;
 mod compose;
@@ -37,7 +38,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::{sync::Notify, task::JoinHandle};
 
-pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};
+pub use arrival::{Arrival, Declared, Intake, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};

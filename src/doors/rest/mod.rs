@@ -1,4 +1,5 @@
-//! The supplier API, `/v1/…` on the public listener: raw messages in, what became of them, and what is there to fetch.
+//! The supplier API, `/v1/…` on the public listener: orders out, answers and raw messages in, and
+//! what became of them.
 //!
 //! Every request is let in by one gate ([`gate`]): whose key, may they, may they now. A message is answered 202 only
 //! when it is durable, with bytes that are stored beside it, so that a repetition gets the same.
@@ -7,6 +8,7 @@ pub mod codes;
 mod events;
 mod gate;
 mod messages;
+mod orders;
 mod payload;
 mod problems;
 mod stored;
@@ -20,7 +22,9 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::{Router, middleware, routing::get};
 
-use crate::{exchange::Intake, ledger::SharedLedger, observe::Metrics, partner::Directory, spool::Spool};
+use crate::{
+    document::DocumentType, exchange::Intake, ledger::SharedLedger, observe::Metrics, partner::Directory, spool::Spool,
+};
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");
@@ -55,6 +59,19 @@ impl Rest {
             .route("/v1/messages", get(messages::list).post(submit::submit))
             .route("/v1/messages/{id}", get(messages::one))
             .route("/v1/messages/{id}/payload", get(payload::payload))
+            .route("/v1/orders", orders::listing(orders::ORDERS))
+            .route("/v1/orders/{number}", orders::showing(orders::ORDERS))
+            .route("/v1/orders/{number}/changes", get(orders::changes))
+            .route("/v1/orders/{number}/acknowledgements", orders::answering(DocumentType::OrderAcknowledgement))
+            .route(
+                "/v1/orders/{number}/change_acknowledgements",
+                orders::answering(DocumentType::OrderChangeAcknowledgement),
+            )
+            .route("/v1/orders/{number}/shipments", orders::answering(DocumentType::ShipmentNotice))
+            .route("/v1/orders/{number}/invoices", orders::answering(DocumentType::Invoice))
+            .route("/v1/inventory_reports", orders::taking(DocumentType::InventoryReport))
+            .route("/v1/forecasts", orders::listing(orders::FORECASTS))
+            .route("/v1/forecasts/{number}", orders::showing(orders::FORECASTS))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&rest), gate::gate))
             .with_state(rest)
     }

@@ -25,6 +25,10 @@ pub(super) const BUSY: Kind = Kind::new(StatusCode::SERVICE_UNAVAILABLE, codes::
 pub(super) const UNAVAILABLE: Kind =
     Kind::new(StatusCode::SERVICE_UNAVAILABLE, codes::UNAVAILABLE, "The record cannot take anything now");
 pub(super) const NO_MESSAGE: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_MESSAGE, "There is no such message");
+pub(super) const CHANGED: Kind =
+    Kind::new(StatusCode::CONFLICT, codes::CHANGED, "The document came before with another content");
+pub(super) const NO_ORDER: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_ORDER, "There is no such order");
+pub(super) const STALE: Kind = Kind::new(StatusCode::PRECONDITION_FAILED, codes::STALE, "The order has changed");
 
 /// Come again so many seconds after too much was waiting, or the store was out.
 pub(super) const BUSY_SECONDS: u32 = 5;
@@ -70,8 +74,20 @@ mod tests {
 
     #[test]
     fn titles_are_those_of_the_pages() {
-        let kinds =
-            [KEY, SUSPENDED, NO_IDEMPOTENCY_KEY, BAD_IDEMPOTENCY_KEY, KEY_REUSED, EMPTY, BUSY, UNAVAILABLE, NO_MESSAGE];
+        let kinds = [
+            KEY,
+            SUSPENDED,
+            NO_IDEMPOTENCY_KEY,
+            BAD_IDEMPOTENCY_KEY,
+            KEY_REUSED,
+            EMPTY,
+            BUSY,
+            UNAVAILABLE,
+            NO_MESSAGE,
+            CHANGED,
+            NO_ORDER,
+            STALE,
+        ];
         let pages: Vec<_> = crate::error::pages(super::super::EXPLAIN).map(|page| (page.code, page.title)).collect();
         assert_eq!(kinds.map(|kind| (kind.code.as_str(), kind.title)).to_vec(), pages);
     }
