@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::{
     document::{DocumentType, Fault, MessageId, Mode},
     error::Code,
-    ledger::{Channel, Message, MessageState, Receipt},
+    ledger::{Channel, MessageState, Receipt},
     partner::Partner,
     spool::Body,
 };
@@ -83,7 +83,7 @@ pub trait Intake: Send + Sync {
 }
 
 /// Why an arrival was not taken. Nothing of it was stored, and nothing is claimed.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The transport id came before with another payload, on a channel where its sender chose the id for this.
     #[error("the same key came before with another body, as message {first}")]
@@ -94,9 +94,6 @@ pub enum Refused {
     /// A declared document breaks its schema, or is about another order than declared.
     #[error("it is no such document: {}", .0.text)]
     NotCanonical(Fault),
-    /// A declared document is on the record already, with the same content, in this message.
-    #[error("the same document came before, in message {}", .0.id)]
-    CameBefore(Box<Message>),
     /// A declared document's number is on the record with another content.
     #[error("{subject} came before with another content, in message {first}")]
     Changed {

@@ -5,19 +5,20 @@
 use std::{io::Read, time::Instant};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Exchange,
     arrival::{Arrival, Declared, Refused, Scribe, Verdict},
-    claims,
+    claims, codes,
     events::ArrivalCommitted,
     inbound::{Source, unavailable},
     message_id,
     progress::key_of,
+    reading::Problem,
 };
 use crate::{
-    document::{self, DocumentType, Fault, MessageId, Mode, Summary, Verb, event_type},
+    document::{self, DocumentType, Fault, Mode, Summary, Verb, event_type},
     keys,
     ledger::{
         Channel, Claim, ClaimKind, Committed, Direction, Document, DocumentState, Entry, Fact, Message, MessageState,
@@ -36,6 +37,7 @@ pub(super) fn is(message: &Message) -> bool {
 }
 
 /// A document that is what it was declared to be.
+#[derive(Clone)]
 struct Read1 {
     json: Bytes,
     summary: Summary,
@@ -102,57 +104,68 @@ impl Exchange {
         let read = self.inner.pool.run(&arrival.connection.id, lane, work).await;
         let read = read.map_err(|_| Refused::Busy("too many arrivals of this partner are waiting".into()))??;
         let config = self.inner.snapshot.load().digest.clone();
-        let entry = entry(&arrival, &declared, read, &config, scribe);
-        let (receipt, message) = (entry.receipt.clone(), entry.message.clone());
-        let documents: Vec<_> = entry.documents.iter().map(|(document, _)| document.clone()).collect();
-        let began = Instant::now();
-        let committed = self.inner.ledger.commit(entry).await;
-        if !matches!(committed, Ok(Committed::Stored))
-            && let Content::File(file) = &arrival.body.content
-        {
-            file.take_back();
-        }
-        match committed.map_err(unavailable)? {
-            Committed::Stored => {
-                ArrivalCommitted { message: &message, documents: &documents, elapsed: began.elapsed() }
-                    .emit(&self.inner.telemetry);
-                Ok(receipt)
+        // The second time it is known what it repeats.
+        let mut first = None;
+        for _ in 0..2 {
+            let entry = entry(&arrival, &declared, &read, first.as_ref(), &config, scribe);
+            let (receipt, message) = (entry.receipt.clone(), entry.message.clone());
+            let documents: Vec<_> = entry.documents.iter().map(|(document, _)| document.clone()).collect();
+            let began = Instant::now();
+            let committed = self.inner.ledger.commit(entry).await;
+            if !matches!(committed, Ok(Committed::Stored))
+                && let Content::File(file) = &arrival.body.content
+            {
+                file.take_back();
             }
-            Committed::Taken(taken) => {
-                // The key first: whoever repeats a request gets its answer, whatever became of the document since.
-                let same_key = taken.iter().find(|one| one.claim.kind == ClaimKind::Transport);
-                let Some(first) = same_key.or(taken.first()) else {
-                    return Err(Refused::Unavailable("the record says that it is taken, and not by whom".into()));
-                };
-                let (same, holder) = (first.holder.digest == first.claim.digest, first.holder.message);
-                match (first.claim.kind, same) {
-                    (ClaimKind::Transport, true) => self.said_before(holder).await,
-                    (ClaimKind::Transport, false) => Err(Refused::KeyReused { first: holder }),
-                    (_, true) => Err(self.came_before(holder).await?),
-                    (_, false) => {
-                        let subject = documents.first().map(subject_of).unwrap_or_default();
-                        Err(Refused::Changed { first: holder, subject })
-                    }
+            let taken = match committed.map_err(unavailable)? {
+                Committed::Stored => {
+                    ArrivalCommitted { message: &message, documents: &documents, elapsed: began.elapsed() }
+                        .emit(&self.inner.telemetry);
+                    self.inner.limiter.documents(&arrival.connection.id, 1, arrival.at);
+                    return Ok(receipt);
                 }
+                Committed::Taken(taken) => taken,
+            };
+            // The key first: whoever repeats a request gets its answer, whatever became of the document since.
+            let same_key = taken.iter().find(|one| one.claim.kind == ClaimKind::Transport);
+            let Some(one) = same_key.or(taken.first()) else { break };
+            let (same, holder) = (one.holder.digest == one.claim.digest, one.holder.message);
+            match (one.claim.kind, same) {
+                (ClaimKind::Transport, true) => return self.said_before(holder).await,
+                (ClaimKind::Transport, false) => return Err(Refused::KeyReused { first: holder }),
+                (_, true) => first = self.inner.ledger.message(holder).await.map_err(unavailable)?,
+                (_, false) => return Err(Refused::Changed { first: holder, subject: read.summary.subject }),
             }
         }
-    }
-
-    async fn came_before(&self, first: MessageId) -> Result<Refused, Refused> {
-        let found = self.inner.ledger.message(first).await.map_err(unavailable)?;
-        let found = found.ok_or_else(|| Refused::Unavailable(format!("message {first} is not to be found")))?;
-        Ok(Refused::CameBefore(Box::new(found)))
+        Err(Refused::Unavailable("the record says that it is taken, and not by whom".into()))
     }
 }
 
-fn subject_of(document: &Document) -> String {
-    let kind = document.kind.map_or("document", DocumentType::as_str);
-    format!("{kind}/{}", document.number.as_deref().unwrap_or_default())
+/// What was decided on a message when it came.
+fn verdict_of(message: &Message) -> Verdict {
+    Verdict {
+        message: message.id,
+        at: message.at,
+        state: message.state,
+        mode: message.mode,
+        documents: 1,
+        problem: None,
+        correlation: message.correlation.clone(),
+    }
 }
 
-fn entry(arrival: &Arrival, declared: &Declared, read: Read1, config: &str, scribe: &dyn Scribe) -> Entry {
+/// What it leaves behind. Where it repeats `first`, that is no more than that it came, and its sender gets the answer that
+/// the first one got.
+fn entry(
+    arrival: &Arrival,
+    declared: &Declared,
+    read: &Read1,
+    first: Option<&Message>,
+    config: &str,
+    scribe: &dyn Scribe,
+) -> Entry {
     let (partner, kind) = (&arrival.connection, declared.kind);
-    let Read1 { json, summary, digest } = read;
+    let Read1 { json, summary, digest } = read.clone();
     let (id, at) = (message_id(arrival.at), arrival.at);
     let mode = if partner.status == Status::Live { arrival.mode } else { Mode::Test };
     let onboarding = partner.status == Status::Onboarding;
@@ -162,19 +175,10 @@ fn entry(arrival: &Arrival, declared: &Declared, read: Read1, config: &str, scri
         keys::sha256(&[kind.as_str().as_bytes(), b"\n", order.as_bytes(), b"\n", &arrival.body.digest].concat());
     let transport = claims::transport(&partner.id, arrival.channel, arrival.mode, &arrival.transport_id);
     let mut claims_made = vec![Claim { kind: ClaimKind::Transport, key: transport, digest: whole, position: 0 }];
-    if !onboarding {
+    if !onboarding && first.is_none() {
         let key = claims::business(&partner.id, kind, mode, summary.identity.as_deref(), &digest);
         claims_made.push(Claim { kind: ClaimKind::Business, key, digest, position: 0 });
     }
-    let verdict = Verdict {
-        message: id,
-        at,
-        state: MessageState::Accepted,
-        mode,
-        documents: 1,
-        problem: None,
-        correlation: arrival.correlation.clone(),
-    };
     let message = Message {
         id,
         direction: Direction::In,
@@ -188,12 +192,12 @@ fn entry(arrival: &Arrival, declared: &Declared, read: Read1, config: &str, scri
         bytes: arrival.body.len,
         interchange: None,
         at,
-        state: MessageState::Accepted,
+        state: if first.is_some() { MessageState::Duplicate } else { MessageState::Accepted },
         mode,
         correlation: arrival.correlation.clone(),
         config: config.to_owned(),
         problem: None,
-        relates_to: None,
+        relates_to: first.map(|first| first.id),
     };
     let mut document = Document {
         message: id,
@@ -201,18 +205,22 @@ fn entry(arrival: &Arrival, declared: &Declared, read: Read1, config: &str, scri
         partner: Some(partner.id.clone()),
         kind: Some(kind),
         format_kind: "json".into(),
-        number: summary.number,
-        orders: summary.orders,
-        state: if onboarding { DocumentState::Recorded } else { DocumentState::Queued },
+        number: summary.number.clone(),
+        orders: summary.orders.clone(),
+        state: match first {
+            Some(_) => DocumentState::Duplicate,
+            None if onboarding => DocumentState::Recorded,
+            None => DocumentState::Queued,
+        },
         range: (0, arrival.body.len),
         digest: keys::hex(&digest),
-        problem: None,
+        problem: first.map(|first| repeats(&summary.subject, first)),
         extras: None,
         mapping: None,
         event: None,
         revision: 0,
     };
-    let event = (!onboarding).then(|| NewEvent {
+    let event = (document.state == DocumentState::Queued).then(|| NewEvent {
         id: id.event(0, 0),
         kind: event_type(kind, Verb::Received),
         subject: summary.subject.clone(),
@@ -231,15 +239,22 @@ fn entry(arrival: &Arrival, declared: &Declared, read: Read1, config: &str, scri
     };
     let detail = format!("{} bytes, {} as canonical JSON", arrival.body.len, summary.subject);
     Entry {
-        message,
         payload,
-        receipt: scribe.receipt(&verdict),
+        receipt: scribe.receipt(&verdict_of(first.unwrap_or(&message))),
+        message,
         claims: claims_made,
         documents: vec![(document, event)],
         owed: Vec::new(),
         facts: vec![Fact { at, what: "received".into(), detail }],
         complete: true,
     }
+}
+
+fn repeats(subject: &str, first: &Message) -> Value {
+    let text = format!("{subject} came before, in message {}.", first.id);
+    let mut problem = Problem::new(codes::DUPLICATE_DOCUMENT, text);
+    problem.details = json!({ "first": first.id, "position": 0 });
+    problem.to_json()
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ use crate::{
     document::MessageId,
     keys,
     ledger::{LedgerError, SharedLedger},
+    limits::Limiter,
     mapping::Library,
     observe::Metrics,
     partner::Directory,
@@ -117,6 +118,7 @@ struct Inner {
     snapshot: Arc<ArcSwap<Snapshot>>,
     pool: pool::Pool,
     telemetry: events::Telemetry,
+    limiter: Arc<Limiter>,
     /// Wakes the one who works off what is owed.
     owed: Notify,
     /// Wakes the one who delivers.
@@ -138,6 +140,7 @@ impl Exchange {
                 snapshot,
                 pool,
                 telemetry: events::Telemetry::new(metrics),
+                limiter: Arc::new(Limiter::default()),
                 owed: Notify::new(),
                 due: Notify::new(),
             }),
@@ -147,6 +150,16 @@ impl Exchange {
     /// The ledger it works on.
     pub fn ledger(&self) -> &SharedLedger {
         &self.inner.ledger
+    }
+
+    /// Where everybody's documents are counted.
+    pub fn limiter(&self) -> Arc<Limiter> {
+        Arc::clone(&self.inner.limiter)
+    }
+
+    /// The configuration that it follows.
+    pub fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.inner.snapshot)
     }
 
     /// Goes on with the messages that a stop interrupted.

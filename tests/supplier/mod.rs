@@ -1,6 +1,10 @@
 //! The supplier API against the real program: orders read, answers posted, events followed, limits kept.
 
+mod feed;
+mod limits;
+mod openapi;
 mod orders;
+mod validate;
 
 use gangway::play::{Answer, ErpClient, Supplier};
 use http::Method;

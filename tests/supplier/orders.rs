@@ -77,6 +77,10 @@ gwtest!(an_answer_in_json_is_an_event_and_counts_once, async |dir| {
     let other = acknowledge(&acme, "k-1", "45", &acknowledgement("45", "S-2")).await;
     assert_eq!(refused(other, 422), "API-0105");
     // Several acknowledgements of one order are normal.
+    assert_eq!(
+        status(get(&acme, "/v1/messages?state=duplicate", &[]).await, 200).json()["data"][0]["relates_to"],
+        id.as_str()
+    );
     accepted(acknowledge(&acme, "k-3", "45", &acknowledgement("45", "S-2")).await);
     let events = drain(&erp, "erp", 2).await;
     assert_eq!(events[0].event.kind, "gangway.order_acknowledgement.received.v1");

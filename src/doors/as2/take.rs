@@ -331,10 +331,9 @@ fn refusal(refused: Refused) -> Problem {
         }
         Refused::Unavailable(reason) => problems::unavailable(&reason),
         // Only what comes over the supplier API is refused so.
-        refused @ (Refused::KeyReused { .. }
-        | Refused::NotCanonical(_)
-        | Refused::CameBefore(_)
-        | Refused::Changed { .. }) => problems::REFUSED.because(format!("It cannot be taken: {refused}.")),
+        refused @ (Refused::KeyReused { .. } | Refused::NotCanonical(_) | Refused::Changed { .. }) => {
+            problems::REFUSED.because(format!("It cannot be taken: {refused}."))
+        }
     }
 }
 

@@ -25,4 +25,8 @@ crate::codes! {
     NO_ORDER = "API-0111";
     /// The order is not as the caller knows it.
     STALE = "API-0112";
+    /// More calls, bytes or uploads than agreed.
+    LIMIT = "API-0113";
+    /// More documents than agreed.
+    QUOTA = "API-0114";
 }

@@ -6,24 +6,39 @@
 
 pub mod codes;
 mod events;
+mod feed;
 mod gate;
+mod limits;
 mod messages;
+mod openapi;
 mod orders;
 mod payload;
 mod problems;
 mod stored;
 mod submit;
+mod validate;
 mod view;
 
+pub use openapi::document as openapi;
 pub use stored::StoredResponse;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use axum::{Router, middleware, routing::get};
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
 
 use crate::{
-    document::DocumentType, exchange::Intake, ledger::SharedLedger, observe::Metrics, partner::Directory, spool::Spool,
+    document::DocumentType,
+    exchange::{Exchange, Intake, Snapshot},
+    ledger::SharedLedger,
+    limits::Limiter,
+    net::Stop,
+    observe::Metrics,
+    partner::Directory,
+    spool::Spool,
 };
 
 /// The pages of this room's codes.
@@ -37,6 +52,10 @@ pub struct Rest {
     spool: Arc<Spool>,
     metrics: Arc<Metrics>,
     telemetry: events::Telemetry,
+    limiter: Arc<Limiter>,
+    /// What bodies are tried with.
+    snapshot: Option<Arc<ArcSwap<Snapshot>>>,
+    stop: Stop,
 }
 
 impl Rest {
@@ -49,7 +68,21 @@ impl Rest {
         metrics: Arc<Metrics>,
     ) -> Self {
         let telemetry = events::Telemetry::new(&metrics);
-        Self { directory, intake, ledger, spool, metrics, telemetry }
+        let limiter = Arc::new(Limiter::default());
+        Self { directory, intake, ledger, spool, metrics, telemetry, limiter, snapshot: None, stop: Stop::new() }
+    }
+
+    /// Counts together with this exchange, tries bodies with its configuration, and ends long polls when `stop` says so.
+    pub fn beside(self, exchange: &Exchange, stop: Stop) -> Self {
+        Self { limiter: exchange.limiter(), snapshot: Some(exchange.snapshot()), stop, ..self }
+    }
+
+    fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.as_ref().map(|snapshot| snapshot.load_full())
     }
 
     /// Its routes. Nothing of the ERP's side is among them.
@@ -69,10 +102,16 @@ impl Rest {
             )
             .route("/v1/orders/{number}/shipments", orders::answering(DocumentType::ShipmentNotice))
             .route("/v1/orders/{number}/invoices", orders::answering(DocumentType::Invoice))
+            .route("/v1/events", get(feed::events))
+            .route("/v1/limits", get(limits::limits))
+            .route("/v1/validate", post(validate::validate))
             .route("/v1/inventory_reports", orders::taking(DocumentType::InventoryReport))
             .route("/v1/forecasts", orders::listing(orders::FORECASTS))
             .route("/v1/forecasts/{number}", orders::showing(orders::FORECASTS))
             .route_layer(middleware::from_fn_with_state(Arc::clone(&rest), gate::gate))
+            // What follows is for anybody.
+            .route("/v1/openapi.json", get(openapi::json))
+            .route("/v1/docs", get(openapi::html))
             .with_state(rest)
     }
 }

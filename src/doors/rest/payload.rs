@@ -13,6 +13,7 @@ use jiff::Timestamp;
 
 use super::{Rest, messages::own, problems};
 use crate::{
+    document::MessageId,
     ledger::{Attempt, Channel, Delivery, DeliveryState, Direction, Fact, Message, Payload},
     net::{FetchedToTheEnd, FileBody, Problem, download},
     partner::ApiAccess,
@@ -50,10 +51,15 @@ pub(super) async fn payload(
 
 /// The delivery that fetching this message would be.
 pub(super) async fn waiting(rest: &Rest, access: &ApiAccess, message: &Message) -> Result<Option<u64>, Problem> {
-    if message.direction != Direction::Out {
-        return Ok(None);
+    match message.direction {
+        Direction::Out => waiting_of(rest, access, message.id).await,
+        Direction::In => Ok(None),
     }
-    let deliveries = rest.ledger.deliveries(message.id).await.map_err(problems::from_ledger)?;
+}
+
+/// The same, of an outgoing message.
+pub(super) async fn waiting_of(rest: &Rest, access: &ApiAccess, message: MessageId) -> Result<Option<u64>, Problem> {
+    let deliveries = rest.ledger.deliveries(message).await.map_err(problems::from_ledger)?;
     let waits = |delivery: &Delivery| {
         delivery.channel == Channel::Rest
             && delivery.state == DeliveryState::Ready

@@ -24,7 +24,8 @@ use super::{Rest, StoredResponse, problems, view::Reason};
 use crate::{
     document::{MessageId, Mode},
     exchange::{Arrival, Declared, Refused, Scribe, Verdict},
-    ledger::{Channel, Message, MessageState, Receipt},
+    ledger::{Channel, MessageState, Receipt},
+    limits::Upload,
     net::{
         self, Context, Place, Problem, codes as net_codes, media_type,
         problem::{ENCODING, FIELDS, INTERNAL, MEDIA_TYPE},
@@ -71,7 +72,16 @@ pub(super) async fn take(
     if body.size_hint().lower() > cap {
         return Err(problems::too_large(cap));
     }
+    let over = rest.limiter().over_quota(rest.ledger.as_ref(), &access.partner, Timestamp::now()).await;
+    if let Some(over) = over.map_err(problems::from_ledger)? {
+        return Err(problems::over_limit(over));
+    }
+    let declared_length = body.size_hint().exact();
+    let _upload = upload(rest, &access, declared_length)?;
     let body = rest.spool.receive(body, cap).await.map_err(problems::from_spool)?;
+    if declared_length.is_none() {
+        rest.limiter().arrived(&access.partner, Channel::Rest, body.len);
+    }
     if body.len == 0 {
         return Err(problems::EMPTY.because("The request has no body."));
     }
@@ -99,9 +109,8 @@ pub(super) async fn take(
         async move { intake.receive(arrival, clerk).await }
     });
     let decided = decided.await.map_err(|_| INTERNAL.because("The message could not be processed."))?;
-    let own = decided.as_ref().ok().and_then(|receipt| clerk.own(receipt));
+    let own = decided.as_ref().ok().and_then(|receipt| clerk.own(receipt, &correlation));
     let answered = match (&decided, &own) {
-        (Err(Refused::CameBefore(_)), _) => "repeated",
         (Ok(_), Some((_, state))) => word(*state),
         (Ok(_), None) => "repeated",
         (Err(_), _) => "refused",
@@ -118,12 +127,7 @@ pub(super) async fn take(
     }
     .emit(&rest.metrics);
 
-    let receipt = match decided {
-        Ok(receipt) => receipt,
-        // The same document under another key is the first one, which may have come another way.
-        Err(Refused::CameBefore(first)) => clerk.receipt(&verdict_of(*first)),
-        Err(refused) => return Err(refusal(refused)),
-    };
+    let receipt = decided.map_err(refusal)?;
     let Some(stored) = StoredResponse::decode(&receipt.0) else {
         tracing::error!(correlation, "A stored answer cannot be read.");
         return Err(INTERNAL.because("The stored answer to this message cannot be read."));
@@ -135,17 +139,26 @@ pub(super) async fn take(
     Ok(response)
 }
 
+/// Begins an upload, if its partner may send so much now.
+pub(super) fn upload(rest: &Rest, access: &ApiAccess, bytes: Option<u64>) -> Result<Upload, Problem> {
+    rest.limiter().upload(&access.partner, Channel::Rest, bytes).map_err(problems::over_limit)
+}
+
+/// A receipt, and what it tells of: message, state, and which request it was.
+type Written = (Bytes, MessageId, MessageState, String);
+
 /// Writes this door's receipts, and knows its own again.
 #[derive(Default)]
 struct Clerk {
-    last: Mutex<Option<(Bytes, MessageId, MessageState)>>,
+    last: Mutex<Option<Written>>,
 }
 
 impl Clerk {
     /// What `receipt` tells of, where it is the one that was written last; else it is an earlier arrival's.
-    fn own(&self, receipt: &Receipt) -> Option<(MessageId, MessageState)> {
+    fn own(&self, receipt: &Receipt, correlation: &str) -> Option<(MessageId, MessageState)> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|(bytes, ..)| *bytes == receipt.0).map(|(_, message, state)| (*message, *state))
+        let own = last.as_ref().filter(|(bytes, .., of)| *bytes == receipt.0 && of == correlation);
+        own.map(|(_, message, state, _)| (*message, *state))
     }
 }
 
@@ -153,7 +166,7 @@ impl Scribe for Clerk {
     fn receipt(&self, verdict: &Verdict) -> Receipt {
         let bytes = receipt(verdict).encode();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((bytes.clone(), verdict.message, verdict.state));
+            Some((bytes.clone(), verdict.message, verdict.state, verdict.correlation.clone()));
         Receipt(bytes)
     }
 }
@@ -192,19 +205,6 @@ fn receipt(verdict: &Verdict) -> StoredResponse {
     }
 }
 
-/// What was decided on a message when it came.
-fn verdict_of(message: Message) -> Verdict {
-    Verdict {
-        message: message.id,
-        at: message.at,
-        state: message.state,
-        mode: message.mode,
-        documents: 1,
-        problem: None,
-        correlation: message.correlation,
-    }
-}
-
 fn refusal(refused: Refused) -> Problem {
     match refused {
         Refused::NotCanonical(fault) => {
@@ -217,9 +217,6 @@ fn refusal(refused: Refused) -> Problem {
                 "{subject} came before with another content. Send a change, a cancellation or a new number instead."
             ))
             .about(format!("/v1/messages/{first}")),
-        Refused::CameBefore(first) => {
-            problems::CHANGED.because("It came before.").about(format!("/v1/messages/{}", first.id))
-        }
         Refused::KeyReused { first } => problems::KEY_REUSED
             .because("A message with this key is stored, and its bytes are others.")
             .about(format!("/v1/messages/{first}")),
@@ -259,7 +256,7 @@ fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
     }))
 }
 
-fn plain_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn plain_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(CONTENT_ENCODING).iter().all(plain) {
         return Ok(());
@@ -355,7 +352,7 @@ mod tests {
         };
         let clerk = Clerk::default();
         let written = clerk.receipt(&verdict);
-        assert_eq!(clerk.own(&written), Some((verdict.message, MessageState::Rejected)));
+        assert_eq!(clerk.own(&written, "cor_1"), Some((verdict.message, MessageState::Rejected)));
         insta::assert_snapshot!(String::from_utf8_lossy(&written.0), @r#"
         gangway-answer/1 202
         location: /v1/messages/msg_01HF7YAT000000000000000007
@@ -367,8 +364,8 @@ mod tests {
             Verdict { state: MessageState::Held, problem: Some((Code("MAP-0001"), "x.toml:7".into())), ..verdict };
         let held = clerk.receipt(&held);
         assert!(!String::from_utf8_lossy(&held.0).contains("x.toml"));
-        assert_eq!(clerk.own(&written), None, "another arrival's");
-        assert!(clerk.own(&held).is_some());
+        assert_eq!(clerk.own(&written, "cor_1"), None, "another arrival's");
+        assert!(clerk.own(&held, "cor_1").is_some());
     }
 
     #[test]

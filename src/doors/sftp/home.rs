@@ -487,10 +487,9 @@ impl Home {
                 Refused::Busy(_) => "too much is waiting here: come again later",
                 Refused::Unavailable(_) => "the gateway cannot store it now: come again later",
                 // Only what comes over the supplier API is refused otherwise.
-                Refused::KeyReused { .. }
-                | Refused::NotCanonical(_)
-                | Refused::CameBefore(_)
-                | Refused::Changed { .. } => "a file of this name was taken with other content: use another name",
+                Refused::KeyReused { .. } | Refused::NotCanonical(_) | Refused::Changed { .. } => {
+                    "a file of this name was taken with other content: use another name"
+                }
             };
             tracing::warn!(correlation, %refused, "A file was not taken.");
             told(Failed::Told(text.to_owned()))
