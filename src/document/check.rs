@@ -63,7 +63,7 @@ fn fault<T: DeserializeOwned>(json: &[u8]) -> Option<Fault> {
 /// The sentence without the place in the text, which nobody sees who sends fields.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(sentence, _)| sentence.to_owned())
+    text.rsplit_once(" at line ").map_or_else(|| text.clone(), |(sentence, _)| sentence.to_owned())
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Exchange {
             };
             // The key first: whoever repeats a request gets its answer, whatever became of the document since.
             let same_key = taken.iter().find(|one| one.claim.kind == ClaimKind::Transport);
-            let Some(one) = same_key.or(taken.first()) else { break };
+            let Some(one) = same_key.or_else(|| taken.first()) else { break };
             let (same, holder) = (one.holder.digest == one.claim.digest, one.holder.message);
             match (one.claim.kind, same) {
                 (ClaimKind::Transport, true) => return self.said_before(holder).await,

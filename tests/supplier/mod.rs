@@ -4,6 +4,7 @@ mod feed;
 mod limits;
 mod openapi;
 mod orders;
+mod token;
 mod validate;
 
 use gangway::play::{Answer, ErpClient, Supplier};

@@ -73,7 +73,9 @@ fn admit(rest: &Rest, access: &ApiAccess) -> Result<(), Problem> {
 
 fn authenticate(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
     let presented = bearer(request.headers());
-    if let Some(access) = presented.and_then(|key| rest.directory.load().by_api_key(key)) {
+    let directory = rest.directory.load();
+    let known = |key| directory.by_api_key(key).or_else(|| rest.tokens.open(key, &directory, Timestamp::now()));
+    if let Some(access) = presented.and_then(known) {
         return Ok(access);
     }
     let peer = request.extensions().get::<Context>().and_then(|context| context.peer);

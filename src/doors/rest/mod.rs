@@ -16,6 +16,7 @@ mod payload;
 mod problems;
 mod stored;
 mod submit;
+mod token;
 mod validate;
 mod view;
 
@@ -56,6 +57,7 @@ pub struct Rest {
     /// What bodies are tried with.
     snapshot: Option<Arc<ArcSwap<Snapshot>>>,
     stop: Stop,
+    tokens: token::Tokens,
 }
 
 impl Rest {
@@ -69,7 +71,18 @@ impl Rest {
     ) -> Self {
         let telemetry = events::Telemetry::new(&metrics);
         let limiter = Arc::new(Limiter::default());
-        Self { directory, intake, ledger, spool, metrics, telemetry, limiter, snapshot: None, stop: Stop::new() }
+        Self {
+            directory,
+            intake,
+            ledger,
+            spool,
+            metrics,
+            telemetry,
+            limiter,
+            snapshot: None,
+            stop: Stop::new(),
+            tokens: token::Tokens::new(),
+        }
     }
 
     /// Counts together with this exchange, tries bodies with its configuration, and ends long polls when `stop` says so.
@@ -112,6 +125,7 @@ impl Rest {
             // What follows is for anybody.
             .route("/v1/openapi.json", get(openapi::json))
             .route("/v1/docs", get(openapi::html))
+            .route("/v1/oauth/token", post(token::token))
             .with_state(rest)
     }
 }

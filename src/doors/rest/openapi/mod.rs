@@ -55,7 +55,7 @@ pub fn document() -> Value {
             "description": ABOUT,
         },
         "servers": [{ "url": "/" }],
-        "security": [{ "key": [] }],
+        "security": [{ "key": [] }, { "token": [] }],
         "paths": paths,
         "components": {
             "securitySchemes": {
@@ -63,6 +63,11 @@ pub fn document() -> Value {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key: gw_live_… for business, gw_test_… for rehearsals, which reach no live system.",
+                },
+                "token": {
+                    "type": "oauth2",
+                    "description": "The partner's id as client_id and an API key as client_secret buy a token for an hour.",
+                    "flows": { "clientCredentials": { "tokenUrl": "/v1/oauth/token", "scopes": {} } },
                 },
             },
             "schemas": schemas::all(),
