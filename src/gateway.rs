@@ -173,7 +173,8 @@ impl Gateway {
             Arc::clone(&ledger),
             Arc::clone(&spool),
             Arc::clone(&metrics),
-        );
+        )
+        .beside(&exchange, stop.clone());
         let (ring, made) = Ring::open(&settings).map_err(|error| StartError::Settings(error.to_string()))?;
         if made {
             tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");

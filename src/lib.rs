@@ -29,7 +29,7 @@
 //! | 7 | [`gateway`]: builds, starts and stops everything |
 //! | 6 | [`doors`]: the ways in; [`erp`]: the queue; [`console`]: pages; [`control`]: the operator's socket |
 //! | 5 | [`exchange`]: the pipeline, the only room that knows the whole way |
-//! | 4 | [`onboard`]: new partners, their certification, changes to their files |
+//! | 4 | [`onboard`]: new partners, their certification, changes to their files; [`limits`]: how much a partner may use |
 //! | 3 | [`ledger`]: the durable record; [`partner`]: files and templates become an immutable directory |
 //! | 2 | [`mapping`]: mapping files become compiled plans |
 //! | 1 | [`x12`]: reader, checks, acknowledgements, writer; [`xml`]: reader, tree, writer; [`as2`]: messages, receipts and their cryptography; no clock, no randomness |
@@ -57,6 +57,7 @@ pub mod exchange;
 pub mod gateway;
 pub mod keys;
 pub mod ledger;
+pub mod limits;
 pub mod mapping;
 pub mod net;
 pub mod observe;

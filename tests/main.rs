@@ -19,6 +19,7 @@ mod power_cut;
 mod sftp;
 mod spine;
 mod standards;
+mod supplier;
 mod util;
 mod x12_complaints;
 mod x12_corpus;

@@ -3,7 +3,11 @@
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
-use super::{DocumentType, Invoice, OrderAcknowledgement, PurchaseOrder, ShipmentNotice, Summary, summarise};
+use super::{
+    ApplicationAdvice, DocumentType, Forecast, InventoryReport, Invoice, OrderAcknowledgement,
+    OrderChangeAcknowledgement, PurchaseOrder, PurchaseOrderChange, ReceiptAdvice, RemittanceAdvice, ShipSchedule,
+    ShipmentNotice, Summary, summarise,
+};
 
 /// What is wrong with a document, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +29,15 @@ pub fn check(kind: DocumentType, json: &[u8]) -> Result<Summary, Fault> {
             DocumentType::OrderAcknowledgement => fault::<OrderAcknowledgement>(json),
             DocumentType::ShipmentNotice => fault::<ShipmentNotice>(json),
             DocumentType::Invoice => fault::<Invoice>(json),
-            _ => None,
+            DocumentType::PurchaseOrderChange => fault::<PurchaseOrderChange>(json),
+            DocumentType::OrderChangeAcknowledgement => fault::<OrderChangeAcknowledgement>(json),
+            DocumentType::Forecast => fault::<Forecast>(json),
+            DocumentType::ShipSchedule => fault::<ShipSchedule>(json),
+            DocumentType::InventoryReport => fault::<InventoryReport>(json),
+            DocumentType::ReceiptAdvice => fault::<ReceiptAdvice>(json),
+            DocumentType::RemittanceAdvice => fault::<RemittanceAdvice>(json),
+            DocumentType::ApplicationAdvice => fault::<ApplicationAdvice>(json),
+            DocumentType::FunctionalAcknowledgement => None,
         };
         found.unwrap_or_else(|| Fault { pointer: String::new(), text: plain(&error) })
     })

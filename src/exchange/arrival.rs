@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::{
-    document::{MessageId, Mode},
+    document::{DocumentType, Fault, MessageId, Mode},
     error::Code,
     ledger::{Channel, MessageState, Receipt},
     partner::Partner,
@@ -34,6 +34,17 @@ pub struct Arrival {
     pub at: Timestamp,
     /// Ties log lines and records together.
     pub correlation: String,
+    /// What it is, where the address that it came to says so: then its body is that document in canonical JSON.
+    pub declared: Option<Declared>,
+}
+
+/// What an address takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The document.
+    pub kind: DocumentType,
+    /// The order that it is about.
+    pub order: Option<String>,
 }
 
 /// What the exchange decided; a door's Scribe turns it into receipt bytes.
@@ -79,6 +90,17 @@ pub enum Refused {
     KeyReused {
         /// The message that has the key.
         first: MessageId,
+    },
+    /// A declared document breaks its schema, or is about another order than declared.
+    #[error("it is no such document: {}", .0.text)]
+    NotCanonical(Fault),
+    /// A declared document's number is on the record with another content.
+    #[error("{subject} came before with another content, in message {first}")]
+    Changed {
+        /// The message that has it.
+        first: MessageId,
+        /// `<document>/<number>`.
+        subject: String,
     },
     /// Too much is waiting; come again.
     #[error("too much is waiting: {0}")]

@@ -9,6 +9,7 @@ use prometheus_client::{
 
 use super::sequence::{Order, Sequence};
 use crate::{
+    config::Rate,
     document::MessageId,
     ledger::{Document, DocumentState, Message, MessageState},
     observe::{Committed, Metrics},
@@ -19,6 +20,7 @@ pub(super) struct Telemetry {
     common: Arc<Metrics>,
     documents: Family<DocumentLabels, Counter>,
     acknowledgements: Counter,
+    over_quota: Counter,
     pub(super) outgoing: super::events_out::Outgoing,
 }
 
@@ -31,8 +33,15 @@ struct DocumentLabels {
 impl Telemetry {
     pub(super) fn new(common: Arc<Metrics>) -> Self {
         let outgoing = super::events_out::Outgoing::new(&common);
-        let telemetry = Self { common, documents: Family::default(), acknowledgements: Counter::default(), outgoing };
-        let Self { common, documents, acknowledgements, .. } = &telemetry;
+        let telemetry = Self {
+            common,
+            documents: Family::default(),
+            acknowledgements: Counter::default(),
+            over_quota: Counter::default(),
+            outgoing,
+        };
+        let Self { common, documents, acknowledgements, over_quota, .. } = &telemetry;
+        common.register("over_quota", "Arrivals by EDI over their partner's documents of the day", over_quota.clone());
         common.register("documents", "Documents of arrivals, by what became of them", documents.clone());
         common.register("acknowledgements_issued", "Functional acknowledgements issued", acknowledgements.clone());
         telemetry
@@ -104,6 +113,19 @@ impl InterchangeOutOfOrder<'_> {
             }
             Order::Late => tracing::info!(message = %id, partner, correlation, "An interchange fills a gap: {text}"),
         }
+    }
+}
+
+/// A partner sends more documents by EDI than its file says; they are taken all the same.
+pub(super) struct OverQuota<'a> {
+    pub(super) partner: &'a str,
+    pub(super) quota: Rate,
+}
+
+impl OverQuota<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        telemetry.over_quota.inc();
+        tracing::warn!(partner = self.partner, quota = %self.quota, "A partner is over its documents; it is slowed down.");
     }
 }
 

@@ -18,7 +18,7 @@ use super::{
     claims, codes,
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
-    events::{ArrivalCommitted, InterchangeOutOfOrder},
+    events::{ArrivalCommitted, InterchangeOutOfOrder, OverQuota},
     message_id,
     pool::Lane,
     reading::{
@@ -37,6 +37,9 @@ use crate::{
 /// How often an entry is composed anew because somebody else was first. Each time something more is known to be taken,
 /// so that more than two are rare.
 const ATTEMPTS: usize = 16;
+
+/// How long an arrival over its partner's quota waits for its turn.
+const PACE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// The most findings about envelopes that a message's timeline lists.
 const MAX_NOTES: usize = 20;
@@ -77,7 +80,7 @@ impl Source {
         Ok(start)
     }
 
-    fn lane(&self) -> Lane {
+    pub(super) fn lane(&self) -> Lane {
         match self {
             Self::Memory(_) => Lane::Short,
             Self::File(_) => Lane::Long,
@@ -171,6 +174,10 @@ pub(super) fn unreadable(format: Format) -> Option<Problem> {
 #[async_trait]
 impl Intake for Exchange {
     async fn receive(&self, arrival: Arrival, scribe: Arc<dyn Scribe>) -> Result<Receipt, Refused> {
+        if let Some(declared) = arrival.declared.clone() {
+            return self.receive_canonical(arrival, declared, scribe.as_ref()).await;
+        }
+        self.pace(&arrival).await;
         let snapshot = self.inner.snapshot.load_full();
         let context = Context {
             snapshot: Arc::clone(&snapshot),
@@ -191,6 +198,23 @@ impl Intake for Exchange {
 }
 
 impl Exchange {
+    /// Has what comes over a partner's documents of the day by EDI wait a little, and says so. It is never refused: what
+    /// is refused there would only come again.
+    async fn pace(&self, arrival: &Arrival) {
+        if arrival.channel == Channel::Rest {
+            return;
+        }
+        let partner = &arrival.connection;
+        match self.inner.limiter.over_quota(self.inner.ledger.as_ref(), partner, arrival.at).await {
+            Ok(Some(_)) => {
+                OverQuota { partner: &partner.id, quota: partner.documents }.emit(&self.inner.telemetry);
+                tokio::time::sleep(PACE).await;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, partner = partner.id, "Documents of the day could not be counted."),
+        }
+    }
+
     async fn decide(
         &self,
         arrival: Arrival,
@@ -240,6 +264,11 @@ impl Exchange {
                     for one in &sequence {
                         InterchangeOutOfOrder { message: &message, sequence: one }.emit(&self.inner.telemetry);
                     }
+                    for one in &read.reading.interchanges {
+                        if let Some(partner) = &one.partner {
+                            self.inner.limiter.documents(&partner.id, u64::from(one.sets), arrival.at);
+                        }
+                    }
                     if read.large {
                         self.work_out(message, 0);
                     } else if owing {
@@ -271,13 +300,13 @@ impl Exchange {
     }
 
     /// The first arrival's receipt, byte for byte.
-    async fn said_before(&self, first: crate::document::MessageId) -> Result<Receipt, Refused> {
+    pub(super) async fn said_before(&self, first: crate::document::MessageId) -> Result<Receipt, Refused> {
         let stored = self.inner.ledger.receipt(first).await.map_err(unavailable)?;
         stored.ok_or_else(|| Refused::Unavailable(format!("the receipt of {first} is not to be found")))
     }
 }
 
-fn unavailable(error: LedgerError) -> Refused {
+pub(super) fn unavailable(error: LedgerError) -> Refused {
     Refused::Unavailable(error.to_string())
 }
 

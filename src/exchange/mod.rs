@@ -8,6 +8,7 @@
 mod acknowledge;
 mod alert;
 mod arrival;
+mod canonical;
 mod claims;
 pub mod codes;
 mod compose;
@@ -44,7 +45,7 @@ use tokio::{
 };
 
 pub use alert::{Alert, AlertKind};
-pub use arrival::{Arrival, Intake, Refused, Scribe, Verdict};
+pub use arrival::{Arrival, Declared, Intake, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
@@ -59,6 +60,7 @@ use crate::{
     document::MessageId,
     keys,
     ledger::{LedgerError, SharedLedger},
+    limits::Limiter,
     mapping::Library,
     observe::Metrics,
     partner::Directory,
@@ -124,6 +126,7 @@ struct Inner {
     snapshot: Arc<ArcSwap<Snapshot>>,
     pool: pool::Pool,
     telemetry: events::Telemetry,
+    limiter: Arc<Limiter>,
     /// Wakes the one who works off what is owed.
     owed: Notify,
     /// Wakes the one who delivers.
@@ -145,6 +148,7 @@ impl Exchange {
                 snapshot,
                 pool,
                 telemetry: events::Telemetry::new(metrics),
+                limiter: Arc::new(Limiter::default()),
                 owed: Notify::new(),
                 due: Notify::new(),
             }),
@@ -154,6 +158,16 @@ impl Exchange {
     /// The ledger it works on.
     pub fn ledger(&self) -> &SharedLedger {
         &self.inner.ledger
+    }
+
+    /// Where everybody's documents are counted.
+    pub fn limiter(&self) -> Arc<Limiter> {
+        Arc::clone(&self.inner.limiter)
+    }
+
+    /// The configuration that it follows.
+    pub fn snapshot(&self) -> Arc<ArcSwap<Snapshot>> {
+        Arc::clone(&self.inner.snapshot)
     }
 
     /// Goes on with the messages that a stop interrupted.

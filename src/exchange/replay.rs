@@ -72,6 +72,12 @@ impl Exchange {
         if message.state == MessageState::Processing {
             return Err(LedgerError::Conflict(format!("{id} is still being worked out")));
         }
+        if super::canonical::is(&message) {
+            // It came as what it is: no mapping took part in it, so none can change it.
+            let unchanged = ledger.documents(id, 0, MAX_DOCUMENTS).await?.len() as u64;
+            let (was, changes) = (message.state, Vec::new());
+            return Ok(Replayed { message: id, was, now: was, changes, unchanged, stored: false });
+        }
         let subject = Subject { id, at: message.at, correlation: message.correlation.clone() };
         let (read, documents) = self.read_again(&message).await?;
         let before = self.stored_documents(id).await?;

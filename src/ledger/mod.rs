@@ -195,6 +195,11 @@ pub trait Ledger: Send + Sync + 'static {
     /// The log after `position`, for replay and audit. Leases nothing.
     async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>>;
 
+    /// A position that the log has reached: everything up to it can be read. 0 where the engine does not know cheaply.
+    async fn head(&self) -> Result<u64> {
+        Ok(0)
+    }
+
     /// How things stand for a consumer.
     async fn queue_stats(&self, consumer: &str, now: Timestamp) -> Result<QueueStats>;
 

@@ -100,8 +100,11 @@ impl App {
             None => INTERNAL.because("This request could not be served.").into_response(),
         };
         let route = response.extensions_mut().remove::<MatchedPath>();
-        // The router itself refuses a path that is not text, in words of its own.
-        if response.status() == StatusCode::BAD_REQUEST && response.extensions().get::<Problem>().is_none() {
+        // The router itself refuses a path that is not text, in words of its own. What is JSON is a room's own answer, as
+        // that of OAuth2 is.
+        let is_text = response.headers().get(CONTENT_TYPE).is_none_or(|kind| kind != "application/json");
+        let refused = response.status() == StatusCode::BAD_REQUEST && is_text;
+        if refused && response.extensions().get::<Problem>().is_none() {
             response = ADDRESS_FORM.because("The path is not UTF-8.").into_response();
         }
         let problem = response.extensions_mut().remove::<Problem>();

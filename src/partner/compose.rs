@@ -188,6 +188,8 @@ fn partner(composed: &Composed, file: &PartnerFile, attached: &Attached) -> Part
         message_size: file.limits.message_size.get(),
         requests: file.limits.requests,
         documents: file.limits.documents,
+        bytes_per_hour: file.limits.bytes_per_hour.get(),
+        uploads: file.limits.uploads,
         x12: file.x12.as_ref().map(terms),
         rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys), version: rest.version }),
         as2: file.as2.as_ref().map(|as2| attached.as2(as2)),

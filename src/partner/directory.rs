@@ -94,6 +94,11 @@ impl Directory {
         Some(ApiAccess { partner: Arc::clone(partner), mode })
     }
 
+    /// Whose API key has this hash.
+    pub fn by_api_key_hash(&self, hash: &ApiKeyHash) -> Option<&Shared> {
+        self.at(self.api_keys.get(hash))
+    }
+
     /// Who an envelope is from: its ISA05 and ISA06, and the GS02 of its group. Without a group (a lone TA1), an
     /// identity that several share by their groups is nobody's.
     pub fn by_envelope(&self, sender: (&str, &str), group: Option<&str>) -> Option<&Shared> {

@@ -74,6 +74,16 @@ impl ApiKeyHash {
     pub fn of(key: &str) -> Self {
         Self(keys::sha256(key.as_bytes()))
     }
+
+    /// The hash with these bytes.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
 }
 
 impl SshKey {

@@ -100,6 +100,10 @@ pub struct Partner {
     pub requests: Rate,
     /// Documents on all channels.
     pub documents: Rate,
+    /// Bytes of bodies over the supplier API in an hour.
+    pub bytes_per_hour: u64,
+    /// Bodies over the supplier API at one time.
+    pub uploads: u32,
     /// What is agreed about X12.
     pub x12: Option<X12Terms>,
     /// The supplier API.

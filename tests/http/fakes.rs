@@ -59,6 +59,8 @@ fn partner(id: &str, status: Status, keys: &[&str]) -> Partner {
         message_size: CAP,
         requests: Rate::per_minute(600),
         documents: Rate::per_day(20_000),
+        bytes_per_hour: 1 << 30,
+        uploads: 64,
         x12: None,
         rest: Some(RestTerms {
             api_keys: keys.iter().map(|key| ApiKeyHash::of(key)).collect(),

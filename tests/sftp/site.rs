@@ -186,6 +186,8 @@ pub async fn partner(id: &str, change: impl FnOnce(&mut SftpTerms)) -> Partner {
         message_size: 400 << 20,
         requests: Rate::per_minute(600),
         documents: Rate::per_day(20_000),
+        bytes_per_hour: 1 << 30,
+        uploads: 64,
         x12: None,
         rest: None,
         as2: None,

@@ -82,8 +82,13 @@ impl PartnerFile {
                 keys.iter().map(|key| format!("\"sha256:{}\"", gangway::keys::ApiKey::digest_of(key))).collect();
             text += &format!("\n[rest]\napi_keys = [{}]\n", hashes.join(", "));
         }
-        if let Some(size) = message_size {
-            text += &format!("\n[limits]\nmessage_size = \"{size}\"\n");
+        // What a file adds itself is not said here.
+        if !more.contains("[limits]") {
+            text += "\n[limits]\nrequests = \"1000000/min\"\ndocuments = \"10000000/day\"\n";
+            text += "bytes_per_hour = \"10 TiB\"\nuploads = 1000\n";
+            if let Some(size) = message_size {
+                text += &format!("message_size = \"{size}\"\n");
+            }
         }
         text += more;
         dir.create(format!("partners/{id}.toml"), text);

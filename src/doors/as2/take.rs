@@ -294,6 +294,7 @@ fn arrival(arrived: &Arrived, payload: &Payload, body: crate::spool::Body, trans
         body,
         at: arrived.at,
         correlation: arrived.correlation.clone(),
+        declared: None,
     }
 }
 
@@ -329,8 +330,10 @@ fn refusal(refused: Refused) -> Problem {
             problems::BUSY.because("Nothing was stored; send it again.").retry_after(problems::BUSY_SECONDS)
         }
         Refused::Unavailable(reason) => problems::unavailable(&reason),
-        // Only the supplier API's own keys are refused so.
-        Refused::KeyReused { first } => problems::REFUSED.because(format!("The Message-ID is that of {first}.")),
+        // Only what comes over the supplier API is refused so.
+        refused @ (Refused::KeyReused { .. } | Refused::NotCanonical(_) | Refused::Changed { .. }) => {
+            problems::REFUSED.because(format!("It cannot be taken: {refused}."))
+        }
     }
 }
 

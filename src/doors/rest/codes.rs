@@ -19,4 +19,14 @@ crate::codes! {
     UNAVAILABLE = "API-0108";
     /// No such message, or somebody else's.
     NO_MESSAGE = "API-0109";
+    /// A document's number came before with another content.
+    CHANGED = "API-0110";
+    /// No such order, or somebody else's.
+    NO_ORDER = "API-0111";
+    /// The order is not as the caller knows it.
+    STALE = "API-0112";
+    /// More calls, bytes or uploads than agreed.
+    LIMIT = "API-0113";
+    /// More documents than agreed.
+    QUOTA = "API-0114";
 }

@@ -11,28 +11,41 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Rest, events::KeyRefused, problems};
 use crate::{
+    ledger::Channel,
+    limits,
     net::{Context, Problem},
     partner::{ApiAccess, Ending, Status},
 };
 
 /// Lets a request in with an [`ApiAccess`] among its extensions, or answers it.
 pub(super) async fn gate(State(rest): State<Arc<Rest>>, mut request: Request, next: Next) -> Response {
-    match admit(&rest, &request) {
-        Ok(access) => {
-            let version = access.partner.rest.as_ref().map(|rest| rest.version);
+    let access = match authenticate(&rest, &request) {
+        Ok(access) => access,
+        Err(problem) => return problem.into_response(),
+    };
+    let partner = Arc::clone(&access.partner);
+    let mut response = match admit(&rest, &access) {
+        Ok(()) => {
             request.extensions_mut().insert(access);
-            let mut response = next.run(request).await;
-            if let Some(version) = version {
-                announce(version.as_str(), version.ending(), response.headers_mut());
-            }
-            response
+            next.run(request).await
         }
         Err(problem) => problem.into_response(),
+    };
+    if let Some(version) = partner.rest.as_ref().map(|rest| rest.version) {
+        announce(version.as_str(), version.ending(), response.headers_mut());
     }
+    let usage = rest.limiter().usage(&partner, Channel::Rest, Timestamp::now());
+    let said = [("ratelimit-policy", limits::policies(&usage)), ("ratelimit", limits::standings(&usage))];
+    for (name, value) in said {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
 }
 
 /// Says which version of the API answered, and when that version ends, once that is known (RFC 9745, RFC 8594).
@@ -51,18 +64,18 @@ fn announce(version: &'static str, ending: Option<Ending>, headers: &mut HeaderM
     }
 }
 
-fn admit(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
-    let access = authenticate(rest, request)?;
+fn admit(rest: &Rest, access: &ApiAccess) -> Result<(), Problem> {
     if access.partner.status == Status::Suspended {
         return Err(problems::SUSPENDED.because("The exchange with this partner is suspended for now."));
     }
-    within_limits(&access, request)?;
-    Ok(access)
+    rest.limiter().call(&access.partner, Channel::Rest).map_err(problems::over_limit)
 }
 
 fn authenticate(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
     let presented = bearer(request.headers());
-    if let Some(access) = presented.and_then(|key| rest.directory.load().by_api_key(key)) {
+    let directory = rest.directory.load();
+    let known = |key| directory.by_api_key(key).or_else(|| rest.tokens.open(key, &directory, Timestamp::now()));
+    if let Some(access) = presented.and_then(known) {
         return Ok(access);
     }
     let peer = request.extensions().get::<Context>().and_then(|context| context.peer);
@@ -72,12 +85,6 @@ fn authenticate(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
         Some(_) => ("This key is not known.", r#"Bearer realm="gangway", error="invalid_token""#),
     };
     Err(problems::KEY.because(detail).with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
-}
-
-/// Where a partner's requests are counted and slowed. The limits of its file are not kept by this gate yet, so there
-/// is room for everybody.
-fn within_limits(_access: &ApiAccess, _request: &Request) -> Result<(), Problem> {
-    Ok(())
 }
 
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).

@@ -13,7 +13,8 @@ use jiff::Timestamp;
 
 use super::{Rest, messages::own, problems};
 use crate::{
-    ledger::{Attempt, Channel, DeliveryState, Direction, Fact, Payload},
+    document::MessageId,
+    ledger::{Attempt, Channel, Delivery, DeliveryState, Direction, Fact, Message, Payload},
     net::{FetchedToTheEnd, FileBody, Problem, download},
     partner::ApiAccess,
 };
@@ -33,19 +34,11 @@ pub(super) async fn payload(
         })?),
         None => return Err(problems::NO_MESSAGE.because("The bytes of this message are no longer kept.")),
     };
-    if message.direction == Direction::Out {
-        let deliveries = rest.ledger.deliveries(message.id).await.map_err(problems::from_ledger)?;
-        let waiting = deliveries.into_iter().find(|delivery| {
-            delivery.channel == Channel::Rest
-                && delivery.state == DeliveryState::Ready
-                && delivery.partner == access.partner.id
-        });
-        if let Some(delivery) = waiting {
-            let rest = Arc::clone(&rest);
-            body = Body::new(FetchedToTheEnd::new(body, move || {
-                tokio::spawn(async move { delivered(&rest, delivery.id).await });
-            }));
-        }
+    if let Some(delivery) = waiting(&rest, &access, &message).await? {
+        let rest = Arc::clone(&rest);
+        body = Body::new(FetchedToTheEnd::new(body, move || {
+            tokio::spawn(async move { delivered(&rest, delivery).await });
+        }));
     }
     let media_type = message.content_type.as_deref();
     let ending = match media_type {
@@ -56,7 +49,27 @@ pub(super) async fn payload(
     Ok(download(body, media_type, &format!("{}.{ending}", message.id)))
 }
 
-async fn delivered(rest: &Rest, delivery: u64) {
+/// The delivery that fetching this message would be.
+pub(super) async fn waiting(rest: &Rest, access: &ApiAccess, message: &Message) -> Result<Option<u64>, Problem> {
+    match message.direction {
+        Direction::Out => waiting_of(rest, access, message.id).await,
+        Direction::In => Ok(None),
+    }
+}
+
+/// The same, of an outgoing message.
+pub(super) async fn waiting_of(rest: &Rest, access: &ApiAccess, message: MessageId) -> Result<Option<u64>, Problem> {
+    let deliveries = rest.ledger.deliveries(message).await.map_err(problems::from_ledger)?;
+    let waits = |delivery: &Delivery| {
+        delivery.channel == Channel::Rest
+            && delivery.state == DeliveryState::Ready
+            && delivery.partner == access.partner.id
+    };
+    Ok(deliveries.into_iter().find(waits).map(|delivery| delivery.id))
+}
+
+/// Notes that the supplier has it.
+pub(super) async fn delivered(rest: &Rest, delivery: u64) {
     let fact =
         Fact { at: Timestamp::now(), what: "delivered".into(), detail: "The supplier fetched it over the API.".into() };
     let attempt = Attempt { delivery, state: DeliveryState::Delivered, due: None, fact, receipt: None };

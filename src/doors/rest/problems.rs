@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use super::codes;
 use crate::{
     ledger::LedgerError,
+    limits::Exceeded,
     net::{
         Kind, Problem,
         problem::{INTERNAL, INTERRUPTED, TOO_LARGE, TOO_SLOW},
@@ -25,6 +26,13 @@ pub(super) const BUSY: Kind = Kind::new(StatusCode::SERVICE_UNAVAILABLE, codes::
 pub(super) const UNAVAILABLE: Kind =
     Kind::new(StatusCode::SERVICE_UNAVAILABLE, codes::UNAVAILABLE, "The record cannot take anything now");
 pub(super) const NO_MESSAGE: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_MESSAGE, "There is no such message");
+pub(super) const CHANGED: Kind =
+    Kind::new(StatusCode::CONFLICT, codes::CHANGED, "The document came before with another content");
+pub(super) const NO_ORDER: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_ORDER, "There is no such order");
+pub(super) const STALE: Kind = Kind::new(StatusCode::PRECONDITION_FAILED, codes::STALE, "The order has changed");
+pub(super) const LIMIT: Kind = Kind::new(StatusCode::TOO_MANY_REQUESTS, codes::LIMIT, "Too much at once");
+pub(super) const QUOTA: Kind =
+    Kind::new(StatusCode::TOO_MANY_REQUESTS, codes::QUOTA, "The documents of the day are used up");
 
 /// Come again so many seconds after too much was waiting, or the store was out.
 pub(super) const BUSY_SECONDS: u32 = 5;
@@ -60,6 +68,13 @@ pub(super) fn from_spool(error: SpoolError) -> Problem {
     }
 }
 
+/// What a limit that is reached is to a supplier.
+pub(super) fn over_limit(exceeded: Exceeded) -> Problem {
+    let seconds = exceeded.wait.as_secs_f64().ceil().clamp(1.0, 86_400.0) as u32;
+    let kind = if exceeded.policy == "documents" { QUOTA } else { LIMIT };
+    kind.because(format!("The limit of {} is reached.", exceeded.policy)).retry_after(seconds)
+}
+
 pub(super) fn too_large(limit: u64) -> Problem {
     TOO_LARGE.because(format!("A message of this partner may have {limit} bytes."))
 }
@@ -70,8 +85,22 @@ mod tests {
 
     #[test]
     fn titles_are_those_of_the_pages() {
-        let kinds =
-            [KEY, SUSPENDED, NO_IDEMPOTENCY_KEY, BAD_IDEMPOTENCY_KEY, KEY_REUSED, EMPTY, BUSY, UNAVAILABLE, NO_MESSAGE];
+        let kinds = [
+            KEY,
+            SUSPENDED,
+            NO_IDEMPOTENCY_KEY,
+            BAD_IDEMPOTENCY_KEY,
+            KEY_REUSED,
+            EMPTY,
+            BUSY,
+            UNAVAILABLE,
+            NO_MESSAGE,
+            CHANGED,
+            NO_ORDER,
+            STALE,
+            LIMIT,
+            QUOTA,
+        ];
         let pages: Vec<_> = crate::error::pages(super::super::EXPLAIN).map(|page| (page.code, page.title)).collect();
         assert_eq!(kinds.map(|kind| (kind.code.as_str(), kind.title)).to_vec(), pages);
     }

@@ -1,4 +1,5 @@
-//! `POST /v1/messages`: a message's raw bytes, answered 202 when they are durable.
+//! Whatever suppliers post: a message's raw bytes at `/v1/messages`, and one canonical document, or raw bytes as well, at
+//! the addresses of documents. Answered 202 when it is durable.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -22,11 +23,12 @@ use serde::Serialize;
 use super::{Rest, StoredResponse, problems, view::Reason};
 use crate::{
     document::{MessageId, Mode},
-    exchange::{Arrival, Refused, Scribe, Verdict},
+    exchange::{Arrival, Declared, Refused, Scribe, Verdict},
     ledger::{Channel, MessageState, Receipt},
+    limits::Upload,
     net::{
-        self, Context, Place, Problem, media_type,
-        problem::{ENCODING, INTERNAL, MEDIA_TYPE},
+        self, Context, Place, Problem, codes as net_codes, media_type,
+        problem::{ENCODING, FIELDS, INTERNAL, MEDIA_TYPE},
     },
     observe::Arrived,
     partner::ApiAccess,
@@ -35,6 +37,8 @@ use crate::{
 /// The media types that are taken as they are.
 const TAKEN: [&str; 5] =
     ["application/edi-x12", "application/xml", "text/xml", "text/plain", "application/octet-stream"];
+/// The largest canonical document: what one transaction of the record has room for, beside all else that is in it.
+const LARGEST_DOCUMENT: u64 = 2 << 20;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub(super) async fn submit(
@@ -43,16 +47,41 @@ pub(super) async fn submit(
     Extension(context): Extension<Context>,
     request: Request,
 ) -> Result<Response, Problem> {
+    take(&rest, access, context, None, request).await
+}
+
+/// Takes the body of a request. At an address of documents JSON is the one that is `declared`; X12 and XML say themselves
+/// what they are, there as everywhere.
+pub(super) async fn take(
+    rest: &Rest,
+    access: ApiAccess,
+    context: Context,
+    declared: Option<Declared>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let content_type = content_type(&head.headers)?;
+    let content_type = content_type(&head.headers, declared.is_some())?;
+    let declared = declared.filter(|_| is_json(&content_type));
     plain_encoding(&head.headers)?;
     let key = idempotency_key(&head.headers)?;
-    let cap = access.partner.message_size;
+    let cap = match declared {
+        Some(_) => access.partner.message_size.min(LARGEST_DOCUMENT),
+        None => access.partner.message_size,
+    };
     // What says that it is too large is not read at all.
     if body.size_hint().lower() > cap {
         return Err(problems::too_large(cap));
     }
+    let over = rest.limiter().over_quota(rest.ledger.as_ref(), &access.partner, Timestamp::now()).await;
+    if let Some(over) = over.map_err(problems::from_ledger)? {
+        return Err(problems::over_limit(over));
+    }
+    let declared_length = body.size_hint().exact();
+    let _upload = upload(rest, &access, declared_length)?;
     let body = rest.spool.receive(body, cap).await.map_err(problems::from_spool)?;
+    if declared_length.is_none() {
+        rest.limiter().arrived(&access.partner, Channel::Rest, body.len);
+    }
     if body.len == 0 {
         return Err(problems::EMPTY.because("The request has no body."));
     }
@@ -71,6 +100,7 @@ pub(super) async fn submit(
         body,
         at: Timestamp::now(),
         correlation: correlation.clone(),
+        declared,
     };
     let clerk = Arc::new(Clerk::default());
     // What has come whole is decided on, whether or not its sender still waits.
@@ -79,7 +109,7 @@ pub(super) async fn submit(
         async move { intake.receive(arrival, clerk).await }
     });
     let decided = decided.await.map_err(|_| INTERNAL.because("The message could not be processed."))?;
-    let own = decided.as_ref().ok().and_then(|receipt| clerk.own(receipt));
+    let own = decided.as_ref().ok().and_then(|receipt| clerk.own(receipt, &correlation));
     let answered = match (&decided, &own) {
         (Ok(_), Some((_, state))) => word(*state),
         (Ok(_), None) => "repeated",
@@ -109,17 +139,26 @@ pub(super) async fn submit(
     Ok(response)
 }
 
+/// Begins an upload, if its partner may send so much now.
+pub(super) fn upload(rest: &Rest, access: &ApiAccess, bytes: Option<u64>) -> Result<Upload, Problem> {
+    rest.limiter().upload(&access.partner, Channel::Rest, bytes).map_err(problems::over_limit)
+}
+
+/// A receipt, and what it tells of: message, state, and which request it was.
+type Written = (Bytes, MessageId, MessageState, String);
+
 /// Writes this door's receipts, and knows its own again.
 #[derive(Default)]
 struct Clerk {
-    last: Mutex<Option<(Bytes, MessageId, MessageState)>>,
+    last: Mutex<Option<Written>>,
 }
 
 impl Clerk {
     /// What `receipt` tells of, where it is the one that was written last; else it is an earlier arrival's.
-    fn own(&self, receipt: &Receipt) -> Option<(MessageId, MessageState)> {
+    fn own(&self, receipt: &Receipt, correlation: &str) -> Option<(MessageId, MessageState)> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().filter(|(bytes, ..)| *bytes == receipt.0).map(|(_, message, state)| (*message, *state))
+        let own = last.as_ref().filter(|(bytes, .., of)| *bytes == receipt.0 && of == correlation);
+        own.map(|(_, message, state, _)| (*message, *state))
     }
 }
 
@@ -127,7 +166,7 @@ impl Scribe for Clerk {
     fn receipt(&self, verdict: &Verdict) -> Receipt {
         let bytes = receipt(verdict).encode();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((bytes.clone(), verdict.message, verdict.state));
+            Some((bytes.clone(), verdict.message, verdict.state, verdict.correlation.clone()));
         Receipt(bytes)
     }
 }
@@ -168,6 +207,16 @@ fn receipt(verdict: &Verdict) -> StoredResponse {
 
 fn refusal(refused: Refused) -> Problem {
     match refused {
+        Refused::NotCanonical(fault) => {
+            let at = if fault.pointer.is_empty() { "the document" } else { fault.pointer.as_str() };
+            let detail = format!("{at}: {}.", fault.text);
+            FIELDS.because(detail).at(vec![Place::pointer(fault.pointer, net_codes::FIELDS, fault.text)])
+        }
+        Refused::Changed { first, subject } => problems::CHANGED
+            .because(format!(
+                "{subject} came before with another content. Send a change, a cancellation or a new number instead."
+            ))
+            .about(format!("/v1/messages/{first}")),
         Refused::KeyReused { first } => problems::KEY_REUSED
             .because("A message with this key is stored, and its bytes are others.")
             .about(format!("/v1/messages/{first}")),
@@ -182,26 +231,32 @@ fn refusal(refused: Refused) -> Problem {
     }
 }
 
+/// Whether a media type is that of canonical documents.
+pub(super) fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
+}
+
 /// The whole `Content-Type`, where it is one of those taken.
-fn content_type(headers: &HeaderMap) -> Result<String, Problem> {
+fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
     let found = media_type(headers);
     if let Some(found) = &found
-        && TAKEN.contains(&found.as_str())
+        && (TAKEN.contains(&found.as_str()) || (or_json && is_json(found)))
     {
         let whole = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         return Ok(whole.unwrap_or(found).to_owned());
     }
-    let taken = TAKEN.join(", ");
+    let taken = if or_json { "application/json, " } else { "" }.to_owned() + &TAKEN.join(", ");
     Err(MEDIA_TYPE.because(match found.as_deref() {
         None => format!("Say in Content-Type what the body is: {taken}."),
-        Some(json) if json == "application/json" || json.ends_with("+json") => {
-            format!("This address takes a message's raw bytes, not JSON: {taken}.")
+        Some(json) if is_json(json) => {
+            format!("This address takes a message's raw bytes, not JSON: {taken}. Documents in JSON have their own.")
         }
         Some(other) => format!("Content-Type is {other}; this address takes {taken}."),
     }))
 }
 
-fn plain_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn plain_encoding(headers: &HeaderMap) -> Result<(), Problem> {
     let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
     if headers.get_all(CONTENT_ENCODING).iter().all(plain) {
         return Ok(());
@@ -218,7 +273,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
     })?;
     key.ok_or_else(|| {
-        problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each message in the header Idempotency-Key.")
+        problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each request in the header Idempotency-Key.")
     })
 }
 
@@ -272,14 +327,14 @@ mod tests {
 
     #[test]
     fn media_types_are_taken_or_refused_with_a_word_on_what_to_send() {
-        let of = |value| content_type(&headers(&[("content-type", value)]));
+        let of = |value| content_type(&headers(&[("content-type", value)]), false);
         assert_eq!(of("Application/EDI-X12; charset=us-ascii").unwrap(), "Application/EDI-X12; charset=us-ascii");
         for taken in TAKEN {
             assert_eq!(of(taken).unwrap(), taken);
         }
         assert!(of("application/json").unwrap_err().to_string().contains("not JSON"));
         assert!(of("application/x-www-form-urlencoded").unwrap_err().to_string().contains("application/edi-x12"));
-        assert_eq!(content_type(&HeaderMap::new()).unwrap_err().kind(), MEDIA_TYPE);
+        assert_eq!(content_type(&HeaderMap::new(), true).unwrap_err().kind(), MEDIA_TYPE);
         assert_eq!(plain_encoding(&headers(&[("content-encoding", "gzip")])).unwrap_err().kind(), ENCODING);
         assert!(plain_encoding(&headers(&[("content-encoding", "Identity")])).is_ok());
     }
@@ -297,7 +352,7 @@ mod tests {
         };
         let clerk = Clerk::default();
         let written = clerk.receipt(&verdict);
-        assert_eq!(clerk.own(&written), Some((verdict.message, MessageState::Rejected)));
+        assert_eq!(clerk.own(&written, "cor_1"), Some((verdict.message, MessageState::Rejected)));
         insta::assert_snapshot!(String::from_utf8_lossy(&written.0), @r#"
         gangway-answer/1 202
         location: /v1/messages/msg_01HF7YAT000000000000000007
@@ -309,8 +364,8 @@ mod tests {
             Verdict { state: MessageState::Held, problem: Some((Code("MAP-0001"), "x.toml:7".into())), ..verdict };
         let held = clerk.receipt(&held);
         assert!(!String::from_utf8_lossy(&held.0).contains("x.toml"));
-        assert_eq!(clerk.own(&written), None, "another arrival's");
-        assert!(clerk.own(&held).is_some());
+        assert_eq!(clerk.own(&written, "cor_1"), None, "another arrival's");
+        assert!(clerk.own(&held, "cor_1").is_some());
     }
 
     #[test]

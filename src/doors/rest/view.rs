@@ -29,7 +29,8 @@ pub(super) struct Reason {
 }
 
 /// What is said of everything that waits for us. Why it does is our own matter: a mapping's mistake is none of theirs.
-const WAITS_FOR_US: &str = "It is stored and waits for a person on our side. There is no need to send it again.";
+pub(super) const WAITS_FOR_US: &str =
+    "It is stored and waits for a person on our side. There is no need to send it again.";
 
 impl Reason {
     pub(super) fn of_verdict(verdict: &Verdict) -> Option<Self> {
@@ -142,19 +143,19 @@ impl<'a> DocumentView<'a> {
 }
 
 /// One thing that is wrong with a document, and where.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    detail: String,
+    pub(super) code: Option<String>,
+    pub(super) detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    segment: Option<u64>,
+    pub(super) segment: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tag: Option<String>,
+    pub(super) tag: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    element: Option<u64>,
+    pub(super) element: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    component: Option<u64>,
+    pub(super) component: Option<u64>,
 }
 
 /// The findings in what the exchange wrote of a document: a list, an object that holds one, or just one.
@@ -166,7 +167,7 @@ fn findings(problem: &Value) -> Vec<Finding> {
     }
 }
 
-fn finding(one: &Value) -> Option<Finding> {
+pub(super) fn finding(one: &Value) -> Option<Finding> {
     let text = |name: &str| one.get(name).and_then(Value::as_str).map(str::to_owned);
     let number = |name: &str| one.get(name).and_then(Value::as_u64);
     Some(Finding {

@@ -462,6 +462,7 @@ impl Home {
             body,
             at: Timestamp::now(),
             correlation: correlation.clone(),
+            declared: None,
         };
         let answer = door.intake.receive(arrival, Arc::new(Clerk)).await;
         let slip = answer.as_ref().ok().and_then(|receipt| serde_json::from_slice::<Slip>(&receipt.0).ok());
@@ -485,7 +486,10 @@ impl Home {
             let text = match refused {
                 Refused::Busy(_) => "too much is waiting here: come again later",
                 Refused::Unavailable(_) => "the gateway cannot store it now: come again later",
-                Refused::KeyReused { .. } => "a file of this name was taken with other content: use another name",
+                // Only what comes over the supplier API is refused otherwise.
+                Refused::KeyReused { .. } | Refused::NotCanonical(_) | Refused::Changed { .. } => {
+                    "a file of this name was taken with other content: use another name"
+                }
             };
             tracing::warn!(correlation, %refused, "A file was not taken.");
             told(Failed::Told(text.to_owned()))

@@ -452,6 +452,10 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| standing::log(&reader.conn, after, &filter, limit)).await
     }
 
+    async fn head(&self) -> Result<u64> {
+        self.read(|reader| Ok(rows::unsigned(consumers::head(&reader.conn)?))).await
+    }
+
     async fn queue_stats(&self, consumer: &str, now: Timestamp) -> Result<QueueStats> {
         let (name, now) = (consumer.to_owned(), now.as_microsecond());
         self.read(move |reader| standing::stats(&reader.conn, &name, now)).await

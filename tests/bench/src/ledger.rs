@@ -140,6 +140,18 @@ pub fn typical(n: u64, size: usize) -> Entry {
     entry
 }
 
+/// What a canonical document leaves behind: the event has all of it, and no acknowledgement is owed.
+pub fn canonical(n: u64, size: usize) -> Entry {
+    let mut entry = typical(n, size);
+    entry.claims.retain(|claim| claim.kind != ClaimKind::Interchange);
+    entry.owed.clear();
+    entry.message.interchange = None;
+    if let Some((_, Some(event))) = entry.documents.first_mut() {
+        event.data = Bytes::from(content(n, size));
+    }
+    entry
+}
+
 /// The same as one run of bytes.
 fn plain(entry: &Entry) -> Vec<u8> {
     let mut bytes = serde_json::to_vec(&entry.message).unwrap_or_default();

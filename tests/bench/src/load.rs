@@ -1,4 +1,5 @@
-//! A gateway under load: suppliers post 855s of 2 KB to `POST /v1/messages`. First as fast as it answers, then at a
+//! A gateway under load: suppliers post 855s of 2 KB to `POST /v1/messages`, or with `--json` acknowledgements of 2 KB in
+//! canonical JSON to `POST /v1/orders/{number}/acknowledgements`. First as fast as it answers, then at a
 //! steady rate; beside it, a plain append and `fdatasync` of the same bytes by as many producers, and rows like those of an
 //! arrival and its 997 written straight to the ledger.
 //!
@@ -25,7 +26,7 @@ use gangway::play::{
 
 use crate::{
     engines::Kind,
-    ledger::{Pressure, press, typical},
+    ledger::{Pressure, canonical, press, typical},
     stats::{Latencies, processor_time},
     storage::drive,
 };
@@ -43,6 +44,9 @@ pub struct Options {
     /// How long each part takes, in seconds.
     #[arg(long, default_value_t = 15)]
     seconds: u64,
+    /// Post canonical JSON instead of X12.
+    #[arg(long)]
+    json: bool,
     /// How many suppliers post at the same time when it is as fast as it goes.
     #[arg(long, default_value_t = 32)]
     suppliers: usize,
@@ -70,7 +74,7 @@ pub fn run(options: Options) -> Result<()> {
         (Some(url), Some(key), Some(pid)) => Server { url: url.clone(), key: key.clone(), pid, started: None },
         _ => runtime.block_on(Server::start(&options))?,
     };
-    let bodies = Arc::new(Bodies::new());
+    let bodies = Arc::new(Bodies::new(options.json));
     println!("{{\"body_bytes\":{}}}", bodies.make(1).len());
     let time = Duration::from_secs(options.seconds);
 
@@ -93,9 +97,10 @@ pub fn run(options: Options) -> Result<()> {
 
     let folder = tempfile::Builder::new().prefix("rows-").tempdir_in(&options.folder)?;
     let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let pressure = Pressure { producers: options.suppliers, time, erp: false, acknowledge: true };
+    let pressure = Pressure { producers: options.suppliers, time, erp: false, acknowledge: !options.json };
     let size = bodies.make(1).len();
-    let rows = threads.block_on(press(folder.path().join("data"), &pressure, move |n| typical(n, size)))?;
+    let like: fn(u64, usize) -> gangway::ledger::Entry = if options.json { canonical } else { typical };
+    let rows = threads.block_on(press(folder.path().join("data"), &pressure, move |n| like(n, size)))?;
     let line = serde_json::json!({
         "part": "ledger", "rate": rows.rate.round(), "p99_ms": rows.p99, "cpu_us_per_arrival": rows.processor.round(),
     });
@@ -126,19 +131,23 @@ struct Bodies {
     template: Vec<u8>,
     places: Vec<usize>,
     next: AtomicU64,
+    json: bool,
 }
 
 const PLACE: &[u8] = b"700000000";
 
 impl Bodies {
-    fn new() -> Self {
+    fn new(json: bool) -> Self {
         let number = std::str::from_utf8(PLACE).unwrap_or_default();
-        let set = order_acknowledgement(&Order::sample(number, 16), number);
-        let interchange = Interchange::new(&Party::new(THEIRS), &Party::new(OURS), 700_000_000).with(set);
-        let template = interchange.to_bytes();
+        let template = if json {
+            acknowledgement(number).to_string().into_bytes()
+        } else {
+            let set = order_acknowledgement(&Order::sample(number, 16), number);
+            Interchange::new(&Party::new(THEIRS), &Party::new(OURS), 700_000_000).with(set).to_bytes()
+        };
         let places =
             (0..template.len()).filter(|at| template.get(*at..).is_some_and(|rest| rest.starts_with(PLACE))).collect();
-        Self { template, places, next: AtomicU64::new(1) }
+        Self { template, places, next: AtomicU64::new(1), json }
     }
 
     fn make(&self, number: u64) -> Bytes {
@@ -150,15 +159,43 @@ impl Bodies {
         body.into()
     }
 
-    fn next(&self) -> (String, Bytes) {
+    fn next(&self) -> (u64, Bytes) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        (format!("load-{number}"), self.make(number))
+        (number, self.make(number))
     }
 }
 
+/// An acknowledgement in canonical JSON, with as many lines as make 2 KB.
+fn acknowledgement(order: &str) -> serde_json::Value {
+    let line = |number: u32| {
+        serde_json::json!({
+            "number": number.to_string(),
+            "quantity": { "value": "10", "unit": "EA" },
+            "price": { "amount": "12.50" },
+            "identifiers": [
+                { "scheme": "buyer_part", "value": format!("B-{number:06}") },
+                { "scheme": "vendor_part", "value": format!("V-{number:06}") },
+            ],
+        })
+    };
+    serde_json::json!({
+        "order_number": order,
+        "purpose": "original",
+        "seller_order_number": order,
+        "issue_date": "2026-11-21",
+        "lines": (1..=11).map(line).collect::<Vec<_>>(),
+    })
+}
+
 async fn post(supplier: &Supplier, bodies: &Bodies) -> Result<()> {
-    let (key, body) = bodies.next();
-    let answer = supplier.post_x12(&key, body).await?;
+    let (number, body) = bodies.next();
+    let key = format!("load-{number}");
+    let answer = if bodies.json {
+        let order = format!("7{:08}", number % 100_000_000);
+        supplier.post_json(&key, &order, "acknowledgements", body).await?
+    } else {
+        supplier.post_x12(&key, body).await?
+    };
     ensure!(answer.status == 202, "{}: {}", answer.status, answer.text());
     Ok(())
 }
@@ -277,7 +314,7 @@ fn write_settings(folder: &Path) -> Result<()> {
     let partner = format!(
         "name = \"Load\"\nstatus = \"live\"\n\n[x12]\nids = [\"{THEIRS}\"]\nours = \"{OURS}\"\nusage = \"P\"\n\
          version = \"004010\"\n\n[rest]\napi_keys = [\"sha256:{hash}\"]\n\n[limits]\nrequests = \"10000000/min\"\n\
-         documents = \"1000000000/day\"\n"
+         documents = \"1000000000/day\"\nbytes_per_hour = \"100 TiB\"\nuploads = 10000\n"
     );
     std::fs::write(folder.join("partners/load.toml"), partner)?;
     Ok(())
@@ -288,8 +325,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bodies_in_json_are_acknowledgements_of_2_kb() {
+        use gangway::document::{DocumentType, check};
+
+        let body = Bodies::new(true).make(1);
+        assert!((1_800..2_300).contains(&body.len()), "{}", body.len());
+        let summary = check(DocumentType::OrderAcknowledgement, &body).unwrap_or_else(|fault| panic!("{fault:?}"));
+        assert_eq!(summary.orders, ["700000001"]);
+    }
+
+    #[test]
     fn bodies_have_2_kb_and_differ_in_their_numbers() {
-        let bodies = Bodies::new();
+        let bodies = Bodies::new(false);
         let (one, two) = (bodies.make(1), bodies.make(2));
         assert!((1_800..2_300).contains(&one.len()), "{}", one.len());
         assert_eq!(one.len(), two.len());

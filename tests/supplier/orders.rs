@@ -1,0 +1,161 @@
+//! Orders out, answers in: what a supplier reads is delivered, what it answers is an event, and nothing counts twice.
+
+use gangway::play::x12::Order;
+use serde_json::json;
+
+use super::{acknowledge, acknowledgement, get, header, numbers, open, refused};
+use crate::{
+    outbound::{order_for, post, verbs},
+    util::{accepted, cast::*, drain, gwtest, status, wait_for},
+};
+
+gwtest!(an_order_is_read_and_so_delivered, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    post(&erp, "1", "acme", "45").await;
+    assert_eq!(verbs(&erp, "purchase_order/45", 1).await, ["purchase_order.issued"]);
+    let list = status(get(&acme, "/v1/orders", &[]).await, 200).json();
+    assert_eq!(numbers(&list), ["45"]);
+    assert_eq!((&list["data"][0]["state"], &list["data"][0]["type"]), (&json!("issued"), &json!("purchase_order")));
+    // Lists deliver nothing; reading the order does.
+    let order = status(get(&acme, "/v1/orders/45", &[]).await, 200);
+    assert_eq!(order.json(), order_for("acme", "45", "original")["data"]);
+    let etag = header(&order, "etag").to_owned();
+    assert_eq!(list["data"][0]["etag"], etag.as_str());
+    assert_eq!(verbs(&erp, "purchase_order/45", 2).await, ["purchase_order.issued", "purchase_order.delivered"]);
+    let known = get(&acme, "/v1/orders/45", &[("if-none-match", &etag)]).await;
+    assert_eq!((known.status.as_u16(), known.text().as_str()), (304, ""));
+    // Nobody else has it.
+    let bolt = gateway.supplier(BOLT_KEY);
+    assert_eq!(refused(get(&bolt, "/v1/orders/45", &[]).await, 404), "API-0111");
+    assert_eq!(numbers(&status(get(&bolt, "/v1/orders", &[]).await, 200).json()), Vec::<&str>::new());
+    // A test key sees rehearsals only.
+    assert_eq!(refused(get(&gateway.supplier(ACME_TEST_KEY), "/v1/orders/45", &[]).await, 404), "API-0111");
+    gateway.stop().await;
+});
+
+gwtest!(lists_go_on_where_they_ended_and_are_filtered, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    for number in ["1", "2", "3", "4", "5"] {
+        post(&erp, number, "acme", number).await;
+    }
+    wait_for("five orders", async || {
+        let list = get(&acme, "/v1/orders", &[]).await.json();
+        (list["data"].as_array().unwrap().len() == 5).then_some(())
+    })
+    .await;
+    let (mut seen, mut path) = (Vec::new(), "/v1/orders?limit=2".to_owned());
+    loop {
+        let page = status(get(&acme, &path, &[]).await, 200).json();
+        seen.extend(numbers(&page).into_iter().map(str::to_owned));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/orders?limit=2&after={next}");
+    }
+    seen.sort();
+    assert_eq!(seen, ["1", "2", "3", "4", "5"], "each once");
+    let of = async |query: &str| status(get(&acme, &format!("/v1/orders?{query}"), &[]).await, 200).json();
+    assert_eq!(numbers(&of("number=3").await), ["3"]);
+    assert_eq!(numbers(&of("state=failed").await).len(), 0);
+    assert_eq!(numbers(&of("type=purchase_order_change").await).len(), 0);
+    assert_eq!(refused(get(&acme, "/v1/orders?state=lost&limit=0", &[]).await, 400), "NET-0110");
+    gateway.stop().await;
+});
+
+gwtest!(an_answer_in_json_is_an_event_and_counts_once, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let document = acknowledgement("45", "S-1");
+    let first = acknowledge(&acme, "k-1", "45", &document).await;
+    let id = accepted(first.clone());
+    assert_eq!(first.json()["state"], "accepted");
+    // The same key and the same document: the same answer, byte for byte.
+    let again = acknowledge(&acme, "k-1", "45", &document).await;
+    assert_eq!((again.text(), header(&again, "idempotency-replayed")), (first.text(), "true"));
+    // The same document laid out otherwise, under another key, is the first one.
+    let spaced = serde_json::to_vec_pretty(&document).unwrap();
+    let spaced = acme.post_json("k-2", "45", "acknowledgements", spaced).await.unwrap();
+    assert_eq!((accepted(spaced.clone()), header(&spaced, "idempotency-replayed")), (id.clone(), "true"));
+    // The same key with another document, or at another address, is a mistake.
+    let other = acknowledge(&acme, "k-1", "45", &acknowledgement("45", "S-2")).await;
+    assert_eq!(refused(other, 422), "API-0105");
+    // Several acknowledgements of one order are normal.
+    assert_eq!(
+        status(get(&acme, "/v1/messages?state=duplicate", &[]).await, 200).json()["data"][0]["relates_to"],
+        id.as_str()
+    );
+    accepted(acknowledge(&acme, "k-3", "45", &acknowledgement("45", "S-2")).await);
+    let events = drain(&erp, "erp", 2).await;
+    assert_eq!(events[0].event.kind, "gangway.order_acknowledgement.received.v1");
+    assert_eq!((&events[0].event.subject, &events[0].event.data), (&"order_acknowledgement/45".to_owned(), &document));
+    // Replaying it changes nothing: no mapping took part.
+    let message = status(erp.message(&id).await.unwrap(), 200).json();
+    assert_eq!((&message["state"], &message["documents"][0]["format_kind"]), (&json!("accepted"), &json!("json")));
+    gateway.stop().await;
+});
+
+gwtest!(what_breaks_the_schema_is_told_and_claims_nothing, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let mut document = acknowledgement("45", "S-1");
+    document["lines"][0]["quantity"]["value"] = json!(10);
+    let answer = status(acknowledge(&acme, "k-1", "45", &document).await, 422).json();
+    assert_eq!(
+        (&answer["code"], &answer["errors"][0]["pointer"]),
+        (&json!("NET-0109"), &json!("/lines/0/quantity/value"))
+    );
+    let elsewhere = status(acknowledge(&acme, "k-1", "46", &acknowledgement("45", "S-1")).await, 422).json();
+    assert_eq!(elsewhere["errors"][0]["pointer"], "/order_number");
+    // The same key is free for the mended document.
+    accepted(acknowledge(&acme, "k-1", "45", &acknowledgement("45", "S-1")).await);
+    let without_key = acme.client().post_json("/v1/orders/45/acknowledgements", &[], &document).await.unwrap();
+    assert_eq!(refused(without_key, 400), "API-0103");
+    drain(&erp, "erp", 1).await;
+    gateway.stop().await;
+});
+
+gwtest!(an_invoice_with_another_content_is_a_conflict, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let invoice = |note: &str| {
+        let json = json!({ "number": "INV-1", "issue_date": "2026-11-21", "order_number": "45", "action": note });
+        json.to_string().into_bytes()
+    };
+    let first = accepted(acme.post_json("k-1", "45", "invoices", invoice("A")).await.unwrap());
+    let answer = status(acme.post_json("k-2", "45", "invoices", invoice("B")).await.unwrap(), 409).json();
+    assert_eq!((&answer["code"], &answer["message"]), (&json!("API-0110"), &json!(format!("/v1/messages/{first}"))));
+    let notice = json!({ "number": "ASN-1" }).to_string().into_bytes();
+    accepted(acme.post_json("k-3", "45", "shipments", notice).await.unwrap());
+    let events = drain(&erp, "erp", 2).await;
+    // A notice that names no order is about the one of its address, and keeps its place among that one's events.
+    assert_eq!(events[1].event.kind, "gangway.shipment_notice.received.v1");
+    assert_eq!(events[0].event.partitionkey, events[1].event.partitionkey);
+    gateway.stop().await;
+});
+
+gwtest!(an_answer_may_say_which_form_of_the_order_it_means, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    post(&erp, "1", "acme", "45").await;
+    verbs(&erp, "purchase_order/45", 1).await;
+    let etag = header(&status(get(&acme, "/v1/orders/45", &[]).await, 200), "etag").to_owned();
+    accepted(erp.submit("2", &order_for("acme", "45", "change")).await.unwrap());
+    wait_for("the change", async || (header(&get(&acme, "/v1/orders/45", &[]).await, "etag") != etag).then_some(()))
+        .await;
+    let body = acknowledgement("45", "S-1").to_string().into_bytes();
+    let send = async |etag: &str| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", "k"), ("if-match", etag)];
+        let path = "/v1/orders/45/acknowledgements";
+        acme.client().send(http::Method::POST, path, &headers, body.clone()).await.unwrap()
+    };
+    assert_eq!(refused(send(&etag).await, 412), "API-0112");
+    let now = header(&get(&acme, "/v1/orders/45", &[]).await, "etag").to_owned();
+    accepted(send(&now).await);
+    gateway.stop().await;
+});
+
+gwtest!(x12_is_taken_where_json_is, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let body = answer_to(ACME, 7, "45");
+    let headers = [("content-type", "application/edi-x12"), ("idempotency-key", "k")];
+    let path = "/v1/orders/45/acknowledgements";
+    let taken = acme.client().send(http::Method::POST, path, &headers, body).await.unwrap();
+    accepted(taken);
+    let events = drain(&erp, "erp", 1).await;
+    assert_eq!(events[0].event.data["order_number"], Order::sample("45", 3).number.as_str());
+    gateway.stop().await;
+});
