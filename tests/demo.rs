@@ -21,7 +21,9 @@ gwtest!(the_demo_plays_the_whole_day, async |dir| {
     ];
     let mut rest = text.as_str();
     for line in told {
-        let Some((_, after)) = rest.split_once(line) else { panic!("{line} is not there, or not in its place: {text}") };
+        let Some((_, after)) = rest.split_once(line) else {
+            panic!("{line} is not there, or not in its place: {text}")
+        };
         rest = after;
     }
 });
