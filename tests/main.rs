@@ -4,6 +4,7 @@
 mod architecture;
 mod as2;
 mod broken;
+mod demo;
 mod dockerfile;
 mod hostile;
 mod http;

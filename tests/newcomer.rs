@@ -3,7 +3,7 @@
 
 use std::{fs, process::Output};
 
-use gangway::play::Supplier;
+use gangway::play::{Supplier, canonical};
 
 use crate::util::{Dir, Gateway, accepted, drain, gwtest, settled, state};
 
@@ -65,24 +65,35 @@ gwtest!(a_new_supplier_from_an_empty_folder_to_its_first_document, async |dir| {
 
     // Would it work? Our side of it, at least.
     let rehearsed = dir.run_well(&["partner", "certify", "acme", "--self"]);
-    assert!(rehearsed.contains("7 of 7 required steps"), "{rehearsed}");
+    assert!(rehearsed.contains("9 of 9 required steps"), "{rehearsed}");
 
     // That was not the partner: going live takes more.
     let refused = dir.run(&["partner", "status", "acme", "live"]);
     assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
-    assert!(said(&refused).contains("0 of 7 required steps"), "{}", said(&refused));
+    assert!(said(&refused).contains("0 of 9 required steps"), "{}", said(&refused));
 
-    // The partner sends the samples of its page, and one of them twice.
+    // An order goes out, the partner fetches it, and its 997 comes home.
     let gateway = Gateway::start(&dir).await;
     let (supplier, erp) = (gateway.supplier(&key), gateway.erp());
+    let order = canonical::purchase_order(&gangway::play::x12::Order::sample("4500000001", 2), "original");
+    accepted(erp.submit("order", &canonical::handed_over("acme", "purchase_order", order)).await.unwrap());
+    let text = fetched(&supplier).await;
+    let party = |text: &str| gangway::play::x12::Party::new(text);
+    let answer = gangway::play::x12::Interchange::new(&party("01/123456789"), &party("01/098765432"), 70)
+        .rehearsal()
+        .with(canonical::functional_acknowledgement(&text, true).unwrap());
+    let id = accepted(supplier.post_x12("order-997", answer.to_bytes()).await.unwrap());
+    settled(&erp, &id).await;
+
+    // The partner sends the samples of its page, and one of them twice.
     for (index, name) in ["855.edi", "856.edi", "810.edi", "856-miscounted.edi", "856.edi"].iter().enumerate() {
         let id = send(&supplier, &dir, &format!("first-{index}"), name).await;
         settled(&erp, &id).await;
     }
     let certified = dir.run_well(&["partner", "certify", "acme"]);
-    assert!(certified.contains("7 of 7 required steps") && certified.contains("msg_"), "{certified}");
+    assert!(certified.contains("9 of 9 required steps") && certified.contains("msg_"), "{certified}");
     let listed = dir.run_well(&["partner", "list"]);
-    assert!(listed.contains("acme") && listed.contains("7/7") && listed.contains("test"), "{listed}");
+    assert!(listed.contains("acme") && listed.contains("9/9") && listed.contains("test"), "{listed}");
 
     // Live, in the running gateway, without a restart.
     let live = dir.run_well(&["partner", "status", "acme", "live", "--reason", "first order expected in June"]);
@@ -104,13 +115,25 @@ gwtest!(a_new_supplier_from_an_empty_folder_to_its_first_document, async |dir| {
     // Who did what is on record, and the record is whole.
     let audit = dir.run_well(&["audit", "list"]);
     for wanted in
-        ["partner new", "partner certify --self", "partner status: test -> live", "7 of 7 required steps shown"]
+        ["partner new", "partner certify --self", "partner status: test -> live", "9 of 9 required steps shown"]
     {
         assert!(audit.contains(wanted), "{wanted}: {audit}");
     }
     assert!(dir.run_well(&["audit", "verify"]).contains("none changed"));
     gateway.stop().await;
 });
+
+/// The first interchange that is there for the supplier.
+async fn fetched(supplier: &Supplier) -> String {
+    for _ in 0..400 {
+        let listed = supplier.client().get("/v1/messages?direction=out&state=ready").await.unwrap().json();
+        if let Some(id) = listed.pointer("/data/0/id").and_then(serde_json::Value::as_str) {
+            return supplier.client().get(&format!("/v1/messages/{id}/payload")).await.unwrap().text();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("no order came");
+}
 
 gwtest!(a_drop_box_is_rehearsed_over_sftp, async |dir| {
     dir.create("gangway.toml", SETTINGS);
@@ -130,7 +153,7 @@ gwtest!(a_drop_box_is_rehearsed_over_sftp, async |dir| {
     let page = fs::read_to_string(dir.join("partners/acme.welcome.md")).unwrap();
     assert!(page.contains("SHA256:") && page.contains("inbound/"), "{page}");
     let rehearsed = dir.run_well(&["partner", "certify", "acme", "--self"]);
-    assert!(rehearsed.contains("7 of 7 required steps") && rehearsed.contains("over SFTP"), "{rehearsed}");
+    assert!(rehearsed.contains("9 of 9 required steps") && rehearsed.contains("over SFTP"), "{rehearsed}");
     assert!(!dir.join("data/listeners.json").exists(), "the real gateway was not started");
 });
 

@@ -1,17 +1,20 @@
-//! `gangway demo`: a supplier's day against a gateway in a temporary folder.
+//! `gangway demo`: a day of three suppliers, three channels, against a gateway in a temporary folder.
 
-use std::{fs, io::Write, process::ExitCode};
+use std::{fs, io::Write, path::Path, process::ExitCode};
+
+use toml_edit::{Array, DocumentMut, value};
 
 use super::{FINDINGS, operate, serve::refused};
 use crate::{
     config::Settings,
     document::Mode,
+    doors::as2::Ring,
     gateway::Gateway,
-    keys::{self, ApiKey},
-    play::{Day, Endpoint, ErpClient, Morning, Step, Supplier},
+    keys::ApiKey,
+    play::{As2Partner, As2Server, Day, ErpClient, OverAs2, OverSftp, SftpClient, Step, Supplier, SupplierKey},
 };
 
-/// Plays a supplier's day.
+/// Plays a day with the three example suppliers: orders out over AS2, SFTP and REST, and what they answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Leave the gateway running when the day is over, until Ctrl-C.
@@ -19,74 +22,121 @@ pub(super) struct Args {
     keep: bool,
 }
 
-const OURS: &str = "01/098765432";
-const THEIRS: &str = "01/123456789";
+const OURS: &str = "ZZ/EXAMPLEBUYER";
+const COLDFORGE: &str = include_str!("../../partners/coldforge.toml");
+const TALLGRASS: &str = include_str!("../../partners/tallgrass.toml");
+const NORDBOLT: &str = include_str!("../../partners/nordbolt.toml");
+
+/// What the suppliers have of their own.
+struct Cast {
+    software: As2Partner,
+    server: As2Server,
+    coldforge: ApiKey,
+    tallgrass: SupplierKey,
+    nordbolt: ApiKey,
+}
 
 /// Runs the command: exit 0 only if every step happened.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("gangway-demo-").tempdir()?;
-    let key = ApiKey::generate(Mode::Live);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let endpoint = Endpoint::start().await?;
-        write(folder.path(), &key, &endpoint)?;
-        let settings = operate::settings(Some(&folder.path().join("gangway.toml")))?;
-        play(settings, &key, &endpoint, args.keep).await
+        let settings = settings(folder.path())?;
+        let cast = Cast::new(&settings).await?;
+        cast.write(&folder.path().join("partners"))?;
+        play(settings, cast, folder.path(), args.keep).await
     })
 }
 
-/// The files of a gateway on free ports and its two suppliers: one calls, one is called.
-fn write(folder: &std::path::Path, key: &ApiKey, endpoint: &Endpoint) -> anyhow::Result<()> {
-    let settings = "[public]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\n\n\
-                    [private]\nhttp = \"127.0.0.1:0\"\n\n[sftp]\naddress = \"off\"\n";
-    let partner = format!(
-        "name = \"Northwind Bolts\"\nstatus = \"live\"\nvendor_number = \"100234\"\n\n\
-         [x12]\nids = [\"{THEIRS}\"]\nours = \"{OURS}\"\nversion = \"004010\"\n\n\
-         [rest]\napi_keys = [\"sha256:{}\"]\n",
-        key.digest()
-    );
-    fs::write(folder.join("gangway.toml"), settings)?;
+/// The settings of a gateway on free ports.
+fn settings(folder: &Path) -> anyhow::Result<Settings> {
+    let text = "[public]\nhttp = \"127.0.0.1:0\"\nhttps = \"off\"\n\n[private]\nhttp = \"127.0.0.1:0\"\n\n\
+                [sftp]\naddress = \"127.0.0.1:0\"\n";
+    fs::write(folder.join("gangway.toml"), text)?;
     fs::create_dir(folder.join("partners"))?;
-    fs::write(folder.join("partners").join("northwind.toml"), partner)?;
-    let called = format!(
-        "name = \"Ridgeline Tooling\"\nstatus = \"live\"\nvendor_number = \"100235\"\n\n\
-         [webhook]\nurl = \"{}\"\nsecrets = [\"file:webhook.secret\"]\n\n\
-         [send]\nchannel = \"webhook\"\nformat = \"json\"\nretry_after = \"200ms\"\nretry_at_most = \"1s\"\n",
-        endpoint.url()
-    );
-    fs::write(folder.join("partners").join("ridgeline.toml"), called)?;
-    fs::write(folder.join("webhook.secret"), keys::random::<24>().map(|byte| format!("{byte:02x}")).concat())?;
-    Ok(())
+    operate::settings(Some(&folder.join("gangway.toml")))
 }
 
-async fn play(settings: Settings, key: &ApiKey, endpoint: &Endpoint, keep: bool) -> anyhow::Result<ExitCode> {
+impl Cast {
+    async fn new(settings: &Settings) -> anyhow::Result<Self> {
+        fs::create_dir_all(&settings.data)?;
+        // The gateway finds these keys of its own when it starts; the supplier has to know their certificates before.
+        let (ring, _) = Ring::open(settings)?;
+        let certificates = ring.keys().iter().map(|key| key.certificate().clone()).collect();
+        let software = As2Partner::make("COLDFORGE-AS2", &settings.as2.id, certificates);
+        let software = software.map_err(anyhow::Error::msg)?;
+        Ok(Self {
+            server: As2Server::start(software.clone()).await?,
+            software,
+            coldforge: ApiKey::generate(Mode::Live),
+            tallgrass: SupplierKey::generate()?,
+            nordbolt: ApiKey::generate(Mode::Live),
+        })
+    }
+
+    /// The example files, live, with the keys and addresses of this day.
+    fn write(&self, partners: &Path) -> anyhow::Result<()> {
+        let write = |id: &str, text: &str, change: &dyn Fn(&mut DocumentMut)| -> anyhow::Result<()> {
+            let mut file: DocumentMut = text.parse()?;
+            file["status"] = value("live");
+            change(&mut file);
+            Ok(fs::write(partners.join(format!("{id}.toml")), file.to_string())?)
+        };
+        fs::write(partners.join("coldforge.pem"), &self.software.certificate)?;
+        write("coldforge", COLDFORGE, &|file| {
+            file["as2"]["url"] = value(self.server.url());
+            file["as2"]["certificates"] = value(Array::from_iter(["coldforge.pem"]));
+            file["rest"]["api_keys"] = keys(&self.coldforge);
+            file["send"]["retry_after"] = value("200ms");
+            file["send"]["retry_at_most"] = value("1s");
+        })?;
+        write("tallgrass", TALLGRASS, &|file| {
+            file["sftp"]["keys"] = value(Array::from_iter([self.tallgrass.public()]));
+        })?;
+        write("nordbolt", NORDBOLT, &|file| file["rest"]["api_keys"] = keys(&self.nordbolt))
+    }
+}
+
+fn keys(key: &ApiKey) -> toml_edit::Item {
+    value(Array::from_iter([format!("sha256:{}", key.digest())]))
+}
+
+async fn play(settings: Settings, cast: Cast, folder: &Path, keep: bool) -> anyhow::Result<ExitCode> {
     let token = settings.data.join("erp.token");
     let gateway = Gateway::start(settings).await.map_err(refused)?;
     let at = gateway.listening().clone();
     let url = |address: Option<std::net::SocketAddr>| address.map(|at| format!("http://{at}")).unwrap_or_default();
     let (public, private) = (url(at.public), url(at.private));
-    let token_text = fs::read_to_string(&token)?;
-    println!("A gateway runs: suppliers at {public}, the ERP at {private}\n");
+    let sftp = at.sftp.ok_or_else(|| anyhow::anyhow!("SFTP is off"))?;
+    let token = fs::read_to_string(&token)?.trim().to_owned();
+    println!("A gateway runs: suppliers at {public} and sftp://{sftp}, the ERP at {private}\n");
     let day = Day {
-        supplier: Supplier::new(public.clone(), key.reveal()),
-        theirs: THEIRS.into(),
-        ours: OURS.into(),
-        erp: ErpClient::new(private.clone(), token_text.trim()),
+        erp: ErpClient::new(private.clone(), &token),
         consumer: "erp".into(),
+        ours: OURS.into(),
+        coldforge: OverAs2 {
+            theirs: "ZZ/COLDFORGE".into(),
+            software: cast.software,
+            server: cast.server,
+            gateway: format!("{public}/as2"),
+            api: Supplier::new(public.clone(), cast.coldforge.reveal()),
+        },
+        tallgrass: OverSftp {
+            theirs: "12/5550100102".into(),
+            client: SftpClient::connect(sftp, "tallgrass", &cast.tallgrass).await?,
+        },
+        nordbolt: Supplier::new(public.clone(), cast.nordbolt.reveal()),
     };
     let began = std::time::Instant::now();
     let mut steps = 0;
-    let mut tell = |step: &Step| {
-        steps += 1;
-        // Somebody who stops reading does not stop the day.
-        let elapsed = began.elapsed().as_secs_f64();
-        let _ = writeln!(std::io::stdout(), "{elapsed:>6.2} s  {:<44} {}", step.what, step.result);
-    };
-    let morning = Morning { day: &day, fetching: "northwind", called: "ridgeline", endpoint };
-    let played = match morning.play("4500012345", &mut tell).await {
-        Ok(()) => day.play(&mut tell).await,
-        error => error,
-    };
+    let played = day
+        .play(&mut |step: &Step| {
+            steps += 1;
+            let elapsed = began.elapsed().as_secs_f64();
+            // Somebody who stops reading does not stop the day.
+            let _ = writeln!(std::io::stdout(), "{elapsed:>6.2} s  {:<41} {}", step.what, step.result);
+        })
+        .await;
     let code = match &played {
         Ok(()) => {
             println!("\nEvery step happened ({steps} of {steps}). What was acknowledged reached the ERP once.");
@@ -98,8 +148,12 @@ async fn play(settings: Settings, key: &ApiKey, endpoint: &Endpoint, keep: bool)
         }
     };
     if keep && played.is_ok() {
-        println!("\nIt keeps running until Ctrl-C.\n  supplier: {public}/v1/messages, key {}", key.reveal());
-        println!("  ERP: {private}/erp/v1/queue/erp/lease, token {}", token_text.trim());
+        let config = folder.join("gangway.toml");
+        println!("\nIt keeps running until Ctrl-C. Try\n");
+        println!("  gangway find --config {} --number 4500012345", config.display());
+        println!("  curl -H 'Authorization: Bearer {token}' {private}/erp/v1/orders/4500012345");
+        println!("  curl -H 'Authorization: Bearer {}' {public}/v1/messages", cast.nordbolt.reveal());
+        println!("  ls {}", folder.join("partners").display());
         tokio::signal::ctrl_c().await?;
     }
     gateway.stop().await?;

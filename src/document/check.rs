@@ -1,13 +1,21 @@
-//! Whether JSON is a canonical document, told to the field.
+//! Whether JSON is a canonical document, told field by field: every mistake at once.
+//!
+//! A document that fits its type is read once. Only one that doesn't is walked along its schema, and what serde said of it is
+//! put beside what the walk found, so that neither hides the other.
 
+use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::{
     ApplicationAdvice, DocumentType, Forecast, InventoryReport, Invoice, OrderAcknowledgement,
     OrderChangeAcknowledgement, PurchaseOrder, PurchaseOrderChange, ReceiptAdvice, RemittanceAdvice, ShipSchedule,
-    ShipmentNotice, Summary, summarise,
+    ShipmentNotice, Summary, schema, summarise,
 };
+
+/// How many mistakes are told of one document.
+const MOST: usize = 100;
 
 /// What is wrong with a document, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,29 +26,42 @@ pub struct Fault {
     pub text: String,
 }
 
-/// Reads a document's handles, or tells which field breaks its type.
+/// Reads a document's handles, or tells which fields break its type.
 ///
 /// # Errors
-/// The first field that does not fit.
-pub fn check(kind: DocumentType, json: &[u8]) -> Result<Summary, Fault> {
+/// Every field that does not fit, a hundred at most; at least one.
+pub fn check(kind: DocumentType, json: &[u8]) -> Result<Summary, Vec<Fault>> {
     summarise(kind, json).map_err(|error| {
-        let found = match kind {
-            DocumentType::PurchaseOrder => fault::<PurchaseOrder>(json),
-            DocumentType::OrderAcknowledgement => fault::<OrderAcknowledgement>(json),
-            DocumentType::ShipmentNotice => fault::<ShipmentNotice>(json),
-            DocumentType::Invoice => fault::<Invoice>(json),
-            DocumentType::PurchaseOrderChange => fault::<PurchaseOrderChange>(json),
-            DocumentType::OrderChangeAcknowledgement => fault::<OrderChangeAcknowledgement>(json),
-            DocumentType::Forecast => fault::<Forecast>(json),
-            DocumentType::ShipSchedule => fault::<ShipSchedule>(json),
-            DocumentType::InventoryReport => fault::<InventoryReport>(json),
-            DocumentType::ReceiptAdvice => fault::<ReceiptAdvice>(json),
-            DocumentType::RemittanceAdvice => fault::<RemittanceAdvice>(json),
-            DocumentType::ApplicationAdvice => fault::<ApplicationAdvice>(json),
-            DocumentType::FunctionalAcknowledgement => None,
+        let first = told(kind, json).unwrap_or_else(|| Fault { pointer: String::new(), text: plain(&error) });
+        let mut faults = walked(kind, json);
+        let is_told = |fault: &Fault| {
+            is_below(&fault.pointer, &first.pointer)
+                || (!fault.pointer.is_empty() && is_below(&first.pointer, &fault.pointer))
         };
-        found.unwrap_or_else(|| Fault { pointer: String::new(), text: plain(&error) })
+        if !faults.iter().any(is_told) {
+            faults.insert(0, first);
+        }
+        faults
     })
+}
+
+/// What serde says first, with its place.
+fn told(kind: DocumentType, json: &[u8]) -> Option<Fault> {
+    match kind {
+        DocumentType::PurchaseOrder => fault::<PurchaseOrder>(json),
+        DocumentType::PurchaseOrderChange => fault::<PurchaseOrderChange>(json),
+        DocumentType::OrderAcknowledgement => fault::<OrderAcknowledgement>(json),
+        DocumentType::OrderChangeAcknowledgement => fault::<OrderChangeAcknowledgement>(json),
+        DocumentType::ShipmentNotice => fault::<ShipmentNotice>(json),
+        DocumentType::Invoice => fault::<Invoice>(json),
+        DocumentType::Forecast => fault::<Forecast>(json),
+        DocumentType::ShipSchedule => fault::<ShipSchedule>(json),
+        DocumentType::InventoryReport => fault::<InventoryReport>(json),
+        DocumentType::ReceiptAdvice => fault::<ReceiptAdvice>(json),
+        DocumentType::RemittanceAdvice => fault::<RemittanceAdvice>(json),
+        DocumentType::ApplicationAdvice => fault::<ApplicationAdvice>(json),
+        DocumentType::FunctionalAcknowledgement => None,
+    }
 }
 
 fn fault<T: DeserializeOwned>(json: &[u8]) -> Option<Fault> {
@@ -50,14 +71,129 @@ fn fault<T: DeserializeOwned>(json: &[u8]) -> Option<Fault> {
     for segment in error.path() {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => {
-                pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
-            }
+            Segment::Map { key } => pointer = below(&pointer, key),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
     Some(Fault { pointer, text: plain(error.inner()) })
+}
+
+/// What the document's schema says of it.
+fn walked(kind: DocumentType, json: &[u8]) -> Vec<Fault> {
+    let (Ok(value), Some(schema)) = (serde_json::from_slice::<Value>(json), schema(kind)) else { return Vec::new() };
+    let mut walk = Walk { root: &schema, faults: Vec::new() };
+    walk.value(&schema, &value, "");
+    walk.faults
+}
+
+/// A walk along a schema, as far as our own use JSON Schema.
+struct Walk<'s> {
+    root: &'s Value,
+    faults: Vec<Fault>,
+}
+
+impl<'s> Walk<'s> {
+    fn value(&mut self, schema: &'s Value, value: &Value, at: &str) {
+        if let Some(of) = schema.get("$ref").and_then(Value::as_str).and_then(|of| of.strip_prefix('#')) {
+            if let Some(of) = self.root.pointer(of) {
+                self.value(of, value, at);
+            }
+            return;
+        }
+        let kind = schema.get("type").and_then(Value::as_str).unwrap_or_default();
+        match (kind, value) {
+            ("object", Value::Object(fields)) => self.object(schema, fields, at),
+            ("array", Value::Array(items)) => {
+                if let Some(of) = schema.get("items") {
+                    for (index, item) in items.iter().enumerate() {
+                        self.value(of, item, &format!("{at}/{index}"));
+                    }
+                }
+            }
+            ("string", Value::String(text)) => self.text(schema, text, at),
+            ("integer", Value::Number(number)) if number.is_u64() => {}
+            ("boolean", Value::Bool(_)) | ("", _) => {}
+            (wanted, found) => self.tell(at, format!("expected {}, found {}", named(wanted, schema), described(found))),
+        }
+    }
+
+    fn object(&mut self, schema: &'s Value, fields: &serde_json::Map<String, Value>, at: &str) {
+        let known = schema.get("properties").and_then(Value::as_object);
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        for name in required.filter(|name| !fields.contains_key(*name)) {
+            self.tell(at, format!("missing field `{name}`"));
+        }
+        for (name, value) in fields {
+            match known.and_then(|known| known.get(name)) {
+                Some(of) => self.value(of, value, &below(at, name)),
+                None if schema.get("additionalProperties") == Some(&Value::Bool(false)) => {
+                    self.tell(&below(at, name), format!("unknown field `{name}`"));
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn text(&mut self, schema: &Value, text: &str, at: &str) {
+        let fits = match schema.get("format").and_then(Value::as_str) {
+            Some("decimal") => text.parse::<Decimal>().is_ok(),
+            Some("date") => text.parse::<jiff::civil::Date>().is_ok(),
+            Some("time") => text.parse::<jiff::civil::Time>().is_ok(),
+            _ => true,
+        };
+        if !fits {
+            self.tell(at, format!("`{text}` is not {}", named("string", schema)));
+        }
+        let Some(choices) = schema.get("anyOf").and_then(Value::as_array) else { return };
+        let words = choices.iter().filter_map(|choice| choice.get("const")).filter_map(Value::as_str);
+        // A partner's own code has its format before it, like `x12:ZZ`.
+        if !text.contains(':') && !words.clone().any(|word| word == text) {
+            let near = words
+                .map(|word| (strsim::jaro_winkler(word, text), word))
+                .max_by(|one, other| one.0.total_cmp(&other.0))
+                .filter(|(likeness, _)| *likeness > 0.8);
+            let hint = near.map(|(_, word)| format!("; did you mean `{word}`?")).unwrap_or_default();
+            self.tell(at, format!("`{text}` is not one of its words{hint}"));
+        }
+    }
+
+    fn tell(&mut self, at: &str, text: String) {
+        if self.faults.len() < MOST {
+            self.faults.push(Fault { pointer: at.to_owned(), text });
+        }
+    }
+}
+
+fn named(kind: &str, schema: &Value) -> &'static str {
+    match (kind, schema.get("format").and_then(Value::as_str)) {
+        (_, Some("decimal")) => "a decimal number in quotes, like \"12.50\"",
+        (_, Some("date")) => "a date in quotes, like \"2026-11-02\"",
+        (_, Some("time")) => "a time in quotes, like \"14:10:00\"",
+        ("string", _) => "text in quotes",
+        ("integer", _) => "a whole number without a sign",
+        ("boolean", _) => "true or false",
+        ("array", _) => "a list",
+        _ => "an object",
+    }
+}
+
+fn described(value: &Value) -> String {
+    match value {
+        Value::Null => "null; leave out what is not known".into(),
+        Value::Bool(_) | Value::Number(_) => format!("`{value}`"),
+        Value::String(_) => "text".into(),
+        Value::Array(_) => "a list".into(),
+        Value::Object(_) => "an object".into(),
+    }
+}
+
+fn below(pointer: &str, key: &str) -> String {
+    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Whether a pointer is this one, or leads further on from it.
+fn is_below(pointer: &str, above: &str) -> bool {
+    pointer.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The sentence without the place in the text, which nobody sees who sends fields.
@@ -70,16 +206,49 @@ fn plain(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
 
+    fn pointers(kind: DocumentType, json: &str) -> Vec<String> {
+        check(kind, json.as_bytes()).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
+    }
+
     #[test]
     fn faults_name_their_field() {
-        let of = |json: &str| check(DocumentType::PurchaseOrder, json.as_bytes()).map(drop).unwrap_err();
-        assert_eq!(of(r#"{"number":"1","colour":"red"}"#).pointer, "/colour");
-        assert_eq!(of(r#"{"number":"1","purpose":"originl"}"#).pointer, "/purpose");
-        let missing = of("{}");
-        assert_eq!((missing.pointer.as_str(), missing.text.contains("number")), ("", true));
-        let deep = of(r#"{"number":"1","lines":[{"number":"1","quantity":{"value":7,"unit":"EA"}}]}"#);
-        assert!(deep.pointer.starts_with("/lines/0/"), "{deep:?}");
-        assert!(!deep.text.contains("line 1"), "{deep:?}");
-        assert!(check(DocumentType::PurchaseOrder, br#"{"number":"1"}"#).is_ok());
+        let of = |json: &str| check(DocumentType::PurchaseOrder, json.as_bytes()).unwrap_err();
+        assert_eq!(of(r#"{"number":"1","colour":"red"}"#)[0].pointer, "/colour");
+        let [purpose] = &of(r#"{"number":"1","purpose":"originl"}"#)[..] else { panic!("more than one") };
+        assert_eq!(purpose.pointer, "/purpose");
+        assert!(purpose.text.contains("did you mean `original`?"), "{purpose:?}");
+        let missing = &of("{}")[..];
+        assert_eq!(missing, [Fault { pointer: String::new(), text: "missing field `number`".into() }]);
+        let deep = &of(r#"{"number":"1","lines":[{"number":"1","quantity":{"value":7,"unit":"EA"}}]}"#)[0];
+        assert_eq!(deep.pointer, "/lines/0/quantity/value");
+        assert!(deep.text.contains("in quotes"), "{deep:?}");
+        assert!(!of("{").is_empty());
+        assert!(check(DocumentType::PurchaseOrder, br#"{"number":"1","purpose":"x12:ZZ"}"#).is_ok());
+    }
+
+    #[test]
+    fn every_fault_is_told() {
+        let json = r#"{"number":"1","purpose":"originl","colour":"red","issue_date":"soon",
+            "lines":[{"number":"1"},{"number":2,"price":{"amount":"dear"}}]}"#;
+        let mut found = pointers(DocumentType::PurchaseOrder, json);
+        found.sort();
+        assert_eq!(found, ["/colour", "/issue_date", "/lines/1/number", "/lines/1/price/amount", "/purpose"]);
+    }
+
+    #[test]
+    fn every_type_tells_the_field() {
+        for kind in DocumentType::ALL.into_iter().filter(|kind| schema(*kind).is_some()) {
+            let found = pointers(kind, r#"{"colour":"red","number":7}"#);
+            assert!(found.iter().any(|pointer| pointer == "/colour"), "{kind}: {found:?}");
+            assert!(told(kind, br#"{"colour":"red"}"#).is_some(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn the_walk_finds_nothing_in_what_fits() {
+        for kind in DocumentType::ALL {
+            let json = br#"{"number":"1","order_number":"1"}"#;
+            assert!(summarise(kind, json).is_err() || walked(kind, json).is_empty(), "{kind}");
+        }
     }
 }

@@ -185,10 +185,13 @@ fn refusal(refused: NotTaken) -> Problem {
         NotTaken::NoWay { code, text } => {
             problems::REFUSED.because(text.clone()).at(vec![Place::pointer("/partner", code, text)])
         }
-        NotTaken::NotCanonical(fault) => {
-            let pointer = format!("/data{}", fault.pointer);
-            let detail = format!("{} at {pointer}.", fault.text);
-            problems::REFUSED.because(detail).at(vec![Place::pointer(pointer, net_codes::FIELDS, fault.text)])
+        NotTaken::NotCanonical(faults) => {
+            let places: Vec<_> = faults.into_iter().map(|fault| (format!("/data{}", fault.pointer), fault.text)).collect();
+            let detail: Vec<_> = places.iter().map(|(pointer, text)| format!("{text} at {pointer}")).collect();
+            let place = |(pointer, text)| Place::pointer(pointer, net_codes::FIELDS, text);
+            problems::REFUSED
+                .because(format!("{}.", detail.join("; ")))
+                .at(places.into_iter().map(place).collect())
         }
         NotTaken::NotWritten { text, problems: found } => {
             let place = |problem: crate::mapping::Problem| {

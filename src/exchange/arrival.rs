@@ -92,8 +92,8 @@ pub enum Refused {
         first: MessageId,
     },
     /// A declared document breaks its schema, or is about another order than declared.
-    #[error("it is no such document: {}", .0.text)]
-    NotCanonical(Fault),
+    #[error("it is no such document: {}", told(.0))]
+    NotCanonical(Vec<Fault>),
     /// A declared document's number is on the record with another content.
     #[error("{subject} came before with another content, in message {first}")]
     Changed {
@@ -108,4 +108,8 @@ pub enum Refused {
     /// The record is unavailable or full; come again.
     #[error("the record cannot take it now: {0}")]
     Unavailable(String),
+}
+
+fn told(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| fault.text.as_str()).collect::<Vec<_>>().join("; ")
 }

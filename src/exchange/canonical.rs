@@ -62,13 +62,13 @@ fn read(declared: &Declared, source: &Source) -> Result<Read1, Refused> {
         if summary.orders.is_empty() {
             summary.orders.push(order.clone());
         } else if !summary.orders.contains(order) {
-            return Err(Refused::NotCanonical(Fault {
+            return Err(Refused::NotCanonical(vec![Fault {
                 pointer: order_field(declared.kind).into(),
                 text: format!(
                     "this address is that of order {order}; the document is about {}",
                     summary.orders.join(", ")
                 ),
-            }));
+            }]));
         }
     }
     let digest = content_digest(&json);
@@ -270,10 +270,10 @@ mod tests {
     fn a_document_is_about_the_order_of_its_address() {
         let acknowledgement = DocumentType::OrderAcknowledgement;
         assert!(of(Some("45"), acknowledgement, r#"{"order_number":"45"}"#).is_ok());
-        let Err(Refused::NotCanonical(fault)) = of(Some("46"), acknowledgement, r#"{"order_number":"45"}"#) else {
+        let Err(Refused::NotCanonical(faults)) = of(Some("46"), acknowledgement, r#"{"order_number":"45"}"#) else {
             panic!("another order's")
         };
-        assert_eq!(fault.pointer, "/order_number");
+        assert_eq!(faults.iter().map(|fault| &*fault.pointer).collect::<Vec<_>>(), ["/order_number"]);
         let bare = r#"{"number":"I1","issue_date":"2026-11-21"}"#;
         let invoice = of(Some("45"), DocumentType::Invoice, bare).unwrap_or_else(|refused| panic!("{refused}"));
         assert_eq!(invoice.summary.orders, ["45"], "what names no order is about that of its address");

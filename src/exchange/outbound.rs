@@ -85,8 +85,8 @@ pub enum NotTaken {
         /// In a sentence.
         text: String,
     },
-    /// It is no document of its type.
-    NotCanonical(document::Fault),
+    /// It is no document of its type, field by field.
+    NotCanonical(Vec<document::Fault>),
     /// The partner's form has no room for it as it is.
     NotWritten {
         /// In a sentence.

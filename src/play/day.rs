@@ -1,30 +1,63 @@
-//! A supplier's day, played from outside against a running gateway: what `gangway demo` shows and the tests hold it to.
+//! A day of three suppliers, played from outside against a running gateway: what `gangway demo` shows and holds it to.
 //!
-//! The supplier answers an order, ships it and bills it; a file with one broken document in it, a file sent twice and a
-//! sender who pretends to be somebody else follow. After each step the ERP's queue is looked at.
+//! An order goes to each of them in its own form: as 850 over AS2, as 850 over SFTP, as JSON over REST. They acknowledge and
+//! answer it, ship and bill; one is down for a while; and what goes wrong with files goes wrong. The ERP's queue is looked
+//! at after each step, and it has to hold what was to come, in this order, and nothing else.
 
+mod as2;
+mod mishaps;
+mod rest;
+mod sftp;
+
+use http::StatusCode;
 use serde_json::Value;
 
 use super::{
-    ErpClient, PlayError, Supplier,
-    x12::{Interchange, Order, Party, Set, invoice, order_acknowledgement, shipment_notice},
+    As2Partner, As2Server, ErpClient, PlayError, SftpClient, Supplier,
+    canonical::{handed_over, purchase_order},
+    x12::{Interchange, Order, Party, Set},
 };
 
-/// The order that the day is about.
-const ORDER: &str = "4500012345";
+/// How often something is looked for, and how long between.
+const LOOKS: u32 = 400;
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Who plays.
 pub struct Day {
-    /// The supplier, with its API key.
-    pub supplier: Supplier,
-    /// The supplier's X12 id, like `01/123456789`.
-    pub theirs: String,
-    /// The manufacturer's X12 id.
-    pub ours: String,
     /// The ERP.
     pub erp: ErpClient,
     /// The consumer that the ERP reads as.
     pub consumer: String,
+    /// The manufacturer's X12 id, the same for all, like `ZZ/EXAMPLEBUYER`.
+    pub ours: String,
+    /// The supplier on AS2.
+    pub coldforge: OverAs2,
+    /// The supplier on SFTP.
+    pub tallgrass: OverSftp,
+    /// The supplier on REST.
+    pub nordbolt: Supplier,
+}
+
+/// A supplier on AS2.
+pub struct OverAs2 {
+    /// Its X12 id.
+    pub theirs: String,
+    /// Its AS2 software.
+    pub software: As2Partner,
+    /// Its own server.
+    pub server: As2Server,
+    /// Where the gateway takes AS2.
+    pub gateway: String,
+    /// Its API key's client, for the days when its AS2 is down.
+    pub api: Supplier,
+}
+
+/// A supplier on SFTP.
+pub struct OverSftp {
+    /// Its X12 id.
+    pub theirs: String,
+    /// It is logged in.
+    pub client: SftpClient,
 }
 
 /// One step that happened.
@@ -59,96 +92,58 @@ pub enum DayError {
     },
 }
 
+/// Who is told of each step when it is done.
+type Tell<'t> = &'t mut (dyn FnMut(&Step) + Send);
+
 impl Day {
     /// Plays the day; `tell` is told of every step when it is done.
     ///
     /// # Errors
     /// At the first step that did not happen.
-    pub async fn play(&self, mut tell: impl FnMut(&Step)) -> Result<(), DayError> {
-        let order = Order::sample(ORDER, 3);
-        let answer = order_acknowledgement(&order, "SO-77");
-        let notice = shipment_notice(&order, "SHP-1001");
-        let bill = invoice(&order, "INV-9001");
+    pub async fn play(&self, tell: Tell<'_>) -> Result<(), DayError> {
+        self.over_as2("4500012345", tell).await?;
+        self.over_sftp("4500012346", tell).await?;
+        self.over_rest("4500012347", tell).await?;
+        self.down_and_up("4500012348", tell).await?;
+        self.mishaps("4500012345", tell).await
+    }
 
-        let said = self.post("855, the order's answer", "day-855", &self.interchange(1, vec![answer])).await?;
-        tell(&said);
-        tell(&self.acknowledged("its 997", &said, &["AK1*PR*", "AK5*A~", "AK9*A*1*1*1~"]).await?);
-        let said = self.post("856, the ship notice", "day-856", &self.interchange(2, vec![notice.clone()])).await?;
-        tell(&said);
-        let said = self.post("810, the invoice", "day-810", &self.interchange(3, vec![bill])).await?;
-        tell(&said);
-        let kinds = ["order_acknowledgement", "shipment_notice", "invoice"];
-        for step in self.consume("the ERP leases and acknowledges", &kinds).await? {
-            tell(&step);
+    /// The ERP hands an order over.
+    async fn order(&self, partner: &str, order: &Order, tell: Tell<'_>) -> Result<(), DayError> {
+        let what = format!("ERP posts order {} for {partner}", order.number);
+        let document = handed_over(partner, "purchase_order", purchase_order(order, "original"));
+        let key = format!("day-{}", order.number);
+        let answer = self.erp.submit(&key, &document).await.map_err(|error| play(&what, error))?;
+        match answer.location_id() {
+            Some(id) if answer.status == StatusCode::ACCEPTED => tell(&step(&what, format!("202 {id}"))),
+            _ => return Err(otherwise(&what, "202 with a Location", &format!("{} {}", answer.status, answer.text()))),
         }
-
-        let again = self.post("the 856 again, same key", "day-856", &self.interchange(2, vec![notice.clone()])).await?;
-        tell(&Step { what: again.what, result: format!("{}, the stored receipt", again.result) });
-        let other =
-            self.post("the 856 again, new key", "day-856-b", &self.interchange(2, vec![notice.clone()])).await?;
-        tell(&other);
-        tell(&self.quiet("neither reached the ERP twice").await?);
-
-        let spoilt = shipment_notice(&order, "SHP-1002").counted_as(99);
-        let sound = shipment_notice(&order, "SHP-1003");
-        let said = self.post("856 x 2, one miscounted", "day-mixed", &self.interchange(4, vec![spoilt, sound])).await?;
-        tell(&said);
-        tell(&self.acknowledged("its 997", &said, &["AK5*R*4~", "AK5*A~", "AK9*P*2*2*1~"]).await?);
-        for step in self.consume("the sound one alone reaches the ERP", &["shipment_notice"]).await? {
-            tell(&step);
-        }
-
-        let stranger = Interchange::new(&Party::new("ZZ/SOMEBODY"), &Party::new(&self.ours), 5).with(notice);
-        let said = self.post("856 in somebody else's name", "day-stranger", &stranger).await?;
-        tell(&said);
-        tell(&self.state("it waits for a person", &said, "held").await?);
-        tell(&self.quiet("nothing of it reached the ERP").await?);
         Ok(())
     }
 
-    fn interchange(&self, number: u32, sets: Vec<Set>) -> Interchange {
-        let empty = Interchange::new(&Party::new(&self.theirs), &Party::new(&self.ours), number);
+    /// An interchange from a supplier to the manufacturer.
+    fn interchange(&self, theirs: &str, number: u32, sets: impl IntoIterator<Item = Set>) -> Interchange {
+        let empty = Interchange::new(&Party::new(theirs), &Party::new(&self.ours), number);
         sets.into_iter().fold(empty, Interchange::with)
     }
 
-    async fn post(&self, what: &str, key: &str, interchange: &Interchange) -> Result<Step, DayError> {
-        let what = format!("supplier posts {what}");
-        let answer = self.supplier.post_x12(key, interchange.to_bytes()).await.map_err(|error| play(&what, error))?;
-        match answer.location_id() {
-            Some(id) if answer.status.as_u16() == 202 => Ok(Step { what, result: format!("202 {id}") }),
-            _ => Err(otherwise(&what, "202 with a Location", &format!("{} {}", answer.status, answer.text()))),
-        }
+    /// The ERP is told of its order.
+    async fn fared(&self, order: &str, verbs: &[&str], tell: Tell<'_>) -> Result<(), DayError> {
+        let kinds: Vec<_> = verbs.iter().map(|verb| format!("gangway.purchase_order.{verb}.v1")).collect();
+        let subject = format!("purchase_order/{order}");
+        self.events("the ERP leases, acknowledges", &subject, &kinds).await?.iter().for_each(tell);
+        Ok(())
     }
 
-    /// The acknowledgement of a step's message, as its supplier fetches it.
-    async fn acknowledged(&self, what: &str, of: &Step, wanted: &[&str]) -> Result<Step, DayError> {
-        let what = format!("supplier fetches {what}");
-        let id = of.result.trim_start_matches("202 ");
-        let mut found = String::new();
-        for _ in 0..100 {
-            let answer = self.supplier.message(id).await.map_err(|error| play(&what, error))?;
-            let message = answer.json();
-            if let Some(acknowledgement) = message.pointer("/acknowledgements/0/id").and_then(Value::as_str) {
-                let path = format!("/v1/messages/{acknowledgement}/payload");
-                let answer = self.supplier.client().get(&path).await.map_err(|error| play(&what, error))?;
-                found = answer.text();
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
-        match wanted.iter().find(|wanted| !found.contains(**wanted)) {
-            None => Ok(Step { what, result: wanted.join(" … ") }),
-            Some(missing) => Err(otherwise(&what, missing, &found)),
-        }
-    }
-
-    async fn consume(&self, what: &str, kinds: &[&str]) -> Result<Vec<Step>, DayError> {
-        let kinds: Vec<_> = kinds.iter().map(|kind| format!("gangway.{kind}.received.v1")).collect();
-        self.events(what, "", &kinds).await
+    /// Documents of suppliers reach the ERP.
+    async fn received(&self, documents: &[&str], tell: Tell<'_>) -> Result<(), DayError> {
+        let kinds: Vec<_> = documents.iter().map(|document| format!("gangway.{document}.received.v1")).collect();
+        self.events("the ERP leases, acknowledges", "", &kinds).await?.iter().for_each(tell);
+        Ok(())
     }
 
     /// Leases and acknowledges events until these came, in this order; `subject` is theirs where it is not empty.
-    pub(super) async fn events(&self, what: &str, subject: &str, kinds: &[String]) -> Result<Vec<Step>, DayError> {
+    async fn events(&self, what: &str, subject: &str, kinds: &[String]) -> Result<Vec<Step>, DayError> {
         let mut steps = Vec::new();
         let mut rest = kinds;
         while let [next, ..] = rest {
@@ -166,38 +161,37 @@ impl Day {
                 if done.first().is_none_or(|done| done.outcome != "acked") {
                     return Err(otherwise(what, "acked", &format!("{done:?}")));
                 }
-                let result = format!("{} {} key {}", one.event.kind, one.event.subject, one.event.partitionkey);
+                let result = format!("{} {}{}", one.event.kind, one.event.subject, lines(&one.event.data));
                 steps.push(Step { what: what.to_owned(), result });
             }
         }
         Ok(steps)
     }
-
-    async fn quiet(&self, what: &str) -> Result<Step, DayError> {
-        let leased = self.erp.lease(&self.consumer, 10, 0, 60).await.map_err(|error| play(what, error))?;
-        match leased.first() {
-            None => Ok(Step { what: what.to_owned(), result: "the queue is empty".to_owned() }),
-            Some(one) => Err(otherwise(what, "an empty queue", &one.event.id)),
-        }
-    }
-
-    async fn state(&self, what: &str, of: &Step, wanted: &str) -> Result<Step, DayError> {
-        let id = of.result.trim_start_matches("202 ");
-        let answer = self.erp.message(id).await.map_err(|error| play(what, error))?.json();
-        let state = answer.pointer("/message/state").or_else(|| answer.get("state")).and_then(Value::as_str);
-        let problem = answer.pointer("/message/problem/text").or_else(|| answer.pointer("/problem/text"));
-        let problem = problem.and_then(Value::as_str).unwrap_or_default();
-        if state == Some(wanted) {
-            return Ok(Step { what: what.to_owned(), result: format!("{wanted}: {problem}") });
-        }
-        Err(otherwise(what, wanted, &answer.to_string()))
-    }
 }
 
-pub(super) fn play(what: &str, error: PlayError) -> DayError {
+fn play(what: &str, error: PlayError) -> DayError {
     DayError::Play { what: what.to_owned(), error }
 }
 
-pub(super) fn otherwise(what: &str, expected: &str, found: &str) -> DayError {
+fn otherwise(what: &str, expected: &str, found: &str) -> DayError {
     DayError::Otherwise { what: what.to_owned(), expected: expected.to_owned(), found: found.to_owned() }
+}
+
+fn step(what: &str, result: impl Into<String>) -> Step {
+    Step { what: what.to_owned(), result: result.into() }
+}
+
+/// What an interchange of ours is, in a few words; `None` unless it has such a set that speaks of this number.
+fn told_by(text: &str, set: &str, number: &str) -> Option<String> {
+    let start = text.find(&format!("~ST*{set}*"))?;
+    let isa = text.split('*').nth(13)?;
+    text.get(start..)?.contains(number).then(|| format!("ISA13 {isa}, ST*{set}, {number}"))
+}
+
+/// How the lines of an order's answer fare; empty for other documents.
+fn lines(data: &Value) -> String {
+    let lines = data.get("lines").and_then(Value::as_array).into_iter().flatten();
+    let statuses = lines.filter_map(|line| line.pointer("/acknowledgements/0/status").and_then(Value::as_str));
+    let statuses: Vec<_> = statuses.collect();
+    if statuses.is_empty() { String::new() } else { format!(": lines {}", statuses.join(", ")) }
 }

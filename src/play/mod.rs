@@ -10,17 +10,15 @@ mod day;
 mod endpoint;
 mod erp;
 mod http;
-mod morning;
 mod sftp;
 mod supplier;
 pub mod ubl;
 pub mod x12;
 
 pub use as2::{As2Form, As2Partner, As2Sent, As2Server, As2Taken};
-pub use day::{Day, DayError, Step};
+pub use day::{Day, DayError, OverAs2, OverSftp, Step};
 pub use endpoint::{Call, Endpoint};
 pub use erp::{Acknowledged, ErpClient, Event, Leased, Page};
 pub use http::{Answer, Client, PlayError, Upload};
-pub use morning::Morning;
 pub use sftp::{SftpClient, SftpPlayError, SupplierKey, host_key_of};
 pub use supplier::Supplier;

@@ -5,7 +5,7 @@
 
 mod sets;
 
-pub use sets::{Line, Order, invoice, order_acknowledgement, purchase_order, shipment_notice};
+pub use sets::{Line, Order, answered, invoice, order_acknowledgement, purchase_order, shipment_notice};
 
 /// One side of an interchange: qualifier and id of ISA05/06 or ISA07/08, and the id of the group.
 #[derive(Debug, Clone, PartialEq, Eq)]

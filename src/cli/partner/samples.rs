@@ -96,7 +96,8 @@ pub(super) fn write(folder: &Path, partner: &Partner) -> anyhow::Result<Vec<(Str
     Ok(listed)
 }
 
-fn party(id: &EnvelopeId) -> Party {
+/// Who is in an envelope under this id.
+pub(super) fn party(id: &EnvelopeId) -> Party {
     let group = id.group.clone().unwrap_or_else(|| id.id.clone());
     Party { qualifier: id.qualifier.clone(), id: id.id.clone(), group }
 }

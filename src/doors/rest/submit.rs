@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use super::{Rest, StoredResponse, problems, view::Reason};
 use crate::{
-    document::{MessageId, Mode},
+    document::{Fault, MessageId, Mode},
     exchange::{Arrival, Declared, Refused, Scribe, Verdict},
     ledger::{Channel, MessageState, Receipt},
     limits::Upload,
@@ -207,10 +207,12 @@ fn receipt(verdict: &Verdict) -> StoredResponse {
 
 fn refusal(refused: Refused) -> Problem {
     match refused {
-        Refused::NotCanonical(fault) => {
-            let at = if fault.pointer.is_empty() { "the document" } else { fault.pointer.as_str() };
-            let detail = format!("{at}: {}.", fault.text);
-            FIELDS.because(detail).at(vec![Place::pointer(fault.pointer, net_codes::FIELDS, fault.text)])
+        Refused::NotCanonical(faults) => {
+            let at = |pointer: &str| if pointer.is_empty() { "the document".to_owned() } else { pointer.to_owned() };
+            let detail: Vec<_> =
+                faults.iter().map(|fault| format!("{}: {}.", at(&fault.pointer), fault.text)).collect();
+            let place = |fault: Fault| Place::pointer(fault.pointer, net_codes::FIELDS, fault.text);
+            FIELDS.because(detail.join(" ")).at(faults.into_iter().map(place).collect())
         }
         Refused::Changed { first, subject } => problems::CHANGED
             .because(format!(

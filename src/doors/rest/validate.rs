@@ -117,8 +117,9 @@ fn canonical(kind: Option<DocumentType>, body: &[u8]) -> Report {
                 "type": kind, "number": summary.number, "orders": summary.orders, "state": "queued",
             }));
         }
-        (None, [(_, Err(fault))]) => {
-            report.errors.push(error(code, Some(fault.pointer.clone()), format!("{}.", fault.text)));
+        (None, [(_, Err(faults))]) => {
+            let told = faults.iter().map(|fault| error(code, Some(fault.pointer.clone()), format!("{}.", fault.text)));
+            report.errors.extend(told);
         }
         _ => {
             let names = THEIRS.map(DocumentType::as_str).join(", ");

@@ -124,6 +124,22 @@ pub fn order_acknowledgement(order: &Order, reference: &str) -> Set {
     set
 }
 
+/// 855 in which each line fares as its code says (X12 668): `IA` accepted, `IR` rejected, `IQ` accepted in another quantity.
+/// Lines beyond the codes are accepted.
+pub fn answered(order: &Order, reference: &str, codes: &[&str]) -> Set {
+    let mut set = order_acknowledgement(order, reference);
+    let acknowledgements = set.segments.iter_mut().filter(|segment| segment.first().is_some_and(|tag| tag == "ACK"));
+    for ((segment, code), line) in acknowledgements.zip(codes).zip(&order.lines) {
+        if let [_, status, quantity, ..] = segment.as_mut_slice() {
+            *status = (*code).to_owned();
+            if *code == "IQ" {
+                *quantity = line.quantity.div_ceil(2).to_string();
+            }
+        }
+    }
+    set
+}
+
 /// 856, one truck: shipment, order, one carton per line, items. `shipment` is BSN02.
 pub fn shipment_notice(order: &Order, shipment: &str) -> Set {
     let mut set = Set::new("856", "SH");
