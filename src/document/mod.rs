@@ -35,7 +35,7 @@ pub use application_advice::{ApplicationAdvice, ApplicationError, ErrorDetail, T
 pub use event::{CloudEvent, Verb, event_type};
 pub use forecast::{DeliverySchedule, Forecast, ForecastLine};
 pub use id::{EventId, MessageId, ParseIdError};
-pub use inventory_report::{InventoryLine, InventoryQuantity, InventoryReport};
+pub use inventory_report::{InventoryLine, InventoryQuantity, InventoryReport, Lot};
 pub use invoice::{Accounting, AccountingCode, Invoice, InvoiceLine, InvoiceTotals, ShipmentSummary};
 pub use kind::{DocumentType, Mode};
 pub use order_acknowledgement::{AcknowledgedLine, LineAcknowledgement, OrderAcknowledgement};

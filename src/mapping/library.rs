@@ -21,12 +21,24 @@ use crate::{
 /// The files that are compiled in.
 const BUILTIN: &[(&str, &str)] = &[
     ("mappings/parts/x12.toml", include_str!("../../mappings/parts/x12.toml")),
+    ("mappings/parts/x12-planning.toml", include_str!("../../mappings/parts/x12-planning.toml")),
+    ("mappings/parts/x12-answers.toml", include_str!("../../mappings/parts/x12-answers.toml")),
     ("mappings/tables/x12.toml", include_str!("../../mappings/tables/x12.toml")),
+    ("mappings/tables/x12-planning.toml", include_str!("../../mappings/tables/x12-planning.toml")),
+    ("mappings/tables/x12-answers.toml", include_str!("../../mappings/tables/x12-answers.toml")),
     ("mappings/tables/x12-units.toml", include_str!("../../mappings/tables/x12-units.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
+    ("mappings/x12/820.toml", include_str!("../../mappings/x12/820.toml")),
+    ("mappings/x12/824.toml", include_str!("../../mappings/x12/824.toml")),
+    ("mappings/x12/830.toml", include_str!("../../mappings/x12/830.toml")),
+    ("mappings/x12/846.toml", include_str!("../../mappings/x12/846.toml")),
     ("mappings/x12/850.toml", include_str!("../../mappings/x12/850.toml")),
     ("mappings/x12/855.toml", include_str!("../../mappings/x12/855.toml")),
     ("mappings/x12/856.toml", include_str!("../../mappings/x12/856.toml")),
+    ("mappings/x12/860.toml", include_str!("../../mappings/x12/860.toml")),
+    ("mappings/x12/861.toml", include_str!("../../mappings/x12/861.toml")),
+    ("mappings/x12/862.toml", include_str!("../../mappings/x12/862.toml")),
+    ("mappings/x12/865.toml", include_str!("../../mappings/x12/865.toml")),
 ];
 
 /// The largest mapping file that is read.
