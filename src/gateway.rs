@@ -211,7 +211,7 @@ impl Gateway {
                 url: url.value.clone(),
                 secrets: secrets.map_err(|error| StartError::Settings(format!("alerts.secrets: {error}")))?,
                 every: settings.alerts.every.get(),
-                egress: Arc::new(Egress::new(settings.calls.inside.clone())),
+                egress: Arc::new(Egress::new(settings.calls.reach())),
                 notes: data.join("alerts.json"),
                 ledger: Arc::clone(&ledger),
                 directory: Arc::clone(&directory),

@@ -23,3 +23,4 @@ mod util;
 mod x12_corpus;
 mod x12_hostile;
 mod x12_mutations;
+mod xml;

@@ -126,8 +126,8 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
     let format = detect(&source.start()?);
     let keep = matches!(source, Source::Memory(_));
     let mut reading = match format {
-        Format::X12 => {
-            let mut walk = Walk::new(context, source.open()?);
+        Format::X12 | Format::Xml => {
+            let mut walk = Walk::new(context, format, source.open()?);
             let mut documents = if keep { Documents::Keep } else { Documents::Skip };
             while !walk.advance(&mut documents)? {}
             walk.finish()
@@ -144,7 +144,9 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
 
 /// What each interchange claims, or would.
 pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
-    let numbered = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
+    let all = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
+    // XML has no numbers to claim.
+    let numbered = all.filter(|((one, _), _)| one.format == Format::X12);
     let claim = |((one, digest), position): ((&ReadInterchange, &[u8; 32]), u32)| Claim {
         kind: ClaimKind::Interchange,
         key: one.key,
@@ -157,8 +159,7 @@ pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
 /// Why a body in this format can only be kept for now.
 pub(super) fn unreadable(format: Format) -> Option<Problem> {
     let (code, text) = match format {
-        Format::X12 => return None,
-        Format::Xml => (codes::FORMAT_NOT_MAPPED, "It is XML, and no mapping for XML is installed."),
+        Format::X12 | Format::Xml => return None,
         Format::Edifact => (codes::FORMAT_NOT_MAPPED, "It is EDIFACT, and no mapping for EDIFACT is installed."),
         Format::Json => (codes::FORMAT_NOT_MAPPED, "It is JSON; this door takes X12 and XML."),
         Format::Empty => (codes::NOTHING_READ, "It is empty."),
@@ -176,6 +177,7 @@ impl Intake for Exchange {
             connection: Some(Arc::clone(&arrival.connection)),
             assumed: None,
             mode: arrival.mode,
+            traced: false,
         };
         let source = Source::of(&arrival.body.content);
         let lane = source.lane();
@@ -350,6 +352,7 @@ fn summary(reading: &Reading) -> String {
     let numbers: Vec<_> =
         reading.interchanges.iter().take(3).map(|one| one.verdict.header.control_number.as_str()).collect();
     match (reading.format, numbers.as_slice()) {
+        (Format::Xml, _) => "XML".into(),
         (Format::X12, []) => "X12 without an interchange".into(),
         (Format::X12, numbers) => format!("X12 interchange {}", numbers.join(", ")),
         (format, _) => format!("{format:?}"),

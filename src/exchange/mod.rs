@@ -27,6 +27,7 @@ mod pool;
 mod preview;
 mod progress;
 mod reading;
+mod reading_xml;
 mod rendering;
 mod replay;
 mod sending;
@@ -48,7 +49,8 @@ pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;
 pub use outbound::{ERP, NotTaken, Outlet, Recipient, Submission, Taken};
-pub use preview::{Trace, convert, trace};
+pub use preview::{Trace, TracedDocument, convert, trace};
+pub use reading::Piece;
 pub use replay::{Change, Replayed};
 
 use crate::{

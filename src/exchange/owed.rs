@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     compose::Subject,
+    detect::Format,
     policy,
     reading::{ReadDocument, ReadInterchange},
 };
@@ -112,6 +113,9 @@ pub(super) fn again(subject: &Subject, interchange: &ReadInterchange, index: usi
 }
 
 fn says(subject: &Subject, interchange: &ReadInterchange, index: usize, verdict: InterchangeVerdict) -> Option<Owed> {
+    if interchange.format != Format::X12 {
+        return None;
+    }
     let terms = interchange.partner.as_ref()?.x12.as_ref()?;
     x12::earns_acknowledgement(&verdict, &policy::acknowledgement(terms))
         .then(|| owed(subject, interchange, Facts::Verdict { interchange: index, verdict: Box::new(verdict) }))

@@ -40,11 +40,11 @@ const BUILTIN: &[(&str, &str)] = &[
     ("mappings/cxml/ship-notice.toml", include_str!("../../mappings/cxml/ship-notice.toml")),
     ("mappings/ubl/despatch-advice.toml", include_str!("../../mappings/ubl/despatch-advice.toml")),
     ("mappings/ubl/invoice.toml", include_str!("../../mappings/ubl/invoice.toml")),
+    ("mappings/ubl/order-change.toml", include_str!("../../mappings/ubl/order-change.toml")),
     ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
     ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
     ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
-    ("mappings/x12/820.toml", include_str!("../../mappings/x12/820.toml")),
     ("mappings/x12/824.toml", include_str!("../../mappings/x12/824.toml")),
     ("mappings/x12/830.toml", include_str!("../../mappings/x12/830.toml")),
     ("mappings/x12/846.toml", include_str!("../../mappings/x12/846.toml")),
@@ -148,14 +148,12 @@ impl Library {
 
     /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
     pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
-        let wanted = |mapping: &&Arc<Mapping>| mapping.document == document && mapping.format() == format;
-        match format {
-            Format::X12 => {
-                let set = self.offered.iter().find(wanted)?.set();
-                self.for_x12(set, version).filter(|mapping| mapping.document == document)
-            }
-            Format::Ubl | Format::Cxml | Format::Xml => self.xml.iter().find(wanted),
+        if format == Format::Xml {
+            let mut written = self.xml.iter().filter(|mapping| mapping.document == document);
+            return written.find(|mapping| mapping.dialect() == Some(version));
         }
+        let set = self.offered.iter().find(|mapping| mapping.document == document)?.set();
+        self.for_x12(set, version).filter(|mapping| mapping.document == document)
     }
 
     /// The mapping for an XML document, by its root element and namespace.
@@ -389,7 +387,7 @@ impl<'a> Builder<'a> {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
-                if mapping.is_xml() {
+                if mapping.format() != Format::X12 {
                     if file.xml.root.is_some() {
                         library.xml.push(mapping.clone());
                     }
@@ -478,7 +476,11 @@ impl<'a> Builder<'a> {
                 return None;
             }
         };
-        let writing = match super::write::compile(&whole.scope, &shapes, &plan.rules, &set) {
+        let writing = match header.xml {
+            true => Ok(Vec::new()),
+            false => super::write::compile(&whole.scope, &shapes, &plan.rules, &set),
+        };
+        let writing = match writing {
             Ok(writing) => writing,
             Err(mistakes) => {
                 self.found.extend(mistakes);
@@ -572,8 +574,14 @@ mod tests {
         assert!(x12.iter().all(|id| ids.contains(id)), "{ids:?}");
         let cxml = ["cxml-confirmation", "cxml-invoice", "cxml-order", "cxml-ship-notice"];
         assert!(ids.starts_with(&cxml), "{ids:?}");
-        let ubl =
-            ["ubl-despatch-advice", "ubl-invoice", "ubl-order", "ubl-order-response", "ubl-order-response-simple"];
+        let ubl = [
+            "ubl-despatch-advice",
+            "ubl-invoice",
+            "ubl-order",
+            "ubl-order-change",
+            "ubl-order-response",
+            "ubl-order-response-simple",
+        ];
         assert!(ubl.iter().all(|id| ids.contains(id)), "{ids:?}");
     }
 }

@@ -195,7 +195,8 @@ impl Egress {
     /// Connects to a URL's host, at the first of its addresses that may be called and answers.
     async fn connect(&self, uri: &Uri) -> Result<(TcpStream, String), CallError> {
         let name = bare_host(uri);
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(usual);
         let host = format!("{name}:{port}");
         let addresses: Vec<SocketAddr> = match name.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],
