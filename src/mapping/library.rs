@@ -45,6 +45,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
     ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
+    ("mappings/x12/820.toml", include_str!("../../mappings/x12/820.toml")),
     ("mappings/x12/824.toml", include_str!("../../mappings/x12/824.toml")),
     ("mappings/x12/830.toml", include_str!("../../mappings/x12/830.toml")),
     ("mappings/x12/846.toml", include_str!("../../mappings/x12/846.toml")),
