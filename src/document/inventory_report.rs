@@ -105,6 +105,14 @@ document! {
         /// SCH loops after QTY.
         schedule: list Schedule,
         /// Lots and serial numbers. REF between LS and LE after QTY.
-        references: list Reference,
+        lots: list Lot,
+    }
+
+    /// A lot or serial number, and what is to be known of it.
+    pub struct Lot {
+        /// REF.
+        reference: maybe Reference,
+        /// When it was made, when it expires. DTM after REF.
+        dates: list DocumentDate,
     }
 }

@@ -37,7 +37,7 @@ pub use check::{Fault, check};
 pub use event::{CloudEvent, Verb, event_type};
 pub use forecast::{DeliverySchedule, Forecast, ForecastLine};
 pub use id::{EventId, MessageId, ParseIdError};
-pub use inventory_report::{InventoryLine, InventoryQuantity, InventoryReport};
+pub use inventory_report::{InventoryLine, InventoryQuantity, InventoryReport, Lot};
 pub use invoice::{Accounting, AccountingCode, Invoice, InvoiceLine, InvoiceTotals, ShipmentSummary};
 pub use kind::{DocumentType, Mode};
 pub use order_acknowledgement::{AcknowledgedLine, LineAcknowledgement, OrderAcknowledgement};

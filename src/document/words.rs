@@ -194,6 +194,8 @@ open_enum! {
         Employee = "employee",
         /// The distributor. X12 `DS`.
         Distributor = "distributor",
+        /// Issues the forecast or schedule. X12 `MI`.
+        ScheduleIssuer = "schedule_issuer",
     }
 
     /// Whose number it is, or which registry's. X12 235, 66 and 88; UBL `@schemeID`.
@@ -384,6 +386,24 @@ open_enum! {
         Appointment = "appointment",
         /// The seal. X12 `SN`.
         Seal = "seal",
+        /// The shipment notice. X12 `MA`.
+        ShipmentNotice = "shipment_notice",
+        /// The receipt. X12 `RV`.
+        Receipt = "receipt",
+        /// The delivery order. X12 `DO`.
+        DeliveryOrder = "delivery_order",
+        /// The dock. X12 `DK`.
+        Dock = "dock",
+        /// The kanban card. X12 `KB`.
+        Kanban = "kanban",
+        /// The credit memo of the seller. X12 `CM`.
+        CreditMemo = "credit_memo",
+        /// The voucher. X12 `VV`.
+        Voucher = "voucher",
+        /// The cheque. X12 `CK`.
+        Cheque = "cheque",
+        /// The transaction. X12 `TN`.
+        Transaction = "transaction",
     }
 
     /// What a contact is there for. X12 366.
@@ -618,28 +638,6 @@ open_enum! {
         DocumentTotal = "document_total",
         /// The discount. X12 `D8`.
         Discount = "discount",
-    }
-
-    /// What a quantity is. X12 673.
-    pub enum QuantityKind {
-        /// A plain quantity. X12 `01`.
-        Discrete = "discrete",
-        /// The sum since the start of counting. X12 `02`.
-        Cumulative = "cumulative",
-        /// On hand. X12 `17`.
-        OnHand = "on_hand",
-        /// Not fit for use. X12 `20`.
-        Unusable = "unusable",
-        /// Sold. X12 `32`.
-        Sold = "sold",
-        /// Free to be sold. X12 `33`.
-        Available = "available",
-        /// Shipped. X12 `39`.
-        Shipped = "shipped",
-        /// Received. X12 `87`.
-        Received = "received",
-        /// On hold. X12 `QH`.
-        OnHold = "on_hold",
     }
 
     /// What kind of tax it is. X12 963, UBL `TaxScheme`.

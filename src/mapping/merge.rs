@@ -10,7 +10,7 @@ use super::{
 use crate::config::Diagnostic;
 
 /// How deep parts may hold parts: more is a circle.
-const PARTS_DEEP: usize = 8;
+const PARTS_DEEP: usize = 10;
 
 /// `over` on top of `base`.
 pub(crate) fn scope(base: Scope, over: Scope) -> Scope {

@@ -1,6 +1,28 @@
 //! Words of plans and stocks: how firm a need is, which span of time it is for, on which days goods come.
 
 open_enum! {
+    /// What a quantity is. X12 673.
+    pub enum QuantityKind {
+        /// A plain quantity. X12 `01`.
+        Discrete = "discrete",
+        /// The sum since the start of counting. X12 `02`.
+        Cumulative = "cumulative",
+        /// On hand. X12 `17`.
+        OnHand = "on_hand",
+        /// Not fit for use. X12 `20`.
+        Unusable = "unusable",
+        /// Sold. X12 `32`.
+        Sold = "sold",
+        /// Free to be sold. X12 `33`.
+        Available = "available",
+        /// Shipped. X12 `39`.
+        Shipped = "shipped",
+        /// Received. X12 `87`.
+        Received = "received",
+        /// On hold. X12 `QH`.
+        OnHold = "on_hold",
+    }
+
     /// What the dates of a schedule are of. X12 675.
     pub enum ScheduleBasis {
         /// Of delivery. X12 `DL`.
