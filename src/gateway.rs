@@ -22,7 +22,7 @@ use crate::{
     doors::{
         as2::{self, As2, As2Courier, Caller, Receipts, Ring},
         rest::Rest,
-        sftp::{self, HostKeys, Sftp},
+        sftp::{self, Collector, HostKeys, Lines, Sftp, SftpCourier},
         webhook::WebhookCourier,
     },
     erp::Erp,
@@ -192,14 +192,22 @@ impl Gateway {
         let as2 = as2.map_err(|error| io("the folder as2", error))?.telling(Arc::new(exchange.clone()));
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
-        let tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
+        let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
         let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
         let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
-        let couriers: Vec<Arc<dyn Courier>> =
-            vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
+        let lines = Arc::new(Lines::new(Arc::clone(&egress), settings.root.clone(), &data.join("sftp")));
+        let couriers: Vec<Arc<dyn Courier>> = vec![
+            Arc::new(WebhookCourier::new(egress, settings.root.clone())),
+            Arc::new(as2_courier),
+            Arc::new(SftpCourier::new(Arc::clone(&lines))),
+        ];
+        let intake: Arc<dyn Intake> = Arc::new(exchange.clone());
+        let largest = settings.limits.body.get();
+        let collector = Collector::new(lines, intake, Arc::clone(&spool), Arc::clone(&metrics), largest);
+        tasks.push(collector.spawn(Arc::clone(&directory)));
         let delivering = exchange.spawn_delivering(couriers);
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
