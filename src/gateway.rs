@@ -23,7 +23,7 @@ use crate::{
     doors::{
         as2::{self, As2, As2Courier, Caller, Receipts, Ring},
         rest::Rest,
-        sftp::{self, HostKeys, Sftp},
+        sftp::{self, Collector, HostKeys, Lines, Sftp, SftpCourier},
         webhook::WebhookCourier,
     },
     erp::Erp,
@@ -201,8 +201,16 @@ impl Gateway {
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
         let egress = Arc::new(Egress::new(settings.calls.reach()));
-        let couriers: Vec<Arc<dyn Courier>> =
-            vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
+        let lines = Arc::new(Lines::new(Arc::clone(&egress), settings.root.clone(), &data.join("sftp")));
+        let couriers: Vec<Arc<dyn Courier>> = vec![
+            Arc::new(WebhookCourier::new(egress, settings.root.clone())),
+            Arc::new(as2_courier),
+            Arc::new(SftpCourier::new(Arc::clone(&lines))),
+        ];
+        let intake: Arc<dyn Intake> = Arc::new(exchange.clone());
+        let largest = settings.limits.body.get();
+        let collector = Collector::new(lines, intake, Arc::clone(&spool), Arc::clone(&metrics), largest);
+        tasks.push(collector.spawn(Arc::clone(&directory)));
         let delivering = exchange.spawn_delivering(couriers);
         if let Some(url) = &settings.alerts.url {
             let secrets =

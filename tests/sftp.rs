@@ -4,5 +4,7 @@ mod clients;
 mod hostile;
 mod killed;
 mod logins;
+mod push;
 mod raw;
 mod site;
+mod sshd;

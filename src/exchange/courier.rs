@@ -45,6 +45,8 @@ pub struct Parcel {
     pub content_type: String,
     /// What it is about, for a subject line or an event's type: the first document, if there is one.
     pub document: Option<DocumentType>,
+    /// That document's number, where it has one.
+    pub number: Option<String>,
     /// ISA13, where it has one.
     pub interchange: Option<String>,
     /// Business or rehearsal.

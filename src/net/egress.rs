@@ -194,9 +194,22 @@ impl Egress {
 
     /// Connects to a URL's host, at the first of its addresses that may be called and answers.
     async fn connect(&self, uri: &Uri) -> Result<(TcpStream, String), CallError> {
-        let name = bare_host(uri);
-        let usual = if uri.scheme_str() == Some("https") { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(usual);
+        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        self.reach(bare_host(uri), port).await
+    }
+
+    /// Connects to a host, for a protocol that is not HTTP.
+    ///
+    /// # Errors
+    /// When it may not be called, or is not reached.
+    pub async fn dial(&self, name: &str, port: u16) -> Result<TcpStream, CallError> {
+        let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        let reached = timeout(CONNECT, self.reach(name, port)).await;
+        reached.map_err(|_| CallError::TimedOut(CONNECT))?.map(|(stream, _)| stream)
+    }
+
+    /// Connects to the first of a host's addresses that may be called and answers.
+    async fn reach(&self, name: &str, port: u16) -> Result<(TcpStream, String), CallError> {
         let host = format!("{name}:{port}");
         let addresses: Vec<SocketAddr> = match name.parse::<IpAddr>() {
             Ok(address) => vec![SocketAddr::new(address, port)],

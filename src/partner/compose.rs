@@ -299,6 +299,21 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         let told = Diagnostic::error(config::MISSING_KEY, "there is neither `sftp_push.key` nor `sftp_push.password`");
         findings.push(told.at(&push.user.origin, "").hint("name where our key for it is: key = \"file:secrets/NAME\""));
     }
+    if let Some(push) = &file.sftp_push {
+        if push.host_keys.is_empty() && !push.trust_first_contact {
+            let told = Diagnostic::error(config::MISSING_KEY, "`sftp_push.host_keys` says no key of this server");
+            let hint = "`ssh-keyscan` shows its keys, and its operator confirms them; or trust_first_contact = true";
+            findings.push(told.at(&push.server.origin, "").hint(hint));
+        }
+        if push.temporary.len() > 32 || push.temporary.contains(['/', '\0']) {
+            let told = Diagnostic::error(config::BAD_VALUE, "a name's ending has up to 32 characters, without /");
+            findings.push(told.at(&push.temporary.origin, "").hint("like \".part\""));
+        }
+        if push.collect_every.value.get() < std::time::Duration::from_secs(1) {
+            let told = Diagnostic::error(config::OUT_OF_RANGE, "a server is asked once a second at most");
+            findings.push(told.at(&push.collect_every.origin, "").hint("like \"5 min\""));
+        }
+    }
     if let Some(as2) = &file.as2 {
         attached::check(as2, findings);
     }

@@ -56,6 +56,7 @@ pub(super) const OWN: &[&str] = &[
     "sftp_push.host_keys",
     "sftp_push.key",
     "sftp_push.password",
+    "sftp_push.collect_from",
     "webhook.url",
     "webhook.secrets",
 ];

@@ -50,7 +50,7 @@ pub use load::{Loader, Sources};
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
-pub use push::{Server, SftpPushSection, SftpPushTerms};
+pub use push::{Collected, Server, SftpPushSection, SftpPushTerms};
 pub use send::{
     Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
     SendTerms, WebhookSection, WebhookTerms,

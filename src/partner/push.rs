@@ -5,11 +5,30 @@ use std::{borrow::Cow, fmt, path::Path, str::FromStr};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::{SftpUser, SshKey};
-use crate::config::{AtLeastOne, SecretRef, Spanned, TextForm, Wrong, section, text_form};
+use super::{NamePattern, SftpUser, SshKey};
+use crate::config::{Duration, SecretRef, Spanned, TextForm, Wrong, choice, section, text_form};
+
+choice! {
+    /// What becomes of a partner's file on its own server once we have it.
+    pub enum Collected {
+        /// It is removed.
+        Remove = "remove",
+        /// It is moved to another folder there.
+        Move = "move",
+        /// It stays, and is not collected again.
+        Keep = "keep",
+    }
+}
+
+/// What a name ends with while its file is written, unless the file says otherwise.
+const TEMPORARY: &str = ".part";
+/// How often it is looked for files to collect, unless the file says otherwise.
+const EVERY: Duration = Duration::seconds(300);
+/// Where files are moved, unless the file says otherwise.
+const COLLECTED_TO: &str = "collected";
 
 section! {
-    /// The partner's own SFTP server, to which files for it are taken.
+    /// The partner's own SFTP server, to which files for it are taken, and from which its own may be collected.
     pub struct SftpPushSection {
         /// Its name or address, and its port.
         pub server: Spanned<Server>,
@@ -17,12 +36,26 @@ section! {
         pub user: Spanned<SftpUser>,
         /// Where its server puts our files.
         pub folder: Spanned<String> = "/".to_owned(),
+        /// How files of ours are named there.
+        pub names: NamePattern = NamePattern::default(),
+        /// What a name ends with until its file is whole and renamed; "" for a server on which nothing can be renamed.
+        pub temporary: Spanned<String> = TEMPORARY.to_owned(),
         /// Its host keys, as its operator told them; several while one replaces another. No other server is trusted.
-        pub host_keys: AtLeastOne<Spanned<SshKey>>,
+        pub host_keys: Vec<Spanned<SshKey>>,
+        /// Whether, with no `host_keys` written, the key that it shows at the first contact is kept, and held to from then on.
+        pub trust_first_contact: bool = false,
         /// Our private key for it, as a reference like "file:secrets/acme_ed25519".
         pub key: Option<Spanned<SecretRef>>,
         /// Our password there, where it takes no key.
         pub password: Option<Spanned<SecretRef>>,
+        /// Folders there from which the partner's own files are collected.
+        pub collect_from: Vec<Spanned<String>>,
+        /// How often.
+        pub collect_every: Spanned<Duration> = EVERY,
+        /// What becomes of a file there once we have it: "remove", "move" or "keep".
+        pub collected: Collected = Collected::Remove,
+        /// The folder for "move": inside the one that a file was in, or from the root on where it begins with a slash.
+        pub collected_to: Spanned<String> = COLLECTED_TO.to_owned(),
     }
 }
 
@@ -35,12 +68,26 @@ pub struct SftpPushTerms {
     pub user: SftpUser,
     /// Where files are put.
     pub folder: String,
+    /// How they are named.
+    pub names: NamePattern,
+    /// What their names end with until they are whole.
+    pub temporary: String,
     /// The host keys, one of which it must show.
     pub host_keys: Vec<SshKey>,
+    /// Whether the key of the first contact is kept where there are none.
+    pub trust_first_contact: bool,
     /// Our private key.
     pub key: Option<SecretRef>,
     /// Our password.
     pub password: Option<SecretRef>,
+    /// The folders that are collected from.
+    pub collect_from: Vec<String>,
+    /// How often.
+    pub collect_every: Duration,
+    /// What becomes of what was collected.
+    pub collected: Collected,
+    /// Where it is moved to.
+    pub collected_to: String,
 }
 
 impl From<&SftpPushSection> for SftpPushTerms {
@@ -49,14 +96,40 @@ impl From<&SftpPushSection> for SftpPushTerms {
             server: section.server.value.clone(),
             user: section.user.value.clone(),
             folder: section.folder.value.clone(),
-            host_keys: section.host_keys.0.iter().map(|key| key.value.clone()).collect(),
+            names: section.names.clone(),
+            temporary: section.temporary.value.clone(),
+            host_keys: section.host_keys.iter().map(|key| key.value.clone()).collect(),
+            trust_first_contact: section.trust_first_contact,
             key: section.key.as_ref().map(|key| key.value.clone()),
             password: section.password.as_ref().map(|password| password.value.clone()),
+            collect_from: section.collect_from.iter().map(|folder| folder.value.clone()).collect(),
+            collect_every: section.collect_every.value,
+            collected: section.collected,
+            collected_to: section.collected_to.value.clone(),
         }
     }
 }
 
 impl SftpPushTerms {
+    /// The terms of a server about which nothing is said but where it is and who we are there.
+    pub fn plain(server: Server, user: SftpUser) -> Self {
+        Self {
+            server,
+            user,
+            folder: "/".to_owned(),
+            names: NamePattern::default(),
+            temporary: TEMPORARY.to_owned(),
+            host_keys: Vec::new(),
+            trust_first_contact: false,
+            key: None,
+            password: None,
+            collect_from: Vec::new(),
+            collect_every: EVERY,
+            collected: Collected::Remove,
+            collected_to: COLLECTED_TO.to_owned(),
+        }
+    }
+
     /// The file of our private key, where it is kept in one.
     pub fn key_file(&self, root: &Path) -> Option<std::path::PathBuf> {
         match self.key.as_ref()? {

@@ -60,6 +60,7 @@ pub(super) fn parcel(dir: &Dir, transport_id: &str, payload: &[u8]) -> Parcel {
         document: None,
         interchange: None,
         mode: gangway::document::Mode::Live,
+        number: None,
         correlation: "cor_test".into(),
     }
 }

@@ -29,4 +29,10 @@ crate::codes! {
     NOT_TAKEN = "SFT-0206";
     /// A file of ours that could not be marked as delivered.
     NOT_MARKED = "SFT-0301";
+    /// A partner's server with a host key that is not known.
+    STRANGER = "SFT-0401";
+    /// A file of a partner's server, or all of them, that could not be collected.
+    NOT_COLLECTED = "SFT-0402";
+    /// A file that was collected and could not be removed or moved there.
+    NOT_CLEARED = "SFT-0403";
 }

@@ -138,3 +138,50 @@ impl Broken<'_> {
         telemetry.broken.inc();
     }
 }
+
+/// The metrics of what is fetched from partners' own servers.
+pub(super) struct Collecting {
+    pub(super) collected: Counter,
+    left: Family<UploadLabels, Counter>,
+    failed: Counter,
+}
+
+impl Collecting {
+    pub(super) fn new(metrics: &Metrics) -> Self {
+        let own = Self { collected: Counter::default(), left: Family::default(), failed: Counter::default() };
+        metrics.register("sftp_collected", "Files collected from partners' SFTP servers", own.collected.clone());
+        metrics.register("sftp_left", "Files left on partners' SFTP servers, by why", own.left.clone());
+        metrics.register("sftp_collecting_failed", "Looks at partners' SFTP servers that failed", own.failed.clone());
+        own
+    }
+}
+
+/// A partner's server could not be looked at.
+pub(super) struct CollectFailed<'a> {
+    pub(super) partner: &'a str,
+    pub(super) what: &'a str,
+    pub(super) reason: &'a str,
+}
+
+impl CollectFailed<'_> {
+    pub(super) fn emit(self, telemetry: &Collecting) {
+        tracing::warn!(code = %codes::NOT_COLLECTED, partner = self.partner, what = self.what, reason = self.reason, "A partner's SFTP server could not be asked for files.");
+        telemetry.failed.inc();
+    }
+}
+
+/// A file stays on a partner's server.
+pub(super) struct Left<'a> {
+    pub(super) code: Code,
+    pub(super) partner: &'a str,
+    pub(super) path: &'a str,
+    pub(super) bytes: u64,
+    pub(super) reason: &'a str,
+}
+
+impl Left<'_> {
+    pub(super) fn emit(self, telemetry: &Collecting) {
+        tracing::warn!(code = %self.code, partner = self.partner, file = self.path, bytes = self.bytes, reason = self.reason, "A file is left on a partner's SFTP server.");
+        telemetry.left.get_or_create(&UploadLabels { code: self.code.as_str() }).inc();
+    }
+}

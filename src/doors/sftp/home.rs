@@ -466,11 +466,7 @@ impl Home {
         };
         let answer = door.intake.receive(arrival, Arc::new(Clerk)).await;
         let slip = answer.as_ref().ok().and_then(|receipt| serde_json::from_slice::<Slip>(&receipt.0).ok());
-        let state = match (&answer, &slip) {
-            (Err(_), _) => "refused",
-            (Ok(_), Some(slip)) if slip.correlation == correlation => word(slip.state),
-            (Ok(_), _) => "repeated",
-        };
+        let state = if answer.is_err() { "refused" } else { Slip::told(slip.as_ref(), &correlation) };
         Arrived {
             channel: "sftp",
             state,
@@ -587,15 +583,25 @@ impl Home {
 
 /// What this door's receipts say: enough to find the message again.
 #[derive(Debug, Serialize, Deserialize)]
-struct Slip {
-    message: MessageId,
+pub(super) struct Slip {
+    pub(super) message: MessageId,
     state: MessageState,
     at: Timestamp,
-    correlation: String,
+    pub(super) correlation: String,
+}
+
+impl Slip {
+    /// What became of an arrival, in a word.
+    pub(super) fn told(slip: Option<&Self>, correlation: &str) -> &'static str {
+        match slip {
+            Some(slip) if slip.correlation == correlation => word(slip.state),
+            _ => "repeated",
+        }
+    }
 }
 
 /// Writes this door's receipts.
-struct Clerk;
+pub(super) struct Clerk;
 
 impl Scribe for Clerk {
     fn receipt(&self, verdict: &Verdict) -> Receipt {

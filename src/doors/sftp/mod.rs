@@ -5,15 +5,20 @@
 //!  │ russh lives here    │          │        parts (its bytes, until it is taken)
 //!  │ and nowhere else    │          └──────► exchange: the operation that completes a file is answered after it did
 //!  └ guard (who?)        └──► outbox, report: what the partner finds in outbound/ and receipts/
+//!
+//! lines (partners' own servers) ◄── courier: what is for them    ──► collect: what they left there for us
 //! ```
 //!
 //! Homes are virtual: nothing is ever opened by a partner's name. Everything that decides something is a plain value
 //! without I/O ([`shelf`], [`path`], [`guard`]), and is tried as such.
 
 pub mod codes;
+mod collect;
+mod courier;
 mod events;
 mod guard;
 mod home;
+mod lines;
 mod outbox;
 mod parts;
 mod path;
@@ -25,6 +30,9 @@ mod shelf;
 mod taken;
 mod wire;
 
+pub use collect::Collector;
+pub use courier::SftpCourier;
+pub use lines::Lines;
 pub use wire::HostKeys;
 
 use std::{collections::HashMap, io, path::PathBuf, sync::Arc, time::Duration};

@@ -209,10 +209,10 @@ impl PartFile {
 }
 
 /// An interchange's end is looked for in so many last bytes; some senders put blanks or a line behind it.
-const TAIL: usize = 4096;
+pub(super) const TAIL: usize = 4096;
 
 /// Whether what begins as an X12 interchange ends as one.
-fn judge(head: &[u8], tail: &[u8]) -> Content {
+pub(super) fn judge(head: &[u8], tail: &[u8]) -> Content {
     let blank = |byte: &&u8| byte.is_ascii_whitespace() || [0xef, 0xbb, 0xbf].contains(*byte);
     let skipped = head.iter().take_while(blank).count();
     let Some([b'I', b'S', b'A', separator, ..]) = head.get(skipped..) else { return Content::Fine };

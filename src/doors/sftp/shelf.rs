@@ -16,6 +16,12 @@ const TEMPORARY: [&str; 7] = [".filepart", ".part", ".partial", ".tmp", ".temp",
 /// A partner may have begun so many files at one time.
 const MOST_FILES: usize = 2000;
 
+/// Whether a name says to everybody that its file is not finished.
+pub(super) fn is_temporary(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    lower.starts_with('.') || TEMPORARY.iter().any(|ending| lower.ends_with(ending))
+}
+
 /// Which operation completes a file.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
@@ -32,14 +38,14 @@ impl Rules {
             complete: terms.complete,
             marker: terms.marker.clone(),
             quiet: SignedDuration::try_from(terms.quiet.get()).unwrap_or(SignedDuration::MAX),
-            temporary: TEMPORARY.iter().map(|ending| (*ending).to_owned()).chain(own).collect(),
+            temporary: own.collect(),
         }
     }
 
     /// Whether a name says that its file is not finished.
     pub(super) fn is_temporary(&self, name: &str) -> bool {
         let lower = name.to_ascii_lowercase();
-        lower.starts_with('.') || self.temporary.iter().any(|ending| lower.ends_with(ending.as_str()))
+        is_temporary(name) || self.temporary.iter().any(|ending| lower.ends_with(ending.as_str()))
     }
 
     /// What a marker's name marks: the part before its ending.

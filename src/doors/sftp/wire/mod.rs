@@ -3,11 +3,13 @@
 //! What the libraries do not do by themselves is done here: a deadline for logins, an end for peers that stand still, a
 //! bounded queue in both directions ([`pump`]), and an end of the session at the first packet that cannot be read.
 
+mod client;
 mod host_keys;
 mod packets;
 mod pump;
 mod stream;
 
+pub(super) use client::{Entry, Fault, Line, Met, ON_THE_WAY, Unmet};
 pub use host_keys::HostKeys;
 
 use std::{
@@ -57,11 +59,11 @@ const CHANNELS: u32 = 8;
 /// How long a write may wait before the queue is let grow for it.
 const HICCUP: Duration = Duration::from_millis(5);
 
-/// What all connections of a server share.
-pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
+/// What we offer, called or calling.
+fn preferred() -> Preferred {
     let ecdsa = |curve| Algorithm::Ecdsa { curve };
     let rsa = |hash| Algorithm::Rsa { hash: Some(hash) };
-    let preferred = Preferred {
+    Preferred {
         kex: Cow::Borrowed(&[
             kex::MLKEM768X25519_SHA256,
             kex::CURVE25519,
@@ -73,8 +75,6 @@ pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
             kex::DH_G16_SHA512,
             kex::DH_G18_SHA512,
             kex::DH_G14_SHA256,
-            kex::EXTENSION_SUPPORT_AS_SERVER,
-            kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER,
         ]),
         // Without `ssh-rsa`, whose signatures are SHA-1.
         key: Cow::Owned(vec![
@@ -95,7 +95,13 @@ pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
         ]),
         mac: Cow::Borrowed(&[mac::HMAC_SHA512_ETM, mac::HMAC_SHA256_ETM, mac::HMAC_SHA512, mac::HMAC_SHA256]),
         ..Preferred::DEFAULT
-    };
+    }
+}
+
+/// What all connections of a server share.
+pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
+    let mut preferred = preferred();
+    preferred.kex.to_mut().extend([kex::EXTENSION_SUPPORT_AS_SERVER, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER]);
     Arc::new(Config {
         server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Gangway")),
         methods: methods(),
