@@ -1,6 +1,7 @@
 //! The one place that builds and starts everything, in the order in which the parts need each other, and stops it in the
 //! reverse.
 
+mod alerts;
 mod reload;
 
 use std::{
@@ -16,7 +17,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use crate::{
-    config::{Consumer as ConsumerSettings, Diagnostic, Settings, Start},
+    config::{Consumer as ConsumerSettings, Diagnostic, SecretError, Settings, Start},
     console::{Console, requests_into},
     control::{self, Configuration, Operator},
     doors::{
@@ -120,6 +121,7 @@ pub fn snapshot(settings: &Settings) -> (Snapshot, Vec<Diagnostic>) {
     let (library, mut findings) = Library::load(Some(&settings.mappings));
     let (directory, told) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
     findings.extend(told);
+    findings.extend(library.unused(|id| directory.names_mapping(id)));
     let (snapshot, told) = Snapshot::new(directory, library);
     findings.extend(told);
     (snapshot, findings)
@@ -178,7 +180,7 @@ impl Gateway {
             tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");
         }
         let ring = Arc::new(ArcSwap::from_pointee(ring));
-        let caller = Caller::new(Egress::new(settings.calls.inside.clone()), settings.root.clone());
+        let caller = Caller::new(Egress::new(settings.calls.reach()), settings.root.clone());
         let receipts = Receipts::new(&settings, caller.clone(), Arc::clone(&directory), Arc::clone(&ledger), &metrics);
         let receipts = Arc::new(receipts.map_err(|error| io("the folder as2", error))?);
         let as2 = As2::new(
@@ -193,15 +195,31 @@ impl Gateway {
         let as2 = as2.map_err(|error| io("the folder as2", error))?.telling(Arc::new(exchange.clone()));
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
-        let tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
+        let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
         let public = rest.router().merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
-        let egress = Arc::new(Egress::new(settings.calls.inside.clone()));
+        let egress = Arc::new(Egress::new(settings.calls.reach()));
         let couriers: Vec<Arc<dyn Courier>> =
             vec![Arc::new(WebhookCourier::new(egress, settings.root.clone())), Arc::new(as2_courier)];
         let delivering = exchange.spawn_delivering(couriers);
+        if let Some(url) = &settings.alerts.url {
+            let secrets =
+                settings.alerts.secrets.iter().map(|secret| Ok(secret.resolve(&settings.root)?.reveal().to_owned()));
+            let secrets: Result<Vec<_>, SecretError> = secrets.collect();
+            let sending = alerts::Sending {
+                url: url.value.clone(),
+                secrets: secrets.map_err(|error| StartError::Settings(format!("alerts.secrets: {error}")))?,
+                every: settings.alerts.every.get(),
+                egress: Arc::new(Egress::new(settings.calls.reach())),
+                notes: data.join("alerts.json"),
+                ledger: Arc::clone(&ledger),
+                directory: Arc::clone(&directory),
+                consumers: names.clone(),
+            };
+            tasks.push(tokio::spawn(sending.run(exchange.alerts())));
+        }
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
         let mut servings = Vec::new();

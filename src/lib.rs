@@ -3,13 +3,14 @@
 //! # The way a message goes
 //!
 //! ```text
-//!  supplier                                    Gangway                                              ERP
-//!  ───────►  door       ─►  exchange   ─►  x12 │ xml  ─►  mapping  ─►  ledger    ─►  queue  ─►  lease, ack
-//!            rest, sftp     detect         read, check    document     one commit    erp::
-//!            spool          take turns     verdict        event        (or none)
-//!  ◄─ receipt, only after the commit                                      │
-//!                                                                         │ owed
-//!  ◄───────  delivery   ◄─  997 │ 999 │ TA1  ◄─ exchange::acknowledge ◄───┘
+//!  supplier                                            Gangway                                          ERP
+//!  ───────►  door            ─►  exchange    ─►  x12 │ xml  ─►  mapping  ─►  ledger    ─►  queue  ─►  lease, ack
+//!            as2│sftp│rest       detect          read, check    document     one commit    erp::queue
+//!            spool               take turns      verdict        event        (or none)
+//!  ◄─ receipt, only after the commit                                             │ owed
+//!  ◄───────  courier         ◄─  exchange    ◄── 997 │ 999 │ TA1 ── acknowledge ◄─┤
+//!            as2│webhook,        deliver     ◄── x12 │ xml ◄─ mapping ◄─ sending ◄┘─ POST /erp/v1/documents
+//!            or fetched          retry                                               erp::documents
 //! ```
 //!
 //! A door authenticates, spools the body and hands the [`exchange`] an arrival together with its Scribe, the pure function

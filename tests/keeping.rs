@@ -90,6 +90,42 @@ gwtest!(a_held_document_runs_again_once_its_mapping_is_mended, async |dir| {
     gateway.stop().await;
 });
 
+gwtest!(a_document_held_for_a_missing_cross_reference_runs_again_once_the_table_is_mended, async |dir| {
+    assemble(&dir);
+    let (name, builtin) = mapping_of("855");
+    let line = "fields.value = { at = \"{value}\", as = \"trim\" }";
+    let looked_up =
+        builtin.replace(line, "fields.value = { at = \"{value}\", lookup = \"items\", missing = \"hold\" }");
+    assert_ne!(looked_up, builtin, "the built-in mapping has no line with {line}");
+    dir.create(format!("mappings/{name}"), looked_up);
+    dir.create("mappings/tables/acme/items.csv", "theirs,ours\nSOMETHING-ELSE,1\n");
+    let gateway = Gateway::start(&dir).await;
+    let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
+    let mut set = order_acknowledgement(&Order::sample("PO-1", 1), "S-1");
+    let line = set.segment("PO1").expect("a PO1");
+    let items: Vec<String> = line.iter().skip(7).step_by(2).filter(|item| !item.is_empty()).cloned().collect();
+    assert!(!items.is_empty(), "{line:?}");
+    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(set).to_bytes();
+    let id = accepted(supplier.post_x12("k", bytes).await.unwrap());
+    let held = settled(&erp, &id).await;
+    assert_eq!(state(&held), "held", "{held}");
+    assert!(held.to_string().contains("MAP-0102") && held.to_string().contains(&items[0]), "{held}");
+
+    // The table alone is mended; the mapping stays as it is. First the difference is looked at.
+    let rows = items.iter().enumerate().map(|(number, item)| format!("{item},OUR-{number}\n"));
+    dir.create("mappings/tables/acme/items.csv", rows.fold("theirs,ours\n".to_owned(), |all, row| all + &row));
+    dir.run_well(&["reload"]);
+    let shown = dir.run_well(&["replay", "--message", &id, "--dry-run"]);
+    assert!(format!("{shown:?}").contains("queued"), "{shown:?}");
+    assert_eq!(state(&settled(&erp, &id).await), "held", "a dry run changes nothing");
+    dir.run_well(&["replay", "--message", &id, "--reason", "table mended"]);
+    let events = drain(&erp, "erp", 1).await;
+    assert_eq!(events[0].event.messageid, id);
+    let data = format!("{:?}", events[0].event);
+    assert!(data.contains("OUR-0") && !data.contains(&items[0]), "{data}");
+    gateway.stop().await;
+});
+
 /// The built-in mapping file of a set: its path below `mappings/` and its text.
 fn mapping_of(set: &str) -> (String, String) {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");

@@ -134,7 +134,7 @@ fn send_file(
         fs::write(save, wire(&outgoing.http))?;
     }
     print_text(&format!("Sending {} bytes as {id} to {url}\n", outgoing.http.body.len()))?;
-    let caller = Caller::new(Egress::new(settings.calls.inside.clone()), settings.root.clone());
+    let caller = Caller::new(Egress::new(settings.calls.reach()), settings.root.clone());
     let Some(as2) = &partner.as2 else { return Err(exit(USAGE, "the partner's file has no [as2]")) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let reply = runtime.block_on(caller.post(url.as_str(), &outgoing.http, &as2.sending, PATIENCE));

@@ -166,8 +166,10 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let files = Files::read(&settings.partners);
     let (library, found) = Library::load(Some(&settings.mappings));
     findings.extend(found);
-    let (_, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
+    let (directory, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
     findings.extend(found);
+    let named = |id: &str| directory.partners().any(|partner| partner.mappings.values().any(|own| own == id));
+    findings.extend(library.unused(named));
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let what =
         [(files.partners.len(), "partner"), (files.templates.len(), "template"), (library.iter().count(), "mapping")];
@@ -287,6 +289,7 @@ mod tests {
     #[test]
     fn the_repository_is_clean() {
         let checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
-        assert_eq!((checked.findings, checked.what.as_str()), (vec![], "3 partners, 6 templates, 4 mappings"));
+        assert_eq!(checked.findings, vec![]);
+        assert!(checked.what.starts_with("3 partners, 6 templates, "), "{}", checked.what);
     }
 }

@@ -7,8 +7,8 @@ use crate::{
     config::Settings,
     document::Mode,
     gateway::Gateway,
-    keys::ApiKey,
-    play::{Day, ErpClient, Supplier},
+    keys::{self, ApiKey},
+    play::{Day, Endpoint, ErpClient, Morning, Step, Supplier},
 };
 
 /// Plays a supplier's day.
@@ -26,14 +26,17 @@ const THEIRS: &str = "01/123456789";
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("gangway-demo-").tempdir()?;
     let key = ApiKey::generate(Mode::Live);
-    write(folder.path(), &key)?;
-    let settings = operate::settings(Some(&folder.path().join("gangway.toml")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(play(settings, &key, args.keep))
+    runtime.block_on(async {
+        let endpoint = Endpoint::start().await?;
+        write(folder.path(), &key, &endpoint)?;
+        let settings = operate::settings(Some(&folder.path().join("gangway.toml")))?;
+        play(settings, &key, &endpoint, args.keep).await
+    })
 }
 
-/// The files of a gateway on free ports and its one supplier.
-fn write(folder: &std::path::Path, key: &ApiKey) -> anyhow::Result<()> {
+/// The files of a gateway on free ports and its two suppliers: one calls, one is called.
+fn write(folder: &std::path::Path, key: &ApiKey, endpoint: &Endpoint) -> anyhow::Result<()> {
     let settings = "[public]\nhttp = \"127.0.0.1:0\"\nhttps = \"127.0.0.1:0\"\n\n\
                     [private]\nhttp = \"127.0.0.1:0\"\n\n[sftp]\naddress = \"off\"\n";
     let partner = format!(
@@ -45,10 +48,18 @@ fn write(folder: &std::path::Path, key: &ApiKey) -> anyhow::Result<()> {
     fs::write(folder.join("gangway.toml"), settings)?;
     fs::create_dir(folder.join("partners"))?;
     fs::write(folder.join("partners").join("northwind.toml"), partner)?;
+    let called = format!(
+        "name = \"Ridgeline Tooling\"\nstatus = \"live\"\nvendor_number = \"100235\"\n\n\
+         [webhook]\nurl = \"{}\"\nsecrets = [\"file:webhook.secret\"]\n\n\
+         [send]\nchannel = \"webhook\"\nformat = \"json\"\nretry_after = \"200ms\"\nretry_at_most = \"1s\"\n",
+        endpoint.url()
+    );
+    fs::write(folder.join("partners").join("ridgeline.toml"), called)?;
+    fs::write(folder.join("webhook.secret"), keys::random::<24>().map(|byte| format!("{byte:02x}")).concat())?;
     Ok(())
 }
 
-async fn play(settings: Settings, key: &ApiKey, keep: bool) -> anyhow::Result<ExitCode> {
+async fn play(settings: Settings, key: &ApiKey, endpoint: &Endpoint, keep: bool) -> anyhow::Result<ExitCode> {
     let token = settings.data.join("erp.token");
     let gateway = Gateway::start(settings).await.map_err(refused)?;
     let at = gateway.listening().clone();
@@ -65,19 +76,17 @@ async fn play(settings: Settings, key: &ApiKey, keep: bool) -> anyhow::Result<Ex
     };
     let began = std::time::Instant::now();
     let mut steps = 0;
-    let played = day
-        .play(|step| {
-            steps += 1;
-            // Somebody who stops reading does not stop the day.
-            let _ = writeln!(
-                std::io::stdout(),
-                "{:>6.2} s  {:<44} {}",
-                began.elapsed().as_secs_f64(),
-                step.what,
-                step.result
-            );
-        })
-        .await;
+    let mut tell = |step: &Step| {
+        steps += 1;
+        // Somebody who stops reading does not stop the day.
+        let elapsed = began.elapsed().as_secs_f64();
+        let _ = writeln!(std::io::stdout(), "{elapsed:>6.2} s  {:<44} {}", step.what, step.result);
+    };
+    let morning = Morning { day: &day, fetching: "northwind", called: "ridgeline", endpoint };
+    let played = match morning.play("4500012345", &mut tell).await {
+        Ok(()) => day.play(&mut tell).await,
+        error => error,
+    };
     let code = match &played {
         Ok(()) => {
             println!("\nEvery step happened ({steps} of {steps}). What was acknowledged reached the ERP once.");

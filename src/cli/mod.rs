@@ -21,6 +21,7 @@ mod restore;
 mod serve;
 mod test;
 mod trace;
+mod trace_page;
 mod x12;
 
 use std::{

@@ -31,7 +31,7 @@ enum What {
 /// Tries every partner's servers, and tells what does not answer as its file says.
 pub(super) fn try_out(settings: &Settings, files: &Files, directory: &Directory) -> anyhow::Result<Vec<Diagnostic>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let egress = Egress::new(settings.calls.inside.clone());
+    let egress = Egress::new(settings.calls.reach());
     let mut waiting: Vec<(Arc<Partner>, What)> = Vec::new();
     for partner in directory.partners() {
         let has = [

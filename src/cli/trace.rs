@@ -1,16 +1,19 @@
 //! `gangway trace FILE`: what would become of a file, from its first byte to the acknowledgement.
 
-use std::{fs::File, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{fs::File, io::Read, path::PathBuf, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use serde_json::Value;
 
-use super::{FINDINGS, USAGE, exit, operate, print_text};
+use super::{FINDINGS, USAGE, exit, operate, print_text, trace_page};
 use crate::{
     exchange::{self, Trace},
     gateway,
     partner::Partner,
 };
+
+/// How much of a file a page may hold.
+const LARGEST_PAGE: u64 = 16 << 20;
 
 /// Shows what would become of a file. Nothing is stored.
 #[derive(Debug, clap::Args)]
@@ -41,6 +44,8 @@ enum Format {
     Text,
     /// For programs.
     Json,
+    /// One page to look at: the file, what it is made of, and our document, side by side.
+    Html,
 }
 
 impl What {
@@ -71,6 +76,13 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (snapshot, partner) = args.what.prepare()?;
     let trace = exchange::trace(&snapshot, args.what.open()?, partner, jiff::Timestamp::now())?;
     match args.format {
+        Format::Html => {
+            let mut bytes = Vec::new();
+            #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
+            args.what.open()?.take(LARGEST_PAGE).read_to_end(&mut bytes)?;
+            let name = args.what.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            print_text(&trace_page::page(&name, &bytes, &trace))?;
+        }
         Format::Json => print_text(&format!("{:#}\n", serde_json::to_value(&trace)?))?,
         Format::Text => print_text(&text(&trace))?,
     }

@@ -1,6 +1,9 @@
 //! `gangway.toml`: what one gateway is. Without the file, everything has a default that is safe on one's own machine.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Address, ConsumerName, Diagnostic, Duration, Entries, FromNode, Network, SecretRef, Shape, Size, Source, Spanned,
@@ -20,6 +23,7 @@ pub(super) const SHAPE: Shape = &[
     ("public", Public::KEYS),
     ("as2", As2::KEYS),
     ("calls", Calls::KEYS),
+    ("alerts", Alerts::KEYS),
     ("sftp", Sftp::KEYS),
     ("private", Private::KEYS),
     ("erp", Erp::KEYS),
@@ -44,6 +48,8 @@ section! {
         pub as2: As2,
         /// Where we call.
         pub calls: Calls,
+        /// Who is told when a person has to look.
+        pub alerts: Alerts,
         /// The SFTP drop boxes.
         pub sftp: Sftp,
         /// What only the ERP and operators may reach.
@@ -86,6 +92,18 @@ section! {
         /// Networks of our own into which a host's name in a partner's file may lead. Otherwise it leads to the internet
         /// only. An address that is written there is called wherever it is, except for link-local ones.
         pub inside: Vec<Network>,
+    }
+}
+
+section! {
+    /// Who is told when a person has to look: something is overdue, held, rejected, parked or given up.
+    pub struct Alerts {
+        /// Where alerts are posted, by Standard Webhooks. With none, they are in the log and the metrics only.
+        pub url: Option<Spanned<String>>,
+        /// What they are signed with; two while one replaces the other.
+        pub secrets: Vec<Spanned<SecretRef>>,
+        /// One alert about a subject and kind is sent in so long.
+        pub every: Duration = Duration::seconds(3600),
     }
 }
 
@@ -243,6 +261,8 @@ pub struct Settings {
     pub as2: As2,
     /// Where we call.
     pub calls: Calls,
+    /// Who is told when a person has to look.
+    pub alerts: Alerts,
     /// The SFTP drop boxes.
     pub sftp: Sftp,
     /// What only the ERP and operators may reach.
@@ -259,6 +279,14 @@ pub struct Settings {
     pub log: LogSettings,
     /// The numbers of interchanges that go out.
     pub control_numbers: ControlNumbers,
+}
+
+impl Calls {
+    /// Says of an address whether a host's name may lead there, though it is our own.
+    pub fn reach(&self) -> impl Fn(IpAddr) -> bool + Send + Sync + 'static {
+        let inside = self.inside.clone();
+        move |address| inside.iter().any(|network| network.contains(address))
+    }
 }
 
 impl Default for Settings {
@@ -368,6 +396,7 @@ impl Settings {
             public: file.public,
             as2: file.as2,
             calls: file.calls,
+            alerts: file.alerts,
             sftp: file.sftp,
             private: file.private,
             erp: file.erp,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::{Erp, problems};
 use crate::{
     document::{DocumentType, EventId, MessageId},
-    ledger::{Direction, DocumentState, Message, MessageState},
+    ledger::{Channel, Direction, DocumentState, Fact, Message, MessageState},
     net::{self, Problem, Query},
 };
 
@@ -34,7 +34,12 @@ struct Step {
     message: MessageId,
     position: u32,
     message_state: MessageState,
+    channel: Channel,
+    interchange: Option<String>,
     event: Option<EventId>,
+    /// Of what goes to a partner: attempts to deliver, acknowledgements, what is overdue.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    timeline: Vec<Fact>,
 }
 
 pub(super) async fn order(
@@ -78,7 +83,13 @@ pub(super) async fn order(
             message: id,
             position: document.position,
             message_state: message.state,
+            channel: message.channel,
+            interchange: message.interchange.clone(),
             event: document.event,
+            timeline: match message.direction {
+                Direction::Out => erp.ledger.timeline(id).await.map_err(&failed)?,
+                Direction::In => Vec::new(),
+            },
         });
     }
     Ok(net::json(StatusCode::OK, &Order { number, documents: steps, truncated }))

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{
-    codes, owed,
+    codes,
+    detect::Format,
+    owed,
     reading::{Problem, ReadDocument, ReadInterchange, Reading},
 };
 use crate::{
@@ -153,6 +155,10 @@ fn standing(interchange: &ReadInterchange, place: Place, digest: [u8; 32], known
     }
     if interchange.rejected() {
         return Standing::Rejected;
+    }
+    // Without an envelope there is no number that could have come before.
+    if interchange.format != Format::X12 {
+        return Standing::Counts { claim: false };
     }
     let holder = known.holder(ClaimKind::Interchange, interchange.key).filter(|holder| !place.holds(holder));
     let Some(holder) = holder else { return Standing::Counts { claim: true } };

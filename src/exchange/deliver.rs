@@ -80,7 +80,7 @@ impl Exchange {
     pub(super) async fn deliver_forever(self, couriers: Vec<Arc<dyn Courier>>) {
         let couriers: HashMap<Channel, Arc<dyn Courier>> =
             couriers.into_iter().map(|courier| (courier.channel(), courier)).collect();
-        let (back, mut returns) = mpsc::unbounded_channel();
+        let (back, mut returns) = mpsc::channel(ALL);
         let mut rounds = Rounds::default();
         loop {
             if let Err(error) = self.hand_out(&couriers, &mut rounds, &back).await {
@@ -101,7 +101,7 @@ impl Exchange {
         &self,
         couriers: &HashMap<Channel, Arc<dyn Courier>>,
         rounds: &mut Rounds,
-        back: &mpsc::UnboundedSender<(u64, bool)>,
+        back: &mpsc::Sender<(u64, bool)>,
     ) -> Result<(), LedgerError> {
         let now = self.now();
         if couriers.is_empty() || rounds.out.len() >= ALL {
@@ -141,7 +141,7 @@ impl Exchange {
                         false
                     }
                 };
-                let _ = back.send((id, reached));
+                let _ = back.send((id, reached)).await;
             });
         }
         for partner in unknown {

@@ -24,6 +24,10 @@ pub const DETECT_BYTES: usize = 4096;
 /// Tells the format from the first bytes of a body. A byte-order mark and blanks in front do not matter, nor does a
 /// little rubbish before an ISA: some mailboxes write a line of their own.
 pub fn detect(start: &[u8]) -> Format {
+    // UTF-16 is only met in XML: X12 has no such thing.
+    if let [0xFF, 0xFE, b'<', 0, ..] | [0xFE, 0xFF, 0, b'<', ..] | [b'<', 0, ..] | [0, b'<', ..] = start {
+        return Format::Xml;
+    }
     let text = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start).trim_ascii_start();
     match text {
         [] => Format::Empty,
@@ -48,6 +52,8 @@ mod tests {
             (b"$$ADD ID=X\nISA*00", Format::X12),
             (b"<?xml version='1.0'?><Order/>", Format::Xml),
             (b"\xEF\xBB\xBF<Order/>", Format::Xml),
+            (b"\xFF\xFE<\0O\0", Format::Xml),
+            (b"\xFE\xFF\0<\0O", Format::Xml),
             (b"UNA:+.? 'UNB+", Format::Edifact),
             (b"  {\"a\":1}", Format::Json),
             (b"", Format::Empty),

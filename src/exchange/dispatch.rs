@@ -23,18 +23,19 @@ impl Exchange {
         let (mut ticks, mut waiting) = (0, false);
         let mut woken = true;
         loop {
-            if woken || waiting || ticks % AGAIN == 0 {
-                match self.work_off_owed().await {
-                    Ok(batches) => waiting = batches,
-                    Err(error) => tracing::warn!(%error, "What is to be sent waits until the ledger answers again."),
-                }
-            }
+            // First what was delivered: a partner may have acknowledged it already, and that comes after.
             let told = match self.tell_of_deliveries().await {
                 Ok(()) => self.tell_of_overdue().await,
                 error => error,
             };
             if let Err(error) = told {
                 tracing::warn!(%error, "What became of deliveries is told once the ledger answers again.");
+            }
+            if woken || waiting || ticks % AGAIN == 0 {
+                match self.work_off_owed().await {
+                    Ok(batches) => waiting = batches,
+                    Err(error) => tracing::warn!(%error, "What is to be sent waits until the ledger answers again."),
+                }
             }
             ticks += 1;
             woken = tokio::time::timeout(TICK, self.inner.owed.notified()).await.is_ok();
@@ -75,7 +76,7 @@ impl Exchange {
         // Acknowledgements that follow each other are issued together.
         let mut acknowledgements = Vec::new();
         for (id, owed) in all {
-            let facts = match serde_json::from_value(owed.facts.clone()) {
+            let facts = match serde_json::from_str(&owed.facts) {
                 Ok(Facts::Verdict { verdict, .. }) => {
                     acknowledgements.push((id, owed, Said::Verdict(verdict)));
                     continue;

@@ -7,6 +7,7 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
 };
 
+use super::sequence::{Order, Sequence};
 use crate::{
     config::Rate,
     document::MessageId,
@@ -77,6 +78,15 @@ impl ArrivalCommitted<'_> {
         let Self { message, documents, elapsed } = self;
         telemetry.count(documents);
         Committed { elapsed }.emit(&telemetry.common);
+        if message.state == MessageState::Held {
+            let partner = message.partner.as_deref();
+            let text = match message.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()) {
+                Some(text) => format!("A message is held: {text}"),
+                None => "Documents of a message are held.".to_owned(),
+            };
+            let alarm = &telemetry.outgoing.alarm;
+            alarm.raise(super::alert::AlertKind::Held, message.id.to_string(), partner, message.id, text);
+        }
         if let Some(problem) = &message.problem {
             let partner = message.partner.as_deref().unwrap_or_default();
             let correlation = &message.correlation;
@@ -95,6 +105,27 @@ impl OverQuota<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         telemetry.over_quota.inc();
         tracing::warn!(partner = self.partner, quota = %self.quota, "A partner is over its documents; it is slowed down.");
+    }
+}
+
+/// An interchange's number is not the next one, though its partner's numbers have no gaps.
+pub(super) struct InterchangeOutOfOrder<'a> {
+    pub(super) message: &'a Message,
+    pub(super) sequence: &'a Sequence,
+}
+
+impl InterchangeOutOfOrder<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        let Self { message, sequence: Sequence { partner, kind, text } } = self;
+        let (id, correlation) = (message.id, &message.correlation);
+        match kind {
+            Order::Gap => {
+                let alarm = &telemetry.outgoing.alarm;
+                alarm.raise(super::alert::AlertKind::Gap, id.to_string(), Some(partner), id, text);
+                tracing::warn!(message = %id, partner, correlation, "Interchanges are missing: {text}");
+            }
+            Order::Late => tracing::info!(message = %id, partner, correlation, "An interchange fills a gap: {text}"),
+        }
     }
 }
 

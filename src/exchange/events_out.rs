@@ -6,7 +6,13 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
 };
 
-use super::{courier::Carried, events::Telemetry, outbound::Submission, rendering::Unwritable};
+use super::{
+    alert::{Alarm, AlertKind},
+    courier::Carried,
+    events::Telemetry,
+    outbound::Submission,
+    rendering::Unwritable,
+};
 use crate::{
     document::{DocumentType, MessageId, Verb},
     ledger::{Delivery, Document, Message},
@@ -19,6 +25,7 @@ pub(super) struct Outgoing {
     overdue: Family<OverdueLabels, Counter>,
     acknowledgements: Family<OutcomeLabels, Counter>,
     attempts: Family<AttemptLabels, Counter>,
+    pub(super) alarm: Alarm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -50,8 +57,9 @@ impl Outgoing {
             overdue: Family::default(),
             acknowledgements: Family::default(),
             attempts: Family::default(),
+            alarm: Alarm::default(),
         };
-        let Self { documents, overdue, acknowledgements, attempts } = &all;
+        let Self { documents, overdue, acknowledgements, attempts, .. } = &all;
         common.register("documents_out", "Documents for partners, by what became of them", documents.clone());
         common.register("overdue", "What partners should have sent and did not, by document", overdue.clone());
         let help = "Acknowledgements from partners, by whether they speak of something that was sent";
@@ -95,6 +103,8 @@ impl DocumentHeld<'_> {
             telemetry.outgoing.count(kind, "held");
         }
         let partner = document.partner.as_deref().unwrap_or_default();
+        let subject = format!("{}/{}", origin.id, document.position);
+        telemetry.outgoing.alarm.raise(AlertKind::Held, subject, Some(partner), origin.id, &unwritable.text);
         tracing::warn!(message = %origin.id, partner, correlation = origin.correlation, code = %unwritable.code,
             "A document cannot be sent as it is configured: {}", unwritable.text);
     }
@@ -131,6 +141,9 @@ impl Told<'_> {
         kinds.iter().for_each(|kind| telemetry.outgoing.count(*kind, verb.as_str()));
         let partner = message.partner.as_deref().unwrap_or_default();
         let (correlation, id) = (&message.correlation, message.id);
+        if verb == Verb::Failed {
+            telemetry.outgoing.alarm.raise(AlertKind::DeliveryFailed, id.to_string(), Some(partner), id, detail);
+        }
         match verb {
             Verb::Failed => tracing::error!(message = %id, partner, correlation, "A delivery was given up: {detail}"),
             _ => tracing::info!(message = %id, partner, correlation, "A partner has what was sent: {detail}"),
@@ -152,6 +165,9 @@ impl Overdue<'_> {
         telemetry.outgoing.overdue.get_or_create(&OverdueLabels { document: about.as_str() }).inc();
         let partner = message.partner.as_deref().unwrap_or_default();
         let number = number.unwrap_or_default();
+        let subject = format!("{about} {partner}/{number} {}", message.id);
+        let text = format!("Overdue since {due}: {about} of {partner} about {number}.");
+        telemetry.outgoing.alarm.raise(AlertKind::Overdue, subject, Some(partner), message.id, text);
         tracing::warn!(message = %message.id, partner, number, %due, correlation = message.correlation,
             "Overdue: {about}.");
     }
@@ -172,6 +188,14 @@ impl AcknowledgementHeard<'_> {
         let partner = message.partner.as_deref().unwrap_or_default();
         let correlation = &message.correlation;
         if rejected > 0 {
+            let text = format!("{partner} rejects {rejected} of the documents in {}.", message.id);
+            telemetry.outgoing.alarm.raise(
+                AlertKind::Rejected,
+                message.id.to_string(),
+                Some(partner),
+                message.id,
+                text,
+            );
             tracing::warn!(message = %message.id, %by, partner, accepted, rejected, correlation, "A partner rejects what was sent.");
         } else {
             tracing::info!(message = %message.id, %by, partner, accepted, correlation, "A partner acknowledged what was sent.");
@@ -190,6 +214,7 @@ impl AcknowledgementUnmatched<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         let Self { message, partner, text } = self;
         telemetry.outgoing.acknowledgements.get_or_create(&OutcomeLabels { outcome: "unmatched" }).inc();
+        telemetry.outgoing.alarm.raise(AlertKind::Unmatched, message.to_string(), Some(partner), message, text);
         tracing::warn!(%message, partner, "An acknowledgement speaks of nothing that was sent: {text}");
     }
 }

@@ -18,7 +18,7 @@ use super::{
     claims, codes,
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
-    events::{ArrivalCommitted, OverQuota},
+    events::{ArrivalCommitted, InterchangeOutOfOrder, OverQuota},
     message_id,
     pool::Lane,
     reading::{
@@ -129,8 +129,8 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
     let format = detect(&source.start()?);
     let keep = matches!(source, Source::Memory(_));
     let mut reading = match format {
-        Format::X12 => {
-            let mut walk = Walk::new(context, source.open()?);
+        Format::X12 | Format::Xml => {
+            let mut walk = Walk::new(context, format, source.open()?);
             let mut documents = if keep { Documents::Keep } else { Documents::Skip };
             while !walk.advance(&mut documents)? {}
             walk.finish()
@@ -147,7 +147,9 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
 
 /// What each interchange claims, or would.
 pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
-    let numbered = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
+    let all = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
+    // XML has no numbers to claim.
+    let numbered = all.filter(|((one, _), _)| one.format == Format::X12);
     let claim = |((one, digest), position): ((&ReadInterchange, &[u8; 32]), u32)| Claim {
         kind: ClaimKind::Interchange,
         key: one.key,
@@ -160,8 +162,7 @@ pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
 /// Why a body in this format can only be kept for now.
 pub(super) fn unreadable(format: Format) -> Option<Problem> {
     let (code, text) = match format {
-        Format::X12 => return None,
-        Format::Xml => (codes::FORMAT_NOT_MAPPED, "It is XML, and no mapping for XML is installed."),
+        Format::X12 | Format::Xml => return None,
         Format::Edifact => (codes::FORMAT_NOT_MAPPED, "It is EDIFACT, and no mapping for EDIFACT is installed."),
         Format::Json => (codes::FORMAT_NOT_MAPPED, "It is JSON; this door takes X12 and XML."),
         Format::Empty => (codes::NOTHING_READ, "It is empty."),
@@ -183,6 +184,7 @@ impl Intake for Exchange {
             connection: Some(Arc::clone(&arrival.connection)),
             assumed: None,
             mode: arrival.mode,
+            traced: false,
         };
         let source = Source::of(&arrival.body.content);
         let lane = source.lane();
@@ -230,6 +232,7 @@ impl Exchange {
         let mut transport = Some(transport);
         let mut reused = None;
         let mut known = Known::default();
+        let sequence = self.sequence(read).await.map_err(unavailable)?;
         for _ in 0..ATTEMPTS {
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
             let mut entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
@@ -237,6 +240,11 @@ impl Exchange {
                 at: subject.at,
                 what: "noted".into(),
                 detail: format!("its id on this channel came before with another payload, as message {first}"),
+            }));
+            entry.facts.extend(sequence.iter().map(|one| Fact {
+                at: subject.at,
+                what: "noted".into(),
+                detail: one.text.clone(),
             }));
             let (receipt, message) = (entry.receipt.clone(), entry.message.clone());
             let documents: Vec<_> = entry.documents.iter().map(|(document, _)| document.clone()).collect();
@@ -257,6 +265,9 @@ impl Exchange {
                         if let Some(partner) = &one.partner {
                             self.inner.limiter.documents(&partner.id, u64::from(one.sets), arrival.at);
                         }
+                    }
+                    for one in &sequence {
+                        InterchangeOutOfOrder { message: &message, sequence: one }.emit(&self.inner.telemetry);
                     }
                     if read.large {
                         self.work_out(message, 0);
@@ -379,6 +390,7 @@ fn summary(reading: &Reading) -> String {
     let numbers: Vec<_> =
         reading.interchanges.iter().take(3).map(|one| one.verdict.header.control_number.as_str()).collect();
     match (reading.format, numbers.as_slice()) {
+        (Format::Xml, _) => "XML".into(),
         (Format::X12, []) => "X12 without an interchange".into(),
         (Format::X12, numbers) => format!("X12 interchange {}", numbers.join(", ")),
         (format, _) => format!("{format:?}"),

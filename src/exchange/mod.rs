@@ -6,6 +6,7 @@
 //! acknowledgement says what the standard thinks of them, and what cannot be mapped is held for a person.
 
 mod acknowledge;
+mod alert;
 mod arrival;
 mod canonical;
 mod claims;
@@ -27,24 +28,31 @@ mod pool;
 mod preview;
 mod progress;
 mod reading;
+mod reading_xml;
 mod rendering;
 mod replay;
 mod sending;
+mod sequence;
 mod work;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinHandle,
+};
 
+pub use alert::{Alert, AlertKind};
 pub use arrival::{Arrival, Declared, Intake, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;
 pub use outbound::{ERP, NotTaken, Outlet, Recipient, Submission, Taken};
-pub use preview::{Trace, convert, trace};
+pub use preview::{Trace, TracedDocument, convert, trace};
+pub use reading::Piece;
 pub use replay::{Change, Replayed};
 
 use crate::{
@@ -88,7 +96,7 @@ impl Snapshot {
         let before = before.map(|before| (&*before.directory, &before.policies));
         let (policies, findings) = policy::Policies::compile(&directory, before);
         let mut parts = directory.digest().to_owned();
-        for mapping in library.iter() {
+        for mapping in library.every() {
             parts.push_str(mapping.id());
             parts.push_str(mapping.digest());
         }
@@ -185,6 +193,11 @@ impl Exchange {
     pub fn spawn_delivering(&self, couriers: Vec<Arc<dyn Courier>>) -> JoinHandle<()> {
         let exchange = self.clone();
         tokio::spawn(async move { exchange.deliver_forever(couriers).await })
+    }
+
+    /// Begins to hand alerts out, to one who sends them.
+    pub fn alerts(&self) -> mpsc::Receiver<Alert> {
+        self.inner.telemetry.outgoing.alarm.listen()
     }
 
     fn now(&self) -> Timestamp {

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
-use serde_json::json;
 
 use super::{
     Exchange, Scribe, Snapshot, Verdict, claims, codes,
@@ -132,7 +131,7 @@ impl Outlet for Exchange {
             }
             Committed::Taken(taken) => {
                 let same_key = taken.iter().find(|taken| taken.claim.kind == ClaimKind::Transport);
-                let Some(first) = same_key.or(taken.first()) else {
+                let Some(first) = same_key.or_else(|| taken.first()) else {
                     return Err(NotTaken::Unavailable("the record says that it is taken, and not by whom".into()));
                 };
                 let holder = first.holder;
@@ -289,7 +288,7 @@ fn entry(
 
 /// That a document is to be sent.
 pub(super) fn promise(message: MessageId, position: u32, partner: &str, due: Timestamp) -> Owed {
-    let facts = serde_json::to_value(Facts::Send { position }).unwrap_or_else(|_| json!(null));
+    let facts = serde_json::to_string(&Facts::Send { position }).unwrap_or_default();
     Owed { message, partner: partner.to_owned(), due, facts }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     compose::Subject,
+    detect::Format,
     policy,
     reading::{ReadDocument, ReadInterchange},
 };
@@ -16,7 +17,7 @@ use crate::{
 
 /// What is to be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "say", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Facts {
     /// What the checks came to.
     Verdict {
@@ -112,6 +113,9 @@ pub(super) fn again(subject: &Subject, interchange: &ReadInterchange, index: usi
 }
 
 fn says(subject: &Subject, interchange: &ReadInterchange, index: usize, verdict: InterchangeVerdict) -> Option<Owed> {
+    if interchange.format != Format::X12 {
+        return None;
+    }
     let terms = interchange.partner.as_ref()?.x12.as_ref()?;
     x12::earns_acknowledgement(&verdict, &policy::acknowledgement(terms))
         .then(|| owed(subject, interchange, Facts::Verdict { interchange: index, verdict: Box::new(verdict) }))
@@ -123,6 +127,6 @@ fn owed(subject: &Subject, interchange: &ReadInterchange, facts: Facts) -> Optio
         message: subject.id,
         partner: interchange.partner.as_ref()?.id.clone(),
         due: subject.at,
-        facts: serde_json::to_value(facts).ok()?,
+        facts: serde_json::to_string(&facts).ok()?,
     })
 }

@@ -15,11 +15,12 @@ use super::{
     detect::{DETECT_BYTES, Format, detect},
     event::{AsCloudEvent, logged},
     inbound, message_id, policy,
-    reading::{Context, Documents, ReadDocument, ReadInterchange, Reading, Walk},
+    reading::{Context, Documents, Piece, ReadDocument, ReadInterchange, Reading, Walk},
 };
 use crate::{
     document::Mode,
     ledger::{DocumentState, LogEvent},
+    mapping::Provenance,
     partner::Partner,
     x12::{self, AckNumbers, Finding},
 };
@@ -39,6 +40,26 @@ pub struct Trace {
     pub errors: Vec<Value>,
     /// Whether all of it was accepted.
     pub accepted: bool,
+    /// What each document that was mapped is made of, and where its values came from.
+    #[serde(skip)]
+    pub origins: Vec<TracedDocument>,
+}
+
+/// A document with all that was found of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TracedDocument {
+    /// The set, or the XML element.
+    pub set: String,
+    /// What it is called, like `invoice/4711`.
+    pub subject: String,
+    /// The mapping, as `id@digest`.
+    pub mapping: String,
+    /// What it is made of.
+    pub pieces: Vec<Piece>,
+    /// The canonical document.
+    pub json: Vec<u8>,
+    /// Where its values came from.
+    pub provenance: Vec<Provenance>,
 }
 
 /// Traces a file, as if it came from `partner`, or from whom its envelope names.
@@ -57,8 +78,9 @@ pub fn trace(
     let format = detect(&start);
     let source = Box::new(io::Cursor::new(start).chain(source));
     let reading = match format {
-        Format::X12 => {
-            let mut walk = Walk::new(&context(snapshot, partner), source);
+        Format::X12 | Format::Xml => {
+            let context = Context { traced: true, ..context(snapshot, partner) };
+            let mut walk = Walk::new(&context, format, source);
             while !walk.advance(&mut Documents::Keep)? {}
             walk.finish()
         }
@@ -66,6 +88,7 @@ pub fn trace(
     };
     let subject = Subject { id: message_id(now), at: now, correlation: "trace".into() };
     let digests = vec![[0; 32]; reading.interchanges.len()];
+    let origins = reading.interchanges.iter().flat_map(|one| &one.documents).filter_map(traced).collect();
     let composed = compose::compose(&subject, &reading, &digests, &Known::default());
     let mut errors: Vec<Value> = reading.rubbish.iter().map(|finding| error(finding, None)).collect();
     errors.extend(reading.problem.iter().map(super::reading::Problem::to_json));
@@ -97,6 +120,7 @@ pub fn trace(
         acknowledgements,
         errors,
         accepted,
+        origins,
     })
 }
 
@@ -113,12 +137,12 @@ pub fn convert(
     out: &mut dyn Write,
 ) -> io::Result<(u64, u64)> {
     let context = context(snapshot, partner);
-    let mut first = Walk::new(&context, open()?);
+    let mut first = Walk::new(&context, Format::X12, open()?);
     while !first.advance(&mut Documents::Skip)? {}
     let first = first.finish();
     let counts = vec![true; first.interchanges.len()];
     let subject = Subject { id: message_id(now), at: now, correlation: "convert".into() };
-    let mut walk = Walk::new(&context, open()?);
+    let mut walk = Walk::new(&context, Format::X12, open()?);
     let (mut written, mut left) = (0, 0);
     loop {
         let mut slice = Vec::new();
@@ -144,7 +168,19 @@ pub fn convert(
 }
 
 fn context(snapshot: &Arc<Snapshot>, assumed: Option<Arc<Partner>>) -> Context {
-    Context { snapshot: Arc::clone(snapshot), connection: None, assumed, mode: Mode::Live }
+    Context { snapshot: Arc::clone(snapshot), connection: None, assumed, mode: Mode::Live, traced: false }
+}
+
+fn traced(one: &ReadDocument) -> Option<TracedDocument> {
+    let origin = one.origin.as_ref()?;
+    Some(TracedDocument {
+        set: one.set.clone(),
+        subject: one.subject.clone(),
+        mapping: one.mapping.clone().unwrap_or_default(),
+        pieces: origin.pieces.clone(),
+        json: one.json.clone(),
+        provenance: origin.provenance.clone(),
+    })
 }
 
 fn interchange(one: &ReadInterchange) -> Value {

@@ -10,15 +10,16 @@ use super::{
     claims::{self, Digest},
     codes,
     detect::Format,
+    reading_xml,
 };
 use crate::{
     document::{DocumentType, Mode, summarise},
     error::Code,
     keys,
     ledger::{ClaimKey, DocumentState},
-    mapping::Mapping,
+    mapping::{Mapping, Provenance},
     partner::{Partner, Status},
-    x12::{self, CheckedSet, Checker, GroupHeader, InterchangeHeader, InterchangeVerdict, Step},
+    x12::{self, CheckedSet, Checker, GroupHeader, InterchangeHeader, InterchangeVerdict, Step, token::SetView},
 };
 
 /// What a body is read with.
@@ -32,6 +33,8 @@ pub(super) struct Context {
     pub(super) assumed: Option<Arc<Partner>>,
     /// `Test` where the credentials say so.
     pub(super) mode: Mode,
+    /// Whether to tell where each value of a document came from: for a person, never on the way of business.
+    pub(super) traced: bool,
 }
 
 /// Why something is held, rejected or left alone.
@@ -69,6 +72,8 @@ pub(super) struct Reading {
 
 /// One interchange of a body.
 pub(super) struct ReadInterchange {
+    /// X12, or XML: that has no envelope, and `verdict` says nothing of it but whom its header names.
+    pub(super) format: Format,
     /// Who it says it is from, where we know them.
     pub(super) partner: Option<Arc<Partner>>,
     /// Why it waits for a person. Nothing of it is claimed, queued or acknowledged.
@@ -121,8 +126,28 @@ pub(super) struct ReadDocument {
     pub(super) mapping: Option<String>,
     /// The canonical document.
     pub(super) json: Vec<u8>,
+    /// What it is made of, and where its values came from; only where that was asked for.
+    pub(super) origin: Option<Box<Origin>>,
     /// Of a 997 or 999: what it says of a group of ours, or why that cannot be understood.
     pub(super) heard: Option<Result<x12::GroupAcknowledged, String>>,
+}
+
+/// What a document is made of, and where its values came from.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Origin {
+    pub(super) pieces: Vec<Piece>,
+    pub(super) provenance: Vec<Provenance>,
+}
+
+/// An element of a segment, or an element or attribute of XML.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Piece {
+    /// `BEG03`, or the path.
+    pub name: String,
+    /// What stands there.
+    pub value: String,
+    /// Its first byte in the file, and the one behind its last.
+    pub bytes: (u64, u64),
 }
 
 /// What becomes of the documents of a body.
@@ -146,29 +171,41 @@ const SLICE_SETS: usize = 4096;
 /// A body being read, piece by piece.
 pub(super) struct Walk {
     context: Context,
-    checker: Checker<'static, Box<dyn Read + Send>>,
+    pieces: Pieces,
     open: Option<Open>,
     position: u32,
     reading: Reading,
 }
 
+/// Where the pieces of a body come from.
+enum Pieces {
+    X12(Box<Checker<'static, Box<dyn Read + Send>>>),
+    /// One document, until it was read.
+    Xml(Option<Box<dyn Read + Send>>),
+}
+
 impl Walk {
-    /// Begins an X12 body.
-    pub(super) fn new(context: &Context, source: Box<dyn Read + Send>) -> Self {
+    /// Begins a body of X12 or XML.
+    pub(super) fn new(context: &Context, format: Format, source: Box<dyn Read + Send>) -> Self {
         let by_header = context.clone();
-        Self {
-            context: context.clone(),
-            checker: Checker::new(source, move |header| policy_for(&by_header, header)),
-            open: None,
-            position: 0,
-            reading: Reading::new(Format::X12),
-        }
+        let pieces = match format {
+            Format::Xml => Pieces::Xml(Some(source)),
+            _ => Pieces::X12(Box::new(Checker::new(source, move |header| policy_for(&by_header, header)))),
+        };
+        Self { context: context.clone(), pieces, open: None, position: 0, reading: Reading::new(format) }
     }
 
     /// Reads on; `true` at the end of the body, `false` where a slice is full.
     pub(super) fn advance(&mut self, documents: &mut Documents<'_>) -> std::io::Result<bool> {
+        let checker = match &mut self.pieces {
+            Pieces::X12(checker) => checker,
+            Pieces::Xml(source) => {
+                let Some(source) = source.take() else { return Ok(true) };
+                return self.advance_xml(source, documents);
+            }
+        };
         let (mut sets, mut bytes) = (0, 0);
-        while let Some(step) = self.checker.next()? {
+        while let Some(step) = checker.next()? {
             match step {
                 Step::Rubbish(finding) => self.reading.rubbish.push(finding),
                 Step::Interchange(header) => self.open = Some(Open::new(&self.context, header, self.position)),
@@ -218,9 +255,27 @@ impl Walk {
         Ok(true)
     }
 
+    fn advance_xml(&mut self, source: Box<dyn Read + Send>, documents: &mut Documents<'_>) -> std::io::Result<bool> {
+        match reading_xml::read(&self.context, source)? {
+            Err(problem) => self.reading.problem = Some(problem),
+            Ok(mut interchange) => {
+                match documents {
+                    Documents::Keep => {}
+                    Documents::Skip => interchange.documents.clear(),
+                    Documents::Give { from, counts, slice, .. } => {
+                        let wanted = *from == 0 && counts.first() == Some(&true);
+                        slice.extend(interchange.documents.drain(..).filter(|_| wanted).map(|document| (0, document)));
+                    }
+                }
+                self.reading.interchanges.push(interchange);
+            }
+        }
+        Ok(true)
+    }
+
     /// What the whole body says.
     pub(super) fn finish(mut self) -> Reading {
-        if self.reading.interchanges.is_empty() {
+        if self.reading.interchanges.is_empty() && self.reading.problem.is_none() {
             let finding = self.reading.rubbish.first().map(|finding| finding.text.clone());
             let text = finding.unwrap_or_else(|| "There is no interchange in it.".into());
             self.reading.problem = Some(Problem::new(codes::NOTHING_READ, text));
@@ -293,6 +348,7 @@ impl Open {
         let header = &self.header;
         let connection = context.connection.as_ref().map_or("", |partner| partner.id.as_str());
         ReadInterchange {
+            format: Format::X12,
             key: claims::interchange(
                 self.partner.as_ref().map_or(connection, |partner| &partner.id),
                 [&header.sender.qualifier, &header.sender.id, &header.receiver.qualifier, &header.receiver.id],
@@ -397,6 +453,7 @@ fn read_set(
         extras: None,
         mapping: None,
         json: Vec::new(),
+        origin: None,
         heard: None,
     };
     if set.status == x12::Status::Rejected {
@@ -430,7 +487,15 @@ fn read_set(
         document.hold(Problem::new(codes::SET_TOO_LARGE, "The set is too large to be mapped."));
         return document;
     };
-    match mapping.read_x12_in(view, super::policy::charset(partner)) {
+    let charset = super::policy::charset(partner);
+    let read = match context.traced {
+        false => mapping.read_x12_in(view, charset),
+        true => mapping.trace_x12_in(view, charset).map(|(mapped, provenance)| {
+            document.origin = Some(Box::new(Origin { pieces: pieces(view, charset), provenance }));
+            mapped
+        }),
+    };
+    match read {
         Ok(mapped) => {
             if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
                 document.problem =
@@ -441,15 +506,29 @@ fn read_set(
                 problem.details = serde_json::to_value(&mapped.warnings).unwrap_or_default();
                 document.problem = Some(problem);
             }
-            document.mapped(open, partner, mapped.json, mapped.extras, &mapping);
+            document.mapped(partner, open.mode, mapped.json, mapped.extras, &mapping);
         }
-        Err(problems) => {
-            let mut problem = Problem::new(codes::NOT_MAPPED, first_text(&problems));
-            problem.details = serde_json::to_value(&problems).unwrap_or_default();
-            document.hold(problem);
-        }
+        Err(problems) => document.unmapped(&problems),
     }
     document
+}
+
+/// Every element of a set that has a value.
+fn pieces(set: &SetView<'_>, charset: crate::mapping::Charset) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for segment in set.segments() {
+        for number in 1..=segment.len() {
+            let (value, start) = (segment.element(number), segment.element_offset(number));
+            if !value.is_empty() {
+                pieces.push(Piece {
+                    name: format!("{}{number:02}", charset.decode(segment.tag())),
+                    value: charset.decode(value).into_owned(),
+                    bytes: (start, start + value.len() as u64),
+                });
+            }
+        }
+    }
+    pieces
 }
 
 /// Something that is told, and holds nothing up.
@@ -475,9 +554,16 @@ fn first_text(problems: &[crate::mapping::Problem]) -> String {
 }
 
 impl ReadDocument {
-    fn hold(&mut self, problem: Problem) {
+    pub(super) fn hold(&mut self, problem: Problem) {
         self.state = DocumentState::Held;
         self.problem = Some(problem);
+    }
+
+    /// Holds what the mapping could not read.
+    pub(super) fn unmapped(&mut self, problems: &[crate::mapping::Problem]) {
+        let mut problem = Problem::new(codes::NOT_MAPPED, first_text(problems));
+        problem.details = serde_json::to_value(problems).unwrap_or_default();
+        self.hold(problem);
     }
 
     fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
@@ -489,10 +575,10 @@ impl ReadDocument {
         self.json = Vec::new();
     }
 
-    fn mapped(
+    pub(super) fn mapped(
         &mut self,
-        open: &Open,
-        partner: Option<&Partner>,
+        from: Option<&Partner>,
+        mode: Mode,
         json: Vec<u8>,
         extras: Option<Value>,
         mapping: &Mapping,
@@ -505,15 +591,15 @@ impl ReadDocument {
                 return self.hold(Problem::new(codes::NOT_CANONICAL, text));
             }
         };
-        let partner = partner.map_or("", |partner| partner.id.as_str());
+        let partner = from.map_or("", |partner| partner.id.as_str());
         self.digest = keys::sha256(&json);
-        self.key = Some(claims::business(partner, kind, open.mode, summary.identity.as_deref(), &self.digest));
+        self.key = Some(claims::business(partner, kind, mode, summary.identity.as_deref(), &self.digest));
         self.number = summary.number;
         self.orders = summary.orders;
         self.subject = summary.subject;
         self.extras = extras;
         self.json = json;
-        if open.partner.as_ref().is_some_and(|partner| partner.status == Status::Onboarding) {
+        if from.is_some_and(|partner| partner.status == Status::Onboarding) {
             self.state = DocumentState::Recorded;
             self.key = None;
         }

@@ -1,7 +1,7 @@
 //! From canonical documents to the bytes that go out. Pure: the same documents, numbers and time make the same bytes, so
 //! that an interchange can be written again for the next number when somebody else was first.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use jiff::civil::DateTime;
@@ -80,21 +80,24 @@ pub(super) fn mapping(
     kind: DocumentType,
     route: &Route,
 ) -> Result<Option<Arc<Mapping>>, Unwritable> {
-    let format = match route.format {
+    let (format, version) = match route.format {
         SendFormat::Json => return Ok(None),
-        SendFormat::X12 => mapping::Format::X12,
-        SendFormat::Ubl | SendFormat::Cxml => {
+        SendFormat::X12 => (mapping::Format::X12, route.version.as_str()),
+        // Of XML there are dialects instead of versions.
+        SendFormat::Ubl => (mapping::Format::Xml, "ubl"),
+        // Its envelope has credentials, and partners' files have no place for them.
+        SendFormat::Cxml => {
             let text = format!("Documents cannot be written as {} yet.", route.format);
             return Err(Unwritable::new(codes::NO_WAY_OUT, text));
         }
     };
     let library = &snapshot.library;
-    let usual = library.for_document(kind, format, &route.version);
+    let usual = library.for_document(kind, format, version);
     let own = match usual {
         Some(usual) => partner.mapping(usual.set(), kind),
         None => partner.mappings.get(kind.as_str()).map(String::as_str),
     };
-    let found = own.and_then(|id| library.by_id(id)).or(usual);
+    let found = own.and_then(|id| library.by_id(id)).filter(|mapping| mapping.format() == format).or(usual);
     found.map(|mapping| Some(Arc::clone(mapping))).ok_or_else(|| {
         let text = format!("There is no mapping that writes a {kind} as {} {}.", route.format, route.version);
         Unwritable::new(codes::NO_WAY_OUT, text)
@@ -112,7 +115,8 @@ pub(super) fn write(
 ) -> Result<Written, Unwritable> {
     match route.format {
         SendFormat::Json => json(sheets),
-        _ => {
+        SendFormat::Ubl | SendFormat::Cxml => xml(sheets),
+        SendFormat::X12 => {
             let terms = partner.x12.as_ref().ok_or_else(|| {
                 let text = format!("The file of partner {} has no [x12], so nobody knows who is who.", partner.id);
                 Unwritable::new(codes::NO_WAY_OUT, text)
@@ -129,6 +133,26 @@ fn json(sheets: &[Sheet]) -> Result<Written, Unwritable> {
     };
     let place = Place { set: "json".into(), numbers: None, range: (0, only.json.len() as u64) };
     Ok(Written { bytes: only.json.clone(), places: vec![place], groups: 0, content_type: "application/json" })
+}
+
+/// One document as XML.
+fn xml(sheets: &[Sheet]) -> Result<Written, Unwritable> {
+    let [Sheet { json, mapping: Some(mapping), .. }] = sheets else {
+        return Err(Unwritable::new(codes::NO_WAY_OUT, "XML goes one document at a time, by its mapping."));
+    };
+    let written = mapping.write_xml(json, &BTreeMap::new()).map_err(|problems| unwritable(0, problems))?;
+    let place = Place { set: mapping.set().to_owned(), numbers: None, range: (0, written.bytes.len() as u64) };
+    Ok(Written { bytes: written.bytes.into(), places: vec![place], groups: 0, content_type: "application/xml" })
+}
+
+/// What a mapping says that could not write a document.
+fn unwritable(sheet: usize, problems: Vec<mapping::Problem>) -> Unwritable {
+    let text = match problems.as_slice() {
+        [] => "The mapping could not write it.".into(),
+        [only] => only.text.clone(),
+        [first, rest @ ..] => format!("{} (and {} more)", first.text, rest.len()),
+    };
+    Unwritable { code: codes::NOT_WRITTEN, text, sheet, problems }
 }
 
 fn interchange(
@@ -179,16 +203,9 @@ fn interchange(
         let (from, control) = (writer.written() as u64, format!("{sets:04}"));
         writer.begin_set(mapping.set(), &control, None).map_err(envelope)?;
         let charset = policy::charset(Some(partner));
-        mapping.write_x12_in(&sheet.json, version, charset, &mut writer).map_err(|problems| Unwritable {
-            code: codes::NOT_WRITTEN,
-            text: match problems.as_slice() {
-                [] => "The mapping could not write it.".into(),
-                [only] => only.text.clone(),
-                [first, rest @ ..] => format!("{} (and {} more)", first.text, rest.len()),
-            },
-            sheet: index,
-            problems,
-        })?;
+        mapping
+            .write_x12_in(&sheet.json, version, charset, &mut writer)
+            .map_err(|problems| unwritable(index, problems))?;
         writer.end_set().map_err(envelope)?;
         places.push(Place {
             set: mapping.set().to_owned(),

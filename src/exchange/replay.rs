@@ -147,6 +147,7 @@ impl Exchange {
             connection: snapshot.directory.partner(&message.connection).cloned(),
             assumed: None,
             mode: message.mode,
+            traced: false,
         };
         let work = move || -> std::io::Result<_> {
             let mut read = inbound::read(&context, &source)?;
@@ -157,7 +158,7 @@ impl Exchange {
                 }
             } else {
                 let counts: Vec<_> = read.reading.interchanges.iter().map(|one| one.held.is_none()).collect();
-                let mut walk = Walk::new(&context, source.open()?);
+                let mut walk = Walk::new(&context, read.reading.format, source.open()?);
                 let mut done = false;
                 while !done {
                     let give =

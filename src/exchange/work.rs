@@ -46,6 +46,7 @@ impl Exchange {
             connection: snapshot.directory.partner(&message.connection).map(Arc::clone),
             assumed: None,
             mode: message.mode,
+            traced: false,
         };
         let subject = Subject { id: message.id, at: message.at, correlation: message.correlation.clone() };
 
@@ -61,7 +62,7 @@ impl Exchange {
 
         // What acknowledgements say is not stored with them but told at the end, so a restart hears all of it again.
         let (mut heard, mut position) = (Vec::new(), 0);
-        let mut walk = Walk::new(&context, source.open().map_err(unreadable)?);
+        let mut walk = Walk::new(&context, first.reading.format, source.open().map_err(unreadable)?);
         loop {
             let (by_first, by_counts, from_now) = (Arc::clone(&first), Arc::clone(&counts), position);
             let (back, slice, done) = self

@@ -150,6 +150,7 @@ impl Reload {
         let (library, mut findings) = self.library(true);
         let (directory, told) = self.loader.load(&|id| library.by_id(id).is_some());
         findings.extend(told);
+        findings.extend(library.unused(|id| directory.names_mapping(id)));
         let (snapshot, told) = Snapshot::after(&self.snapshot.load(), directory, library);
         findings.extend(told);
         let snapshot = Arc::new(snapshot);
@@ -185,7 +186,9 @@ impl Reload {
         {
             return (Arc::clone(library), findings.clone());
         }
-        let (library, findings) = Library::load(Some(&self.settings.mappings));
+        let (mut library, mut findings) = Library::load(Some(&self.settings.mappings));
+        // Mappings that are broken now go on as they are in what runs.
+        findings.extend(library.keep_last_good(&self.snapshot.load().library));
         let library = Arc::new(library);
         if let (true, Ok(digest)) = (keep, digest) {
             *known = Some((digest, Arc::clone(&library), findings.clone()));

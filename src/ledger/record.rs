@@ -279,7 +279,7 @@ pub struct Owed {
     /// When it has to be on its way.
     pub due: Timestamp,
     /// What it will say, as JSON that the exchange reads again.
-    pub facts: serde_json::Value,
+    pub facts: String,
 }
 
 /// All that an arrival leaves behind, stored together.

@@ -27,6 +27,10 @@ crate::codes! {
     UNREADABLE = "MAP-0012";
     /// A list whose opener does not fit.
     BAD_OPENER = "MAP-0013";
+    /// A mapping that is broken now, and goes on as it last was.
+    KEPT = "MAP-0014";
+    /// A mapping that nothing uses.
+    UNUSED = "MAP-0015";
     /// A value that its converter cannot read.
     UNREADABLE_VALUE = "MAP-0101";
     /// A code that its table does not have, where the rule says that the document is to be held.

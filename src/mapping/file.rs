@@ -125,7 +125,7 @@ pub(crate) struct List {
     pub(crate) paths: Vec<(Path, Word)>,
     pub(crate) by: Option<Word>,
     /// `None` takes the kind of the base away.
-    pub(crate) of: Vec<(Word, Option<List>)>,
+    pub(crate) of: Vec<(Word, Option<Self>)>,
     pub(crate) through: Vec<(Word, Vec<Word>)>,
     /// Whether there is an `each`, be it a wrong one: then it is told once only.
     pub(crate) opens: bool,

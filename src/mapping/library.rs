@@ -10,7 +10,7 @@ use super::{
     Format, Mapping, codes,
     compile::{compile, compile_table, compile_xml},
     crosswalk,
-    file::{self, Broken, Codes, File, Header, List, Scope, did_you_mean, xml::XmlParts},
+    file::{self, Broken, Codes, File, Header, List, Scope, Spot, did_you_mean, xml::XmlParts},
     merge,
     plan::Plan,
     shape::Shapes,
@@ -38,6 +38,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("mappings/ubl/invoice.toml", include_str!("../../mappings/ubl/invoice.toml")),
     ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
     ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
+    ("mappings/ubl/order-change.toml", include_str!("../../mappings/ubl/order-change.toml")),
     ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
     ("mappings/x12/850.toml", include_str!("../../mappings/x12/850.toml")),
@@ -58,6 +59,11 @@ pub struct Library {
     xml: Vec<Arc<Mapping>>,
     /// Mappings with one partner's tables in them, by partner and mapping.
     of_partners: HashMap<String, BTreeMap<String, Arc<Mapping>>>,
+    /// Mappings that are left out for a mistake, and files that have one.
+    broken: HashSet<String>,
+    /// Mappings of the folder, with where their name stands, and those that they extend.
+    own: Vec<(String, Spot)>,
+    extended: HashSet<String>,
 }
 
 impl Library {
@@ -131,14 +137,12 @@ impl Library {
 
     /// The mapping that writes a document in a format, for a version as [`for_x12`](Self::for_x12) takes it.
     pub fn for_document(&self, document: DocumentType, format: Format, version: &str) -> Option<&Arc<Mapping>> {
-        let wanted = |mapping: &&Arc<Mapping>| mapping.document == document && mapping.format() == format;
-        match format {
-            Format::X12 => {
-                let set = self.offered.iter().find(wanted)?.set();
-                self.for_x12(set, version).filter(|mapping| mapping.document == document)
-            }
-            Format::Ubl | Format::Cxml | Format::Xml => self.xml.iter().find(wanted),
+        if format == Format::Xml {
+            let mut written = self.xml.iter().filter(|mapping| mapping.document == document);
+            return written.find(|mapping| mapping.dialect() == Some(version));
         }
+        let set = self.offered.iter().find(|mapping| mapping.document == document)?.set();
+        self.for_x12(set, version).filter(|mapping| mapping.document == document)
     }
 
     /// The mapping for an XML document, by its root element and namespace.
@@ -149,6 +153,66 @@ impl Library {
     /// The same mapping with a partner's own tables, `tables/<partner>/…`, where it has some that the mapping names.
     pub fn for_partner<'l>(&'l self, mapping: &'l Arc<Mapping>, partner: &str) -> &'l Arc<Mapping> {
         self.of_partners.get(partner).and_then(|own| own.get(mapping.id())).unwrap_or(mapping)
+    }
+
+    /// Keeps those mappings of `before` that are broken now, as they last were when they were good, and says so.
+    pub fn keep_last_good(&mut self, before: &Self) -> Vec<Diagnostic> {
+        let mut told = Vec::new();
+        for mapping in before.iter() {
+            let (id, file) = (mapping.id(), mapping.file());
+            if !self.broken.contains(file) && (!self.broken.contains(id) || self.by_id.contains_key(id)) {
+                continue;
+            }
+            self.offered.retain(|other| other.id() != id);
+            if !mapping.versions.is_empty() {
+                self.offered.insert(0, mapping.clone());
+            }
+            if before.offers_xml(id) {
+                self.xml.retain(|other| other.id() != id);
+                self.xml.insert(0, mapping.clone());
+            }
+            self.by_id.insert(id.to_owned(), mapping.clone());
+            for (partner, own) in &before.of_partners {
+                if let Some(with_own) = own.get(id) {
+                    self.of_partners.entry(partner.clone()).or_default().insert(id.to_owned(), with_own.clone());
+                }
+            }
+            told.push(Diagnostic {
+                code: codes::KEPT,
+                severity: Severity::Warning,
+                message: format!("the mapping `{id}` goes on as it last was when it was good"),
+                labels: vec![Label { file: file.into(), source: "".into(), span: 0..0, text: String::new() }],
+                hint: Some("mend the file, then `gangway reload`".to_owned()),
+            });
+        }
+        told
+    }
+
+    /// Warnings for mappings of the folder that offer themselves for no version, and that nobody names.
+    pub fn unused(&self, named: impl Fn(&str) -> bool) -> Vec<Diagnostic> {
+        let idle = |id: &str| {
+            let versioned = self.by_id.get(id).is_none_or(|mapping| !mapping.versions.is_empty());
+            let offered = versioned || self.offers_xml(id);
+            !offered && !self.extended.contains(id) && !named(id)
+        };
+        let idle = self.own.iter().filter(|(id, _)| idle(id));
+        idle.map(|(id, spot)| {
+            let hint = "name it under [mappings] in a partner's file, or give it `versions`".to_owned();
+            let message = format!("nothing uses the mapping `{id}`");
+            Diagnostic { severity: Severity::Warning, ..spot.error(codes::UNUSED, message, Some(hint)) }
+        })
+        .collect()
+    }
+
+    fn offers_xml(&self, id: &str) -> bool {
+        self.xml.iter().any(|mapping| mapping.id() == id)
+    }
+
+    /// All mappings, and after them those with partners' own tables in them.
+    pub fn every(&self) -> impl Iterator<Item = &Arc<Mapping>> {
+        let mut partners: Vec<_> = self.of_partners.iter().collect();
+        partners.sort_unstable_by_key(|(partner, _)| *partner);
+        self.iter().chain(partners.into_iter().flat_map(|(_, own)| own.values()))
     }
 
     /// All mappings, by name.
@@ -227,6 +291,8 @@ struct Builder<'a> {
     xml: XmlParts,
     /// The texts of shared files, which every mapping depends on.
     shared: Vec<Arc<str>>,
+    /// Files that have a mistake.
+    broken: HashSet<String>,
     /// What partners have in tables of their own.
     partners: BTreeMap<String, Vec<File>>,
     /// The tables of each mapping as its files have them.
@@ -253,6 +319,7 @@ impl<'a> Builder<'a> {
             tables: Vec::new(),
             xml: XmlParts::default(),
             shared: Vec::new(),
+            broken: HashSet::new(),
             partners,
             effective: BTreeMap::new(),
             found,
@@ -264,6 +331,9 @@ impl<'a> Builder<'a> {
             }
         }
         for (file, builtin) in files {
+            if file.broken != Broken::No {
+                builder.broken.insert(file.source.name.to_string());
+            }
             for (name, part) in &file.parts {
                 builder.parts.insert(name.text.clone(), part.clone());
             }
@@ -295,11 +365,18 @@ impl<'a> Builder<'a> {
         let mut library = Library::default();
         let files = std::mem::take(&mut self.files);
         let (own, builtin): (Vec<_>, Vec<_>) = files.iter().partition(|(_, builtin)| !builtin);
+        for (file, _) in &own {
+            if let Some(header) = &file.header {
+                library.own.push((header.id.text.clone(), header.id.spot.clone()));
+                library.extended.extend(header.extends.iter().map(|word| word.text.clone()));
+            }
+        }
+        library.broken = std::mem::take(&mut self.broken);
         for (file, _) in own.into_iter().chain(builtin) {
             let Some(header) = &file.header else { continue };
             if let Some(mapping) = self.mapping(file, header, &files) {
                 let mapping = Arc::new(mapping);
-                if mapping.is_xml() {
+                if mapping.format() != Format::X12 {
                     if file.xml.root.is_some() {
                         library.xml.push(mapping.clone());
                     }
@@ -307,6 +384,8 @@ impl<'a> Builder<'a> {
                     library.offered.push(mapping.clone());
                 }
                 library.by_id.insert(mapping.id.clone(), mapping);
+            } else {
+                library.broken.insert(header.id.text.clone());
             }
         }
         self.with_partners_tables(&mut library);
@@ -386,7 +465,11 @@ impl<'a> Builder<'a> {
                 return None;
             }
         };
-        let writing = match super::write::compile(&whole.scope, &shapes, &plan.rules, &set) {
+        let writing = match header.xml {
+            true => Ok(Vec::new()),
+            false => super::write::compile(&whole.scope, &shapes, &plan.rules, &set),
+        };
+        let writing = match writing {
             Ok(writing) => writing,
             Err(mistakes) => {
                 self.found.extend(mistakes);
@@ -480,8 +563,14 @@ mod tests {
         assert!(x12.iter().all(|id| ids.contains(id)), "{ids:?}");
         let cxml = ["cxml-confirmation", "cxml-invoice", "cxml-order", "cxml-ship-notice"];
         assert!(ids.starts_with(&cxml), "{ids:?}");
-        let ubl =
-            ["ubl-despatch-advice", "ubl-invoice", "ubl-order", "ubl-order-response", "ubl-order-response-simple"];
+        let ubl = [
+            "ubl-despatch-advice",
+            "ubl-invoice",
+            "ubl-order",
+            "ubl-order-change",
+            "ubl-order-response",
+            "ubl-order-response-simple",
+        ];
         assert!(ubl.iter().all(|id| ids.contains(id)), "{ids:?}");
     }
 }

@@ -75,11 +75,7 @@ pub struct Mapping {
 pub enum Format {
     /// X12 transaction sets.
     X12,
-    /// UBL 2.
-    Ubl,
-    /// cXML 1.2.
-    Cxml,
-    /// XML of a partner's own.
+    /// XML; its dialects stand where X12 has versions: `ubl`, `cxml`.
     Xml,
 }
 
@@ -183,12 +179,12 @@ impl Mapping {
 
     /// What it reads from and writes to.
     pub fn format(&self) -> Format {
-        match self.xml.as_ref().map(|plan| &*plan.dialect) {
-            None => Format::X12,
-            Some("ubl") => Format::Ubl,
-            Some("cxml") => Format::Cxml,
-            Some(_) => Format::Xml,
-        }
+        if self.xml.is_some() { Format::Xml } else { Format::X12 }
+    }
+
+    /// The dialect of XML that it is for, like `ubl`.
+    pub fn dialect(&self) -> Option<&str> {
+        self.xml.as_ref().map(|plan| plan.dialect.as_str())
     }
 
     /// Writes a canonical document as the body of a set: what stands between `begin_set` and `end_set`, in the order and
@@ -211,7 +207,7 @@ impl Mapping {
         let version = version.get(..6).unwrap_or(version);
         // Where there is no table for a version, that of the nearest older one, or else the oldest.
         let older = self.writing.iter().rev().find(|plan| plan.version <= version);
-        match older.or(self.writing.first()) {
+        match older.or_else(|| self.writing.first()) {
             Some(writing) => write::write(&self.plan, &self.tables, writing, document, charset, out),
             None => {
                 let text = format!("no version of the standard has a set {}", self.set);
@@ -247,14 +243,17 @@ impl Mapping {
 
     /// Reads a set of a partner that writes this charset. All that is wrong with it is told at once, up to 100 problems.
     pub fn read_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<Mapped, Vec<Problem>> {
-        let read::Read { json, mut left, warnings } = read::read(&self.plan, &self.tables, set, charset)?;
+        let read::Read { json, mut left, warnings, .. } = read::read(&self.plan, &self.tables, set, charset)?;
         let extras = extras::collect(set, charset, &mut left);
         Ok(Mapped { json, extras, warnings })
     }
 
-    /// Whether it maps XML.
-    pub fn is_xml(&self) -> bool {
-        self.xml.is_some()
+    /// The same, with where each value came from.
+    pub fn trace_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<(Mapped, Vec<Provenance>), Vec<Problem>> {
+        let read::Read { json, mut left, warnings, marks } = read::trace(&self.plan, &self.tables, set, charset)?;
+        let provenance = provenance::of(&json, marks, &self.plan.rules);
+        let extras = extras::collect(set, charset, &mut left);
+        Ok((Mapped { json, extras, warnings }, provenance))
     }
 
     /// Whether it is for this XML document, by its root element and namespace.

@@ -9,6 +9,7 @@ use super::{
     place::Part,
     plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
     problem::Problem,
+    provenance::Mark,
     table::Table,
     text::Charset,
     write_json,
@@ -71,6 +72,8 @@ pub(crate) struct Scratch {
     pub(crate) extras: Vec<(u32, u16)>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) warnings: Vec<Problem>,
+    /// Where each value came from, for `trace` only.
+    pub(crate) marks: Option<Vec<Mark>>,
 }
 
 thread_local! {
@@ -84,6 +87,8 @@ pub(crate) struct Read {
     pub(crate) left: Vec<(u32, u16)>,
     /// What the operators are told though the document goes its way.
     pub(crate) warnings: Vec<Problem>,
+    /// Where each value came from, where that was asked for.
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// Reads a set through a plan: the JSON and the extras, or all that is wrong.
@@ -93,8 +98,29 @@ pub(crate) fn read(
     set: &SetView<'_>,
     charset: Charset,
 ) -> Result<Read, Vec<Problem>> {
+    read_with(plan, tables, set, charset, None)
+}
+
+/// The same, with where each value came from.
+pub(crate) fn trace(
+    plan: &Plan,
+    tables: &[Arc<Table>],
+    set: &SetView<'_>,
+    charset: Charset,
+) -> Result<Read, Vec<Problem>> {
+    read_with(plan, tables, set, charset, Some(Vec::new()))
+}
+
+fn read_with(
+    plan: &Plan,
+    tables: &[Arc<Table>],
+    set: &SetView<'_>,
+    charset: Charset,
+    marks: Option<Vec<Mark>>,
+) -> Result<Read, Vec<Problem>> {
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
+    scratch.marks = marks;
     let mut out = Vec::with_capacity(set.bytes().len() * 4 + 256);
     Reader {
         plan,
@@ -114,8 +140,9 @@ pub(crate) fn read(
         extras.sort_unstable();
         extras.dedup();
     }
+    let marks = scratch.marks.take().unwrap_or_default();
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok(Read { json: out, left: extras, warnings }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Read { json: out, left: extras, warnings, marks }) } else { Err(problems) }
 }
 
 impl Scratch {

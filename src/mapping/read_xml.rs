@@ -179,7 +179,10 @@ impl<'t, 'a> Walk<'_, 't, 'a> {
         let mut found = None;
         self.each(&test.way, node, &mut |node| {
             // An element is there also where it is empty.
-            found = self.leaf(&test.way, node).map(|(value, _)| value).or(test.way.attribute.is_none().then_some(""));
+            found = self
+                .leaf(&test.way, node)
+                .map(|(value, _)| value)
+                .or_else(|| test.way.attribute.is_none().then_some(""));
             if found.is_some() { Flow::Stop } else { Flow::Pass }
         });
         match &test.wants {
@@ -473,7 +476,7 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             let start = self.out.len();
             match xml_value::read(rule, self.tables, line, &plan.dialect, &mut self.out) {
                 Some(Taken::Whole | Taken::Part | Taken::Unknown) => {
-                    self.mark(start, Claim::Text(node.number()), node, number)
+                    self.mark(start, Claim::Text(node.number()), node, number);
                 }
                 _ => self.back(point),
             }

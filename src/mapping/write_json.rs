@@ -7,6 +7,7 @@ use super::{
     codes,
     plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, What},
     problem::Problem,
+    provenance::Mark,
     read::{Cell, Item, PROBLEMS, Scratch, distance},
     table::{self, Missing, Table},
     text::{Charset, write_string},
@@ -153,8 +154,8 @@ impl<'p> Writer<'p, '_> {
 
     /// Writes what stands before a value, and the value; neither where the value cannot be read.
     #[inline]
-    fn value(&mut self, item: &Item, before_it: &[u8], cell: u16, rule: u32) {
-        let Some(rule) = self.plan.rules.get(rule as usize) else { return };
+    fn value(&mut self, item: &Item, before_it: &[u8], cell: u16, number: u32) {
+        let Some(rule) = self.plan.rules.get(number as usize) else { return };
         let before = self.out.len();
         self.out.extend_from_slice(before_it);
         if item.filled & (1u64 << (cell & 63)) == 0 {
@@ -180,6 +181,23 @@ impl<'p> Writer<'p, '_> {
         };
         if read.is_none() || rule.constant.is_some() {
             self.check(before, read.is_some(), value, span, rule);
+        }
+        if self.scratch.marks.is_some() {
+            self.mark(before + before_it.len(), span, number);
+        }
+    }
+
+    /// Notes where a value came from. What was cut away again is noted no more.
+    #[cold]
+    fn mark(&mut self, start: usize, span: Cell, rule: u32) {
+        let end = self.out.len();
+        let set = self.set.offset();
+        if let Some(marks) = &mut self.scratch.marks {
+            marks.retain(|mark| mark.json.end <= start);
+            if start < end {
+                let bytes = set + u64::from(span.start)..set + u64::from(span.end);
+                marks.push(Mark { json: start..end, bytes, rule });
+            }
         }
     }
 

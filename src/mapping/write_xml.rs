@@ -161,12 +161,17 @@ impl<'p> Builder<'p> {
 
     /// Puts a value at a place; not over another one.
     fn put(&mut self, way: &Way, from: usize, value: String) -> bool {
+        // What files share may name the root of another kind of document.
+        let root = self.nodes.first().map(|node| node.name);
+        if way.absolute && way.steps.first().map(|step| step.name) != root {
+            return false;
+        }
         let at = self.walk(way, from, None);
         let Some(node) = self.nodes.get_mut(at) else { return false };
         match way.attribute {
             None if node.text.is_none() => node.text = Some(value),
             Some(name) if !node.attributes.iter().any(|(other, _)| *other == name) => {
-                node.attributes.push((name, value))
+                node.attributes.push((name, value));
             }
             _ => return false,
         }
@@ -470,9 +475,15 @@ fn plain(value: &Value) -> Option<String> {
 /// The pointers of all plain values in a value.
 fn leaves(value: &Value, at: String, out: &mut Vec<String>) {
     match value {
-        Value::Object(object) => object.iter().for_each(|(name, value)| leaves(value, format!("{at}/{name}"), out)),
+        Value::Object(object) => {
+            for (name, value) in object {
+                leaves(value, format!("{at}/{name}"), out);
+            }
+        }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(number, item)| leaves(item, format!("{at}/{number}"), out))
+            for (number, item) in items.iter().enumerate() {
+                leaves(item, format!("{at}/{number}"), out);
+            }
         }
         _ => out.push(at),
     }

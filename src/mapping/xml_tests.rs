@@ -83,3 +83,131 @@ fn every_document_of_the_corpus_is_mapped_or_refused_for_a_true_reason() {
         .collect();
     insta::assert_snapshot!(told);
 }
+
+/// What the fixtures become when they are written. With `GANGWAY_WRITTEN=folder` the files stay there, for a validator
+/// with the standards' own schemas.
+#[test]
+fn fixtures_are_written_in_the_order_of_the_standard() {
+    let library = Library::builtin().unwrap_or_else(|found| panic!("{found:#?}"));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    let keep = std::env::var_os("GANGWAY_WRITTEN").map(PathBuf::from);
+    let mut told = String::new();
+    for mapping in library.iter().filter(|mapping| mapping.format() != Format::X12) {
+        let tests = folder.join(mapping.file().strip_prefix("mappings/").unwrap_or_default()).with_extension("test");
+        let files = std::fs::read_dir(&tests).unwrap_or_else(|error| panic!("{}: {error}", tests.display()));
+        for file in
+            files.flatten().map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|it| it == "xml"))
+        {
+            let bytes = std::fs::read(&file).expect("it can be read");
+            let source = Source::read(&bytes).expect("it is XML");
+            let tree = Tree::read(source.text(), Limits::default()).expect("it is XML");
+            assert_eq!(library.for_xml(&tree).map(|found| found.id()), Some(mapping.id()));
+            let mapped = mapping.read_xml(&source, &tree).unwrap_or_else(|problems| panic!("{problems:#?}"));
+            let written = mapping.write_xml(&mapped.json, &mapping.envelope_of(&tree)).expect("it can be written");
+            if let Some(keep) = &keep {
+                std::fs::write(keep.join(format!("{}.xml", mapping.id())), &written.bytes)
+                    .expect("the folder is there");
+            }
+            if mapping.id() == "ubl-order" || mapping.id() == "cxml-confirmation" {
+                told += &format!("{}\n{}\n", mapping.id(), String::from_utf8_lossy(&written.bytes));
+            }
+        }
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn mistakes_in_a_mapping_of_xml_are_told_with_their_lines() {
+    let folder = tempfile::tempdir().expect("there is room");
+    let text = r#"
+[mapping]
+id = "wrong"
+format = "xml"
+root = "Order"
+namespace = "urn:o"
+document = "purchase_order"
+[namespaces]
+cbc = "urn:c"
+[fields]
+number = "cbd:ID"
+order_type = "cbc:Type[@a=b]"
+issue_date = { at = "cbc:Date", as = "trim" }
+[computed]
+"cbc:Sum" = "summ(lines.amount)"
+[lists.parties]
+of.buyer = { each = "cbc:Buyer" }
+[lists.amounts]
+by = "kind"
+of.lines_total = { each = "cbc:Total", fields.value = "." }
+[lists.lines]
+fields.number = "cbc:ID"
+"#;
+    std::fs::write(folder.path().join("wrong.toml"), text).expect("it can be written");
+    let (_, found) = Library::load(Some(folder.path()));
+    let told: String = found
+        .iter()
+        .map(|one| {
+            let line = one.labels.first().map_or(0, |label| text[..label.span.start].matches('\n').count() + 1);
+            format!("{} line {line}: {} ({})\n", one.code, one.message, one.hint.as_deref().unwrap_or("no hint"))
+        })
+        .collect();
+    insta::assert_snapshot!(told);
+}
+
+/// Every plain value by where it stands, list items not told apart: their order may be another one afterwards.
+fn values(value: &serde_json::Value, at: &str, pointer: String, left: &[String], out: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(object) => {
+            for (name, value) in object {
+                values(value, &format!("{at}.{name}"), format!("{pointer}/{name}"), left, out);
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for (number, item) in items.iter().enumerate() {
+                values(item, at, format!("{pointer}/{number}"), left, out);
+            }
+        }
+        _ if left.contains(&pointer) => {}
+        plain => out.push(format!("{} = {plain}", at.trim_start_matches('.'))),
+    }
+}
+
+#[test]
+fn what_x12_and_ubl_both_can_carry_comes_back_from_ubl() {
+    let library = Library::builtin().unwrap_or_else(|found| panic!("{found:#?}"));
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/x12");
+    let mut told = String::new();
+    for (fixture, id) in [
+        ("850.test/bearings", "ubl-order"),
+        ("850.test/stores", "ubl-order"),
+        ("855.test/rejected", "ubl-order-response"),
+        ("856.test/pick-and-pack", "ubl-despatch-advice"),
+        ("810.test/charges", "ubl-invoice"),
+        ("810.test/credit", "ubl-invoice"),
+    ] {
+        let json = std::fs::read(folder.join(fixture).with_extension("json")).expect("it is a fixture");
+        let mapping = library.by_id(id).expect("it is compiled in");
+        let written = mapping.write_xml(&json, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems:#?}"));
+        let source = Source::read(&written.bytes).expect("we write what we read");
+        let tree = Tree::read(source.text(), Limits::default()).expect("we write what we read");
+        let again = mapping.read_xml(&source, &tree).unwrap_or_else(|problems| panic!("{fixture}: {problems:#?}"));
+        let parse = |json: &[u8]| -> serde_json::Value { serde_json::from_slice(json).expect("it is JSON") };
+        let (mut sent, mut back) = (Vec::new(), Vec::new());
+        values(&parse(&json), "", String::new(), &written.left, &mut sent);
+        values(&parse(&again.json), "", String::new(), &[], &mut back);
+        let all = sent.len() + written.left.len();
+        // A level that UBL has no element for is passed through: what it says stands in the items below.
+        let level = |line: &String| line.replace("levels.", "");
+        let back: Vec<String> = back.iter().map(level).collect();
+        let lost: Vec<&String> = sent.iter().filter(|one| !back.contains(&level(one))).collect();
+        told += &format!(
+            "{fixture} by {id}: {} of {all} values carried, {} have no place\n",
+            sent.len(),
+            written.left.len()
+        );
+        for one in &lost {
+            told += &format!("  not back: {one}\n");
+        }
+    }
+    insta::assert_snapshot!(told);
+}

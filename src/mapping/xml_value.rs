@@ -64,6 +64,10 @@ pub(crate) fn read(
             write_string(date.as_bytes(), Charset::Utf8, out);
             Some(if rest.is_empty() { Taken::Whole } else { Taken::Part })
         }
+        // A date alone says nothing of the time.
+        Convert::Value(Converter::Time) if read_date(value).is_some_and(|(_, rest)| !rest.starts_with('T')) => {
+            Some(Taken::Left)
+        }
         Convert::Value(Converter::Time) => {
             // The time of a date and time is behind its T.
             let (rest_of_date, time) = value.split_once('T').map_or(("", value), |(date, time)| (date, time));

@@ -162,7 +162,11 @@ fn named_in(section: &As2Section) -> impl Iterator<Item = &Spanned<PathBuf>> {
 pub(super) fn check(as2: &As2Section, findings: &mut Vec<Diagnostic>) {
     use crate::config::codes as config;
     let weak = as2.weak_until.is_some();
-    if !matches!(*as2.cipher_bits, 128 | 192 | 256) && !(weak && *as2.cipher_bits == 112) {
+    let sound = match *as2.cipher_bits {
+        128 | 192 | 256 => true,
+        bits => weak && bits == 112,
+    };
+    if !sound {
         let told = Diagnostic::error(config::OUT_OF_RANGE, "a cipher's key has 128, 192 or 256 bits");
         findings.push(told.at(&as2.cipher_bits.origin, "").hint("112 is 3DES, and wants `weak_until` beside it"));
     }

@@ -77,6 +77,11 @@ impl Directory {
         self.written.get(place).map(|(file, template)| (file, template.as_ref()))
     }
 
+    /// Whether a partner's file names this mapping.
+    pub fn names_mapping(&self, id: &str) -> bool {
+        self.partners().any(|partner| partner.mappings.values().any(|own| own == id))
+    }
+
     /// Every partner, by id.
     pub fn partners(&self) -> impl Iterator<Item = &Shared> {
         self.partners.iter()

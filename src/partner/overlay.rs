@@ -3,7 +3,7 @@
 //! The shape is that of the standards' own [`Overlay`]; it is declared again here so that every mistake in it is told
 //! at its line, and what does not fit the standard too.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Version, codes};
 use crate::{
@@ -36,6 +36,10 @@ section! {
         pub maximum: Entries<LimitValue>,
         /// Segments that stand where the standard has none.
         pub extra: Vec<ExtraSection>,
+        /// By segment, but in this set only, like `[x12.overlay.sets.856.segments.REF]`.
+        pub segments: Entries<SegmentSection>,
+        /// By data element or its place, but in this set only, like `[x12.overlay.sets.856.elements.REF02]`.
+        pub elements: Entries<ElementSection>,
     }
 }
 
@@ -149,8 +153,8 @@ impl schemars::JsonSchema for LimitValue {
 pub(super) fn overlay(section: &OverlaySection) -> Option<Arc<Overlay>> {
     let overlay = Overlay {
         sets: section.sets.iter().map(|set| (set.key.clone(), set_overlay(&set.value))).collect(),
-        segments: section.segments.iter().map(|one| (one.key.clone(), segment_overlay(&one.value))).collect(),
-        elements: section.elements.iter().map(|one| (one.key.clone(), element_overlay(&one.value))).collect(),
+        segments: segments(&section.segments),
+        elements: elements(&section.elements),
     };
     (!overlay.is_empty()).then(|| Arc::new(overlay))
 }
@@ -195,7 +199,17 @@ fn set_overlay(section: &SetSection) -> SetOverlay {
         optional: section.optional.clone(),
         maximum: section.maximum.iter().map(|one| (one.key.clone(), Limit(one.value.0))).collect(),
         extra: section.extra.iter().map(extra).collect(),
+        segments: segments(&section.segments),
+        elements: elements(&section.elements),
     }
+}
+
+fn segments(section: &Entries<SegmentSection>) -> BTreeMap<String, SegmentOverlay> {
+    section.iter().map(|one| (one.key.clone(), segment_overlay(&one.value))).collect()
+}
+
+fn elements(section: &Entries<ElementSection>) -> BTreeMap<String, ElementOverlay> {
+    section.iter().map(|one| (one.key.clone(), element_overlay(&one.value))).collect()
 }
 
 fn segment_overlay(section: &SegmentSection) -> SegmentOverlay {

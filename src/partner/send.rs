@@ -223,7 +223,7 @@ impl Partner {
             Some(_) => SendFormat::X12,
             None => SendFormat::Json,
         });
-        let version = agreement.version.as_ref().or(self.x12.as_ref().map(|x12| &x12.version));
+        let version = agreement.version.as_ref().or_else(|| self.x12.as_ref().map(|x12| &x12.version));
         let version = version.filter(|_| format == SendFormat::X12).map(ToString::to_string).unwrap_or_default();
         Some(Route {
             channel: agreement.channel.or(usual)?,
@@ -261,7 +261,8 @@ impl Hours {
         if open {
             return now;
         }
-        let day = if time < self.from { local.date() } else { local.date().tomorrow().unwrap_or(local.date()) };
+        let day =
+            if time < self.from { local.date() } else { local.date().tomorrow().unwrap_or_else(|_| local.date()) };
         let opens = day.to_datetime(self.from).to_zoned(self.zone.clone());
         // A time that a change of clocks leaves out has its nearest neighbour; no zone has days without any.
         opens.map_or_else(|_| now.saturating_add(SignedDuration::from_hours(1)).unwrap_or(now), |at| at.timestamp())
@@ -274,7 +275,7 @@ impl FromStr for Hours {
     fn from_str(text: &str) -> Result<Self, Wrong> {
         let wrong =
             |message: String| Wrong::new(message).hint("like \"06:00-22:00 Europe/Berlin\"; without a zone, UTC");
-        let (hours, zone) = text.trim().split_once(' ').unwrap_or((text.trim(), "UTC"));
+        let (hours, zone) = text.trim().split_once(' ').unwrap_or_else(|| (text.trim(), "UTC"));
         let Some((from, to)) = hours.split_once('-') else {
             return Err(wrong(format!("\"{text}\" is no part of a day")));
         };

@@ -9,8 +9,9 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
+
+use jiff::Timestamp;
 
 use super::compose::Attachment;
 use crate::config::{Diagnostic, Source};
@@ -49,9 +50,8 @@ impl Stamp {
     }
 
     fn is_settled(&self) -> bool {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let latest = self.modified.0.max(self.changed.0);
-        i64::try_from(now).unwrap_or(i64::MAX).saturating_sub(latest) > SETTLED
+        Timestamp::now().as_second().saturating_sub(latest) > SETTLED
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
         let mut shelf = Shelf::default();
         assert!(shelf.source(&path, "a.toml").is_err());
         fs::write(&path, "a = 1").unwrap();
-        let old = SystemTime::now() - std::time::Duration::from_secs(60);
+        let old = std::time::SystemTime::from(Timestamp::now()) - std::time::Duration::from_secs(60);
         let age = || fs::File::options().append(true).open(&path).unwrap().set_modified(old).unwrap();
         age();
         let first = shelf.source(&path, "a.toml").unwrap();

@@ -143,17 +143,23 @@ impl Day {
     }
 
     async fn consume(&self, what: &str, kinds: &[&str]) -> Result<Vec<Step>, DayError> {
+        let kinds: Vec<_> = kinds.iter().map(|kind| format!("gangway.{kind}.received.v1")).collect();
+        self.events(what, "", &kinds).await
+    }
+
+    /// Leases and acknowledges events until these came, in this order; `subject` is theirs where it is not empty.
+    pub(super) async fn events(&self, what: &str, subject: &str, kinds: &[String]) -> Result<Vec<Step>, DayError> {
         let mut steps = Vec::new();
         let mut rest = kinds;
         while let [next, ..] = rest {
             let leased = self.erp.lease(&self.consumer, 10, 10, 60).await.map_err(|error| play(what, error))?;
             if leased.is_empty() {
-                return Err(otherwise(what, &format!("an event about {next}"), "none in ten seconds"));
+                return Err(otherwise(what, &format!("an event {next}"), "none in ten seconds"));
             }
             for one in leased {
-                let wanted = rest.first().map(|kind| format!("gangway.{kind}.received.v1")).unwrap_or_default();
-                if one.event.kind != wanted {
-                    return Err(otherwise(what, &wanted, &one.event.kind));
+                let wanted = rest.first().cloned().unwrap_or_default();
+                if one.event.kind != wanted || (!subject.is_empty() && one.event.subject != subject) {
+                    return Err(otherwise(what, &wanted, &format!("{} {}", one.event.kind, one.event.subject)));
                 }
                 rest = rest.get(1..).unwrap_or_default();
                 let done = self.erp.ack(&self.consumer, &[&one.lease]).await.map_err(|error| play(what, error))?;
@@ -188,10 +194,10 @@ impl Day {
     }
 }
 
-fn play(what: &str, error: PlayError) -> DayError {
+pub(super) fn play(what: &str, error: PlayError) -> DayError {
     DayError::Play { what: what.to_owned(), error }
 }
 
-fn otherwise(what: &str, expected: &str, found: &str) -> DayError {
+pub(super) fn otherwise(what: &str, expected: &str, found: &str) -> DayError {
     DayError::Otherwise { what: what.to_owned(), expected: expected.to_owned(), found: found.to_owned() }
 }

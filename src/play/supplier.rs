@@ -27,6 +27,12 @@ impl Supplier {
         self.client.send(Method::POST, "/v1/messages", &headers, body).await
     }
 
+    /// Posts an XML document.
+    pub async fn post_xml(&self, key: &str, body: impl Into<Upload>) -> Result<Answer, PlayError> {
+        let headers = [("content-type", "application/xml"), ("idempotency-key", key)];
+        self.client.send(Method::POST, "/v1/messages", &headers, body).await
+    }
+
     /// Posts one canonical document about an order: its acknowledgements, shipments or invoices.
     pub async fn post_json(
         &self,

@@ -323,6 +323,24 @@ impl Functionals<'_> {
         self.writer.segment(
             if self.is_999 { "IK4" } else { "AK4" },
             &[place, reference.unwrap_or("").into(), code.as_str().into(), value.into()],
+        )?;
+        if self.is_999 { self.context(finding) } else { Ok(()) }
+    }
+
+    /// A CTX: what makes it an error that an element is there, or is not. It names the element that the standard's note ties to it.
+    fn context(&mut self, finding: &Finding) -> Result<(), WriteError> {
+        let Some(trigger) = finding.trigger.filter(|trigger| *trigger <= 99) else { return Ok(()) };
+        let (trigger, position) = (trigger.to_string(), finding.segment.unwrap_or(1).min(999_999).to_string());
+        let loop_id = finding.loop_id.as_deref().filter(|id| id.len() <= 4).unwrap_or("");
+        self.writer.segment(
+            "CTX",
+            &[
+                "SITUATIONAL TRIGGER".into(),
+                finding.tag.as_str().into(),
+                position.as_str().into(),
+                loop_id.into(),
+                trigger.as_str().into(),
+            ],
         )
     }
 

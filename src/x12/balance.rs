@@ -44,17 +44,17 @@ const fn counted(set: &'static str, line: &'static [u8], quantity: Option<(&'sta
 /// The sets whose CTT01 counts lines, as their notes in the standard say.
 const COUNTED: &[Counted] = &[
     counted("810", b"IT1", Some((b"IT1", 2))),
-    counted("830", b"LIN", None),
+    counted("830", b"LIN", Some((b"FST", 1))),
     counted("840", b"PO1", Some((b"PO1", 2))),
     counted("843", b"PO1", Some((b"PO1", 2))),
     counted("846", b"LIN", None),
     counted("850", b"PO1", Some((b"PO1", 2))),
     counted("855", b"PO1", Some((b"PO1", 2))),
     counted("856", b"HL", Some((b"SN1", 2))),
-    counted("860", b"POC", None),
-    counted("861", b"RCD", None),
-    counted("862", b"LIN", None),
-    counted("865", b"POC", None),
+    counted("860", b"POC", Some((b"POC", 3))),
+    counted("861", b"RCD", Some((b"RCD", 2))),
+    counted("862", b"LIN", Some((b"FST", 1))),
+    counted("865", b"POC", Some((b"POC", 3))),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +72,8 @@ pub(super) struct Balance {
     counted: Option<usize>,
     lines: u64,
     sum: Option<i128>,
+    /// The same values summed the way data element 347 tells: their digits, without decimal points, signs and exponents.
+    hash: Option<i128>,
     /// What the lines of an 810 come to, in cents times 10^SCALE², while that can be told.
     amount: Option<i128>,
     charges: i128,
@@ -84,6 +86,7 @@ impl Balance {
         self.counted = COUNTED.iter().position(|counted| counted.set.as_bytes() == set);
         self.lines = 0;
         self.sum = Some(0);
+        self.hash = Some(0);
         self.amount = (set == b"810").then_some(0);
         self.charges = 0;
         self.levels.clear();
@@ -96,7 +99,7 @@ impl Balance {
             [b'H', b'L'] => true,
             [a, b, c] => matches!(
                 &[a, b, c],
-                b"PO1" | b"IT1" | b"CTT" | b"SN1" | b"LIN" | b"POC" | b"RCD" | b"TDS" | b"SAC" | b"TXI"
+                b"PO1" | b"IT1" | b"CTT" | b"SN1" | b"LIN" | b"FST" | b"POC" | b"RCD" | b"TDS" | b"SAC" | b"TXI"
             ),
             _ => false,
         }
@@ -111,7 +114,9 @@ impl Balance {
         if let Some((quantity, number)) = counted.quantity
             && tag == quantity
         {
-            self.sum = self.sum.and_then(|sum| sum.checked_add(decimal(line.element(number))?));
+            let value = line.element(number);
+            self.sum = self.sum.and_then(|sum| sum.checked_add(decimal(value)?));
+            self.hash = self.hash.and_then(|hash| hash.checked_add(digits(value)?));
         }
         match tag {
             b"HL" => self.level(line, severities, into),
@@ -188,11 +193,15 @@ impl Balance {
         }
         let says = line.element(2);
         let Some((tag, number)) = counted.quantity.filter(|_| !says.is_empty()) else { return };
-        // A hash total may have lost its leading digits: it has room for ten.
-        let wraps = 10_i128.pow(10 + SCALE);
-        if let (Some(says_sum), Some(sum)) = (decimal(says), self.sum)
-            && says_sum != sum
-            && says_sum != sum % wraps
+        // The sets' notes speak of the sum of the quantities, the data element of the sum of their digits, and senders follow
+        // either (X12 interpretation 14 affirms the latter). Both may have lost their leading digits: there is room for ten.
+        let unit = 10_i128.pow(SCALE);
+        let wraps = 10_i128.pow(10) * unit;
+        let hash = self.hash.and_then(|hash| hash.checked_mul(unit));
+        let fits = |told: i128, sum: i128| told == sum || told == sum % wraps;
+        if let (Some(told), Some(sum)) = (decimal(says), self.sum)
+            && !fits(told, sum)
+            && !hash.is_some_and(|hash| fits(told, hash))
         {
             into.add(severities, codes::CTT_HASH, || {
                 let tag = tag.escape_ascii();
@@ -269,6 +278,16 @@ fn decimal(value: &[u8]) -> Option<i128> {
     Some(sign * number * 10_i128.pow(places))
 }
 
+/// The digits of a decimal as a whole number, whatever its sign, decimal point and exponent; `None` if it is none.
+fn digits(value: &[u8]) -> Option<i128> {
+    let mantissa = value.split(|byte| *byte == b'E').next()?;
+    let digits = mantissa.iter().filter(|byte| !matches!(byte, b'-' | b'.'));
+    digits.into_iter().try_fold(0_i128, |sum, byte| {
+        let digit = byte.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        sum.checked_mul(10)?.checked_add(i128::from(digit))
+    })
+}
+
 fn shown(number: i128) -> String {
     let unit = 10_i128.pow(SCALE);
     let places = format!("{:06}", (number % unit).abs());
@@ -316,6 +335,32 @@ mod tests {
         assert_eq!(findings("850", "PO1*1*X~CTT*1*3~"), [], "what is no number is another rule's matter");
         assert_eq!(findings("850", "PO1*1*9999999999~PO1*1*2~CTT*2*1~"), [], "a hash total keeps ten digits");
         assert_eq!(findings("997", "CTT*2*1~"), []);
+    }
+
+    #[test]
+    fn each_set_sums_what_its_own_note_names() {
+        for (set, body) in [
+            ("830", "LIN~FST*40~FST*2~CTT*1*"),
+            ("862", "LIN~FST*40~FST*2~CTT*1*"),
+            ("860", "POC*1*CA*40~POC*2*CA*2~CTT*2*"),
+            ("865", "POC*1*CA*40~POC*2*CA*2~CTT*2*"),
+            ("861", "RCD*1*40~RCD*2*2~CTT*2*"),
+            ("856", "HL*1**S~SN1**40~SN1**2~CTT*1*"),
+            ("843", "PO1**40~PO1**2~CTT*2*"),
+        ] {
+            assert_eq!(findings(set, &format!("{body}42~")), [], "{set}");
+            let wrong = findings(set, &format!("{body}41~"));
+            assert_eq!(wrong.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["X12-0602"], "{set}");
+        }
+    }
+
+    #[test]
+    fn a_hash_total_may_leave_out_points_and_signs() {
+        // The example of data element 347.
+        let lines = "PO1**-.0018~PO1**.18~PO1**1.8~PO1**18.01~";
+        assert_eq!(findings("850", &format!("{lines}CTT*4*1855~")), []);
+        assert_eq!(findings("850", &format!("{lines}CTT*4*19.9882~")), []);
+        assert_eq!(findings("850", &format!("{lines}CTT*4*1856~")), [("X12-0602", Some(5))]);
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub struct Finding {
     /// Which repetition of the element, from 1; `None` where it is not repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repetition: Option<u16>,
+    /// The element whose presence makes it an error, where a syntax note demands or excludes one because of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<u16>,
     /// The data element's number in the standard, like `353` (AK402).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
@@ -60,6 +63,7 @@ impl Finding {
             element: None,
             component: None,
             repetition: None,
+            trigger: None,
             reference: None,
             loop_id: None,
             offset,

@@ -41,6 +41,40 @@ pub(super) fn look(bytes: &[u8], offset: u64, whole: bool) -> Look {
     }
 }
 
+/// Whether the file is broken into lines of one width that is more than the ISA's, so that the ISA itself is whole: `bytes` begin with
+/// an ISA of `length` bytes and reach to [`REACH`] or to the end of the file. Lines that end behind terminators only are segments.
+pub(super) fn is_wrapped_wide(bytes: &[u8], length: usize, segment: u8) -> bool {
+    let bytes = bytes.get(..REACH).unwrap_or(bytes);
+    if matches!(segment, b'\r' | b'\n') {
+        return false;
+    }
+    let (mut widths, mut inside) = ([0_usize; 2], false);
+    let (mut start, mut lines) = (0, 0);
+    while let Some(found) = bytes.get(start..).and_then(|rest| memchr::memchr2(b'\r', b'\n', rest)) {
+        let end = start + found;
+        if end < length {
+            return false;
+        }
+        // The first line may begin before this ISA; all others are as long as the second.
+        match lines {
+            0 | 1 => {
+                if let Some(width) = widths.get_mut(lines) {
+                    *width = found;
+                }
+            }
+            _ if widths.get(1) == Some(&found) => {}
+            // What was wrapped ends with a shorter line.
+            _ if widths.get(1) > Some(&found) && bytes.get(end.wrapping_sub(1)) == Some(&segment) => break,
+            _ => return false,
+        }
+        inside |= bytes.get(end.wrapping_sub(1)) != Some(&segment);
+        lines += 1;
+        start = end + if bytes.get(end..end + 2) == Some(b"\r\n") { 2 } else { 1 };
+    }
+    let [first, width] = widths;
+    inside && ((lines >= 2 && first == width) || (lines >= 3 && first < width))
+}
+
 /// The ISA, or why not; `None` for why when the bytes ended too early.
 fn find(bytes: &[u8], offset: u64) -> Result<Box<Isa>, Option<&'static str>> {
     let (tag, rest) = bytes.split_at_checked(3).ok_or(None)?;
@@ -200,6 +234,26 @@ pub(super) mod tests {
         let found = isa(&bytes);
         assert!(found.wrapped && found.length == 108 && found.header.time == "1200");
         assert!(!isa(ISA).wrapped);
+    }
+
+    #[test]
+    fn lines_wider_than_the_isa_are_told_from_lines_of_segments() {
+        let text = [ISA, &b"GS*PO*A*B*20260701*1200*1*X*005010~ST*850*0001~BEG*00*SA*4500012345**20260701~".repeat(8)]
+            .concat();
+        let lines = |width: usize, end: &[u8]| text.chunks(width).collect::<Vec<_>>().join(end);
+        for (width, end) in [(128, &b"\r\n"[..]), (132, b"\n"), (255, b"\r\n"), (200, b"\r")] {
+            assert!(is_wrapped_wide(&lines(width, end), 106, b'~'), "{width}");
+        }
+        // An interchange that begins in the middle of a line.
+        let ragged = [&text[..110], b"\n", &text[110..].chunks(130).collect::<Vec<_>>().join(&b"\n"[..])].concat();
+        assert!(is_wrapped_wide(&ragged, 106, b'~'));
+        let segments = text.split_inclusive(|byte| *byte == b'~').collect::<Vec<_>>();
+        for whole in [text.clone(), segments.join(&b"\n"[..]), segments.join(&b"\r\n  "[..])] {
+            assert!(!is_wrapped_wide(&whole, 106, b'~'), "{}", self::text(&whole));
+        }
+        // A line end in one text is data.
+        let note = [&text[..150], b"\n", &text[150..]].concat();
+        assert!(!is_wrapped_wide(&note, 106, b'~'));
     }
 
     #[test]

@@ -30,6 +30,12 @@ impl Tables {
         own.map(|own| Self::Own(Arc::clone(own))).or_else(|| Standard::resolve(version).map(Self::BuiltIn))
     }
 
+    /// The tables that hold in one set: these, unless the partner has others for it.
+    pub(super) fn of_set(&self, id: &[u8]) -> Self {
+        let Self::Own(standard) = self else { return self.clone() };
+        Self::Own(Arc::clone(standard.alone(id).unwrap_or(standard)))
+    }
+
     pub(super) fn get(&self) -> &Standard {
         match self {
             Self::BuiltIn(standard) => standard,
@@ -435,7 +441,13 @@ impl Elements<'_, '_> {
         for (code, at) in blamed(note, present).filter(|(code, at)| !told(*code, *at)) {
             let value = self.raw.element(at + 1);
             let def = self.def.elements.get(at).and_then(simple);
+            let told = self.found.findings.len();
             self.tell(code, Spot { element: at + 1, ..Spot::default() }, def, value);
+            let others = (note.first | note.others) & present & !(1 << at);
+            let trigger = bits(others).next().and_then(|at| u16::try_from(at + 1).ok());
+            for finding in self.found.findings.iter_mut().skip(told) {
+                finding.trigger = trigger;
+            }
         }
     }
 

@@ -114,6 +114,7 @@ impl<'a> Tree<'a> {
                         // Between elements, blanks are for the eye only.
                         if element.first != NONE && element.text.trim_ascii().is_empty() {
                             element.text = Cow::Borrowed("");
+                            element.within.1 = element.within.0;
                         }
                     }
                 }
@@ -134,7 +135,7 @@ impl<'a> Tree<'a> {
     /// The root element.
     pub fn root(&self) -> Node<'_, 'a> {
         // A text without one was not read.
-        self.node(0).unwrap_or_else(|| Node { tree: self, element: const { &Element::NOTHING }, number: NONE })
+        self.node(0).unwrap_or(Node { tree: self, element: const { &Element::NOTHING }, number: NONE })
     }
 
     /// An element by its number: they are counted in the order of the file, the root is 0.

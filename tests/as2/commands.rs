@@ -56,7 +56,7 @@ gwtest!(a_capture_is_taken_apart_layer_by_layer, async |dir| {
     let kept = std::fs::read_dir(dir.join("data/as2/refused")).unwrap().next().unwrap().unwrap().path();
     let (text, code) = run(&dir, &["as2", "show", kept.to_str().unwrap(), "--config", "gangway.toml"]);
     assert_eq!(code, Some(1), "{text}");
-    assert!(text.contains("here it ends: AS2-0304") && text.contains("decryption-failed"), "{text}");
+    assert!(text.contains("here it ends: AS2-0305") && text.contains("decryption-failed"), "{text}");
     // A receipt.
     let sent = site.post(&good).await;
     let mut receipt = b"HTTP/1.1 200 OK\r\n".to_vec();

@@ -1,7 +1,7 @@
 //! A gateway that speaks AS2, and a partner with a server of its own.
 
 use gangway::{
-    as2::{content::Content, disposition::Disposition, mdn::HttpMessage, mime::Fields, send::Outgoing},
+    as2::{content::Content, disposition::Disposition, mime::Fields, send::Outgoing},
     play::{As2Partner, As2Sent, As2Server},
 };
 
@@ -116,9 +116,4 @@ pub(super) fn fields<'a>(headers: impl IntoIterator<Item = (&'a str, &'a [u8])>)
 /// The headers of an answer.
 pub(super) fn answered(sent: &As2Sent) -> Fields {
     fields(sent.reply.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())))
-}
-
-/// What a message is on the wire, for other programs.
-pub(super) fn http(outgoing: &Outgoing) -> &HttpMessage {
-    &outgoing.http
 }

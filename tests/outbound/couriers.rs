@@ -167,3 +167,35 @@ gwtest!(documents_wait_for_company_where_the_partner_wants_that, async |dir| {
     assert_eq!(out["documents"].as_array().unwrap().len(), 1);
     gateway.stop().await;
 });
+
+gwtest!(a_person_is_told_once_of_what_was_given_up, async |dir| {
+    assemble(&dir);
+    let (endpoint, people) = (Endpoint::start().await.unwrap(), Endpoint::start().await.unwrap());
+    endpoint.answer(StatusCode::BAD_REQUEST);
+    people.answer(StatusCode::SERVICE_UNAVAILABLE);
+    hooked(&dir, "hooked", &endpoint, "");
+    let alerts = format!("\n[alerts]\nurl = \"{}\"\nsecrets = [\"file:secrets/hook\"]\n", people.url());
+    dir.create("gangway.toml", settings() + &alerts);
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let out = issued(&erp, "hooked", &post(&erp, "1", "hooked", "45").await).await;
+    wait_for("an attempt to tell", async || (!people.calls().is_empty()).then_some(())).await;
+    people.answer(StatusCode::NO_CONTENT);
+    let call = wait_for("the alert", async || people.taken().first().cloned()).await;
+    let alert: Value = serde_json::from_slice(&call.body).unwrap();
+    assert_eq!(alert["type"], "gangway.alert.delivery_failed.v1", "{alert}");
+    assert_eq!((&alert["data"]["partner"], &alert["data"]["message"]), (&json!("hooked"), &out["id"]));
+    let header = |name: &str| call.headers[name].to_str().unwrap().to_owned();
+    let seconds = header("webhook-timestamp").parse().unwrap();
+    assert_eq!(
+        header("webhook-signature"),
+        signature(&[SECRET.to_owned()], &header("webhook-id"), seconds, &call.body)
+    );
+    // The next one of another subject comes, and none of the same.
+    post(&erp, "2", "hooked", "46").await;
+    wait_for("the second alert", async || (people.taken().len() == 2).then_some(())).await;
+    let subjects: std::collections::BTreeSet<_> =
+        bodies(&people).iter().map(|alert| alert["data"]["subject"].to_string()).collect();
+    assert_eq!(subjects.len(), 2);
+    gateway.stop().await;
+});

@@ -51,6 +51,71 @@ gwtest!(a_997_says_how_the_order_fared, async |dir| {
     gateway.stop().await;
 });
 
+gwtest!(a_999_says_the_same_as_a_997, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    let out = issued(&erp, "acme", &post(&erp, "k", "acme", "45").await).await;
+    let mut set = functional_acknowledgement(&bytes(&erp, &out).await, false).unwrap();
+    set.id = "999".into();
+    for segment in &mut set.segments {
+        segment[0] = match &*segment[0] {
+            "AK3" => "IK3".into(),
+            "AK4" => "IK4".into(),
+            "AK5" => "IK5".into(),
+            other => other.into(),
+        };
+    }
+    let after = set.segments.iter().position(|segment| segment[0] == "IK4").unwrap() + 1;
+    let context = ["CTX", "SITUATIONAL TRIGGER", "BEG", "2", "", "1"].map(str::to_owned);
+    set.segments.insert(after, context.to_vec());
+    let answer = Interchange::new(&party(ACME), &ours(), 5).with(set).to_bytes();
+    let answer = String::from_utf8(answer).unwrap().replace("*X*004010", "*X*005010");
+    let said = accepted(supplier.post_x12("999", answer.into_bytes()).await.unwrap());
+    verbs(&erp, "purchase_order/45", 2).await;
+    let event = told(&erp, "purchase_order/45").await.pop().unwrap();
+    assert_eq!(event.kind, "gangway.purchase_order.rejected.v1");
+    let errors = event.data["errors"].as_array().unwrap();
+    let wrong = errors.iter().find(|error| error["level"] == "element").unwrap();
+    assert_eq!((&wrong["segment"], &wrong["element"], &wrong["code"]), (&json!("BEG"), &json!(3), &json!("7")));
+    assert_eq!(state(&settled(&erp, &said).await), "accepted");
+    gateway.stop().await;
+});
+
+gwtest!(a_ta1_speaks_for_the_whole_interchange, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    for (number, (status_code, note)) in [("45", ("A", "000")), ("46", ("R", "025"))] {
+        let out = issued(&erp, "acme", &post(&erp, number, "acme", number).await).await;
+        let text = bytes(&erp, &out).await;
+        let isa13 = text.split('*').nth(13).unwrap();
+        let empty =
+            String::from_utf8(Interchange::new(&party(ACME), &ours(), number.parse().unwrap()).to_bytes()).unwrap();
+        let (isa, _) = empty.split_at(106);
+        let ta1 = format!("{isa}TA1*{isa13}*260701*1200*{status_code}*{note}~IEA*0*0000000{number}~");
+        let said = accepted(supplier.post_x12(&format!("ta1-{number}"), ta1.into_bytes()).await.unwrap());
+        let id = out["id"].as_str().unwrap();
+        wait_for("the TA1 to be matched", async || {
+            let message = status(erp.message(&said).await.unwrap(), 200).json();
+            message["timeline"].to_string().contains("matched").then_some(())
+        })
+        .await;
+        let message = status(erp.message(id).await.unwrap(), 200).json();
+        assert!(message["timeline"].to_string().contains(&format!("note {note}")), "{message}");
+        let rejected = message["documents"][0]["state"] == "rejected";
+        assert_eq!(rejected, status_code == "R", "{message}");
+        if rejected {
+            verbs(&erp, "purchase_order/46", 2).await;
+            let event = told(&erp, "purchase_order/46").await.pop().unwrap();
+            assert_eq!(event.kind, "gangway.purchase_order.rejected.v1");
+            assert_eq!(event.data["errors"][0]["level"], "interchange");
+            assert_eq!(event.data["errors"][0]["code"], "025");
+        }
+    }
+    gateway.stop().await;
+});
+
 gwtest!(what_speaks_of_nothing_that_was_sent_is_shown_and_not_acknowledged, async |dir| {
     assemble(&dir);
     let gateway = Gateway::start(&dir).await;

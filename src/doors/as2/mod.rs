@@ -135,7 +135,6 @@ impl As2 {
     ///
     /// # Errors
     /// When its folders cannot be made.
-    #[expect(clippy::too_many_arguments, reason = "what the gateway built, each once")]
     pub fn new(
         settings: &Settings,
         directory: Arc<ArcSwap<Directory>>,

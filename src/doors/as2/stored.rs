@@ -120,7 +120,7 @@ mod tests {
         let stored = receipt().encode();
         assert_eq!(
             stored,
-            "gangway-as2/1\nasked: signed [sha-256] response\nmark: m1\nreceipt: 44\nproof: 37\n\n\
+            "gangway-as2/1\nasked: signed [sha-256] response\nmark: m1\nreceipt: 41\nproof: 37\n\n\
              AS2-From: us\r\nContent-Length: 5\r\n\r\na\r\n\r\nbContent-Type: multipart/signed\r\n\r\n..."
         );
         assert_eq!(StoredReceipt::decode(&stored), Some(receipt()));

@@ -191,16 +191,13 @@ pub async fn numbers_are_used_once(venue: &dyn Venue) {
 pub async fn owed_and_settled(venue: &dyn Venue) {
     let ledger = venue.open().await;
     let (one, two) = (new_id(), new_id());
-    let owed = |message, n: i64| Owed {
-        message,
-        partner: "acme".to_owned(),
-        due: after(start(), n),
-        facts: serde_json::json!({"n": n}),
-    };
+    let owed =
+        |message, n: i64| Owed { message, partner: "acme".to_owned(), due: after(start(), n), facts: n.to_string() };
     ledger.commit(Entry { owed: vec![owed(one, 1), owed(one, 2)], ..bare(one) }).await.unwrap();
     ledger.commit(Entry { owed: vec![owed(two, 3)], ..bare(two) }).await.unwrap();
     let all = ledger.owed(0, 9).await.unwrap();
-    let facts = |list: &[(u64, Owed)]| list.iter().map(|(_, owed)| owed.facts["n"].clone()).collect::<Vec<_>>();
+    let facts =
+        |list: &[(u64, Owed)]| list.iter().map(|(_, owed)| owed.facts.parse::<i64>().unwrap()).collect::<Vec<_>>();
     assert_eq!(facts(&all), [1, 2, 3]);
     assert_eq!(facts(&ledger.owed(0, 2).await.unwrap()), [1, 2]);
     assert_eq!(facts(&ledger.owed(all[1].0, 9).await.unwrap()), [3]);

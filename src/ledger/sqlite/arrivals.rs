@@ -75,7 +75,7 @@ pub(super) struct NewEntry {
     receipt: Bytes,
     claims: Vec<Claim>,
     documents: Vec<NewDocument>,
-    owed: Vec<NewOwed>,
+    owed: Vec<Owed>,
     complete: bool,
 }
 
@@ -157,36 +157,26 @@ pub(super) fn insert_body(tx: &Tx, num: i64, kept: &Kept, receipt: &[u8]) -> Out
     Ok(())
 }
 
-/// An acknowledgement owed, as it is written.
-pub(super) struct NewOwed {
-    owed: Owed,
-    facts: String,
-}
-
-impl NewOwed {
-    pub(super) fn all(owed: Vec<Owed>) -> Result<Vec<Self>, LedgerError> {
-        owed.into_iter().map(|owed| Ok(Self { facts: rows::json(&owed.facts)?, owed })).collect()
-    }
-}
-
 impl NewEntry {
     pub(super) fn new(entry: Entry, kept: Kept) -> Result<(Self, Weight), (Kept, LedgerError)> {
         let prepared = (|| {
             let (documents, mut weight) = prepare_documents(entry.documents)?;
             let message = NewMessage::new(entry.message, &entry.facts)?;
-            let owed = NewOwed::all(entry.owed)?;
             if let Kept::Inline(bytes) = &kept {
                 weight.bytes += bytes.len();
             }
             weight.bytes += entry.receipt.0.len();
-            Ok((documents, weight, message, owed))
+            Ok((documents, weight, message))
         })();
         match prepared {
             Err(error) => Err((kept, error)),
-            Ok((documents, weight, message, owed)) => {
+            Ok((documents, weight, message)) => {
                 let Receipt(receipt) = entry.receipt;
                 let complete = entry.complete;
-                Ok((Self { message, kept, receipt, claims: entry.claims, documents, owed, complete }, weight))
+                Ok((
+                    Self { message, kept, receipt, claims: entry.claims, documents, owed: entry.owed, complete },
+                    weight,
+                ))
             }
         }
     }
@@ -439,11 +429,11 @@ pub(super) fn touch(tx: &mut Tx, range: Option<(i64, i64)>) -> Outcome<()> {
     Ok(())
 }
 
-pub(super) fn insert_owed(tx: &mut Tx, num: i64, owed: &[NewOwed]) -> Outcome<()> {
+pub(super) fn insert_owed(tx: &mut Tx, num: i64, owed: &[Owed]) -> Outcome<()> {
     for new in owed {
         tx.conn
             .prepare_cached("INSERT INTO owed (id, message, partner, due, facts) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![tx.next.owed, num, new.owed.partner, new.owed.due.as_microsecond(), new.facts])?;
+            .execute(params![tx.next.owed, num, new.partner, new.due.as_microsecond(), new.facts])?;
         tx.next.owed += 1;
     }
     Ok(())
@@ -505,7 +495,7 @@ pub(super) fn finish(
     tx: &mut Tx,
     id: MessageId,
     state: MessageState,
-    owed: &[NewOwed],
+    owed: &[Owed],
     facts: &[Fact],
 ) -> Outcome<Done<()>> {
     let (num, unfinished, _) = find(tx, id)?;
@@ -556,14 +546,14 @@ pub(super) struct NewRevision {
     revision: Revision,
     problem: Option<String>,
     documents: Vec<NewDocument>,
-    owed: Vec<NewOwed>,
+    owed: Vec<Owed>,
 }
 
 impl NewRevision {
     pub(super) fn new(mut revision: Revision) -> Result<(Self, Weight), LedgerError> {
         let (documents, weight) = prepare_documents(std::mem::take(&mut revision.documents))?;
         let problem = revision.problem.as_ref().map(rows::json).transpose()?;
-        let owed = NewOwed::all(std::mem::take(&mut revision.owed))?;
+        let owed = std::mem::take(&mut revision.owed);
         Ok((Self { revision, problem, documents, owed }, weight))
     }
 

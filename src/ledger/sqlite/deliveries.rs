@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    arrivals::{self, Existing, NewDocument, NewOwed, insert_documents},
+    arrivals::{self, Existing, NewDocument, insert_documents},
     audit,
     fault::{Outcome, damaged},
     outgoing::{next_number, paused},
@@ -203,7 +203,7 @@ pub(super) fn cancel(tx: &Tx, delivery: i64, record: &AuditRecord) -> Outcome<Do
 }
 
 /// Leaves something to be done about a message.
-pub(super) fn owe(tx: &mut Tx, id: MessageId, owed: &[NewOwed], record: &AuditRecord) -> Outcome<Done<()>> {
+pub(super) fn owe(tx: &mut Tx, id: MessageId, owed: &[Owed], record: &AuditRecord) -> Outcome<Done<()>> {
     let (num, _, _) = arrivals::find(tx, id)?;
     arrivals::insert_owed(tx, num, owed)?;
     let detail = format!("{}: {}", record.who, record.reason);
@@ -375,9 +375,4 @@ pub(super) fn advance(tx: &Tx, series: &NumberSeries, next: i64, record: &AuditR
         .execute(params![series.0, next])?;
     audit::add(tx, record)?;
     Ok(Done::Keep(()))
-}
-
-/// What is owed, as it is written.
-pub(super) fn new_owed(owed: Owed) -> Result<(MessageId, Vec<NewOwed>), LedgerError> {
-    Ok((owed.message, NewOwed::all(vec![owed])?))
 }

@@ -48,7 +48,7 @@ use tokio::sync::watch;
 pub use self::backup::{Restored, restore};
 use self::{
     alarm::Alarm,
-    arrivals::{NewEntry, NewOwed, NewRevision},
+    arrivals::{NewEntry, NewRevision},
     checkpoint::{Bell, Checkpoints},
     deliveries::NewNews,
     fault::{Outcome, from_io},
@@ -332,7 +332,6 @@ impl Ledger for SqliteLedger {
     }
 
     async fn finish(&self, message: MessageId, state: MessageState, owed: Vec<Owed>, facts: Vec<Fact>) -> Result<()> {
-        let owed = NewOwed::all(owed)?;
         self.write(Weight::default(), move |tx| arrivals::finish(tx, message, state, &owed, &facts)).await
     }
 
@@ -539,7 +538,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn owe(&self, owed: Owed, record: AuditRecord) -> Result<()> {
-        let (message, owed) = deliveries::new_owed(owed)?;
+        let (message, owed) = (owed.message, vec![owed]);
         self.write(Weight::default(), move |tx| deliveries::owe(tx, message, &owed, &record)).await
     }
 

@@ -26,7 +26,7 @@ pub(super) fn owed(conn: &Connection, after: u64, limit: usize) -> Outcome<Vec<(
             message: rows::message_id(row, 1)?,
             partner: row.get(2)?,
             due: rows::time(row.get(3)?)?,
-            facts: rows::from_json(&row.get::<_, String>(4)?)?,
+            facts: row.get(4)?,
         };
         found.push((rows::unsigned(row.get(0)?), owed));
     }

@@ -65,7 +65,13 @@ impl XmlParts {
         self.document_type = over.document_type.or(self.document_type);
         put(&mut self.namespaces, over.namespaces);
         put(&mut self.sequence, over.sequence);
-        put(&mut self.repeats, over.repeats);
+        // UBL and cXML both repeat the currency, each at its own places.
+        for (field, places) in over.repeats {
+            match self.repeats.iter_mut().find(|(other, _)| other.text == field.text) {
+                Some((_, known)) => known.extend(places),
+                None => self.repeats.push((field, places)),
+            }
+        }
         bind(&mut self.envelope, over.envelope);
         bind(&mut self.constants, over.constants);
         self

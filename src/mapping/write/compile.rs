@@ -198,7 +198,7 @@ struct Draft<'a> {
     plan: SegmentPlan,
     /// Where it comes, and in which order where several come there.
     order: (u16, usize),
-    inner: Vec<Draft<'a>>,
+    inner: Vec<Self>,
     items: Vec<((u16, usize), Step)>,
     covers: u64,
 }
@@ -249,7 +249,7 @@ impl<'a> Compiler<'a> {
     }
 
     /// Levels are numbered by the writer, not by their fields.
-    fn level(&mut self, scope: &'a Scope, draft: &mut Draft<'a>) {
+    fn level(&self, scope: &'a Scope, draft: &mut Draft<'a>) {
         draft.plan.puts.push(Put { element: 1, component: 0, what: What::LevelId(None) });
         draft.plan.puts.push(Put { element: 2, component: 0, what: What::LevelParent(None) });
         let children = |(place, _): &(Place, _)| matches!(place, Place::Segment { step, leaf: Leaf::Element { element: 4, .. }, .. } if step.tag == "HL");
@@ -449,7 +449,7 @@ impl<'a> Compiler<'a> {
         // Elements and pairs: those of the first segment that this version has, or of several for pairs.
         let there: Vec<bool> = usable.iter().map(|each| self.exists(draft, &[], &each.step.tag)).collect();
         let first = usable.iter().zip(&there).find(|(_, there)| **there).map(|(each, _)| &each.step);
-        let first = first.or(usable.first().map(|each| &each.step));
+        let first = first.or_else(|| usable.first().map(|each| &each.step));
         let Some(first) = first else { return };
         draft.covers |= bit(cell);
         let mut done: Vec<&place::Step> = Vec::new();

@@ -278,9 +278,9 @@ impl Parser<'_, '_> {
         let cells = cells as u32;
         self.taken.items.push(Item { filled: 0, cells, next: NONE, parent, number, kind, list, done: false });
         if found.plain {
-            self.field(own, 0)?
+            self.field(own, 0)?;
         } else {
-            self.object(found.object, own)?
+            self.object(found.object, own)?;
         }
         Ok(own)
     }

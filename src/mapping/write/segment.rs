@@ -103,7 +103,7 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     fn first_left(&self, plan: &SegmentPlan, item: u32) -> u32 {
-        let list = plan.pairs.as_ref().and_then(|pairs| pairs.list.as_ref()).or(plan.elements.first());
+        let list = plan.pairs.as_ref().and_then(|pairs| pairs.list.as_ref()).or_else(|| plan.elements.first());
         list.map_or(NONE, |run| self.scratch.taken.first(item, run.cell))
     }
 
@@ -596,9 +596,8 @@ fn explain_misfit(def: &ElementDef, value: &[u8], code: crate::error::Code) -> O
         ElementKind::Time => "time",
     };
     let (min, max) = (def.min as usize, def.max as usize);
-    if code == x12::codes::ELEMENT_CODE {
-        None
-    } else if code == x12::codes::ELEMENT_LONG && matches!(def.kind, ElementKind::Text) && characters <= max {
+    let fits_in_characters = matches!(def.kind, ElementKind::Text) && characters <= max;
+    if code == x12::codes::ELEMENT_CODE || code == x12::codes::ELEMENT_LONG && fits_in_characters {
         None
     } else if code == x12::codes::ELEMENT_LONG || code == x12::codes::ELEMENT_SHORT {
         let range = if min == max { format!("exactly {max}") } else { format!("{min} to {max}") };

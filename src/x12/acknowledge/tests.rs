@@ -122,12 +122,13 @@ fn what_is_wrong_is_told_by_place_and_code() {
         IK3*PO1*4**8~
         IK4*2*380*6~
         IK4*7*234*2~
+        CTX*SITUATIONAL TRIGGER*PO1*4**6~
         IK3*ZZZ*5**1~
         IK3*DTM*6**8~
         IK4*3*337*9*9999~
         IK5*R*3*4*5~
         AK9*P*2*2*1~
-        SE*16*0001~
+        SE*17*0001~
         GE*1*9~
         IEA*1*000000042~
     ");
@@ -165,6 +166,34 @@ fn repetitions_and_components_have_their_place_in_5010() {
         GE*1*9~
         IEA*1*000000042~
     ");
+}
+
+#[test]
+fn a_999_names_what_makes_it_an_error() {
+    // N103 demands N104, and PER03 demands PER04; that PO1 is missing has no trigger.
+    let set = "ST*850*0001~BEG*00*SA*4500**20260701~PER*BD**TE~N1*BT**92~SE*5*0001~";
+    let how = AckPolicy { functional: Functional::F999, ..AckPolicy::default() };
+    assert_snapshot!(answered(&interchange("005010", set), &Policy::default(), &how), @r"
+        ISA*00*          *00*          *01*RECEIVER       *ZZ*SENDER         *260701*1205*^*00501*000000042*0*P*>~
+        GS*FA*OURS*THEIRS*20260701*1205*9*X*005010~
+        ST*999*0001~
+        AK1*PO*7*005010~
+        AK2*850*0001~
+        IK3*PER*3**8~
+        IK4*4*364*2~
+        CTX*SITUATIONAL TRIGGER*PER*3**3~
+        IK3*N1*4**8~
+        IK4*4*67*2~
+        CTX*SITUATIONAL TRIGGER*N1*4**3~
+        IK3*PO1*5**3~
+        IK5*R*5~
+        AK9*R*1*1*0~
+        SE*13*0001~
+        GE*1*9~
+        IEA*1*000000042~
+    ");
+    let older = answered(&interchange("005010", set), &Policy::default(), &AckPolicy::default());
+    assert!(older.contains("ST*997") && !older.contains("CTX"), "{older}");
 }
 
 #[test]

@@ -189,6 +189,8 @@ impl<R: Read> Checker<'_, R> {
         let own = self.policy.version.is_none() && set.implementation;
         let by_implementation = own.then(|| Tables::find(&self.policy, &set.version)).flatten();
         let tables = by_implementation.as_ref().or(group.tables.as_ref());
+        let tables = tables.map(|tables| tables.of_set(set.id.as_bytes()));
+        let tables = tables.as_ref();
         let def = tables.and_then(|tables| tables.get().set(set.id.as_bytes()));
         set.standard = def.and(tables).map(Tables::version);
         let caps = self.policy.caps;

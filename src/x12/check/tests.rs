@@ -2,8 +2,9 @@
 
 use super::super::isa::tests::ISA;
 use super::*;
-use crate::x12::Severity;
+use crate::x12::{Severity, standard::Standard};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 /// An interchange of one group of 005010 purchase orders.
 fn interchange(sets: &[&str]) -> String {
@@ -256,6 +257,19 @@ fn a_partner_may_make_a_rule_graver_or_quieter() {
     policy.severities.set("se_count", Severity::Warning);
     let text = interchange(&[&order("0001", LINE).replace("SE*4", "SE*5")]);
     assert_eq!(steps_under(text.as_bytes(), 9, &policy)[2..4], ["850 0001 E X12-0303 SE01#4@SE*", "GE Some(1) 1 1 E"]);
+}
+
+#[test]
+fn a_partners_segments_may_differ_from_set_to_set() {
+    let overlay = toml::from_str("[sets.855.elements.REF02]\nmax = 3").unwrap();
+    let own = Standard::get("004010").unwrap().with(&overlay).unwrap();
+    let policy = Policy { standards: vec![Arc::new(own)], ..Policy::default() };
+    let body = format!("REF*DP*LONGER~{LINE}");
+    let answer = order("0002", &body).replace("ST*850", "ST*855");
+    let answer = answer.replace("BEG*00*SA*4500**20260701", "BAK*00*AC*4500*20260701");
+    let both = interchange(&[&order("0001", &body), &answer, &order("0003", &body)]).replace("005010", "004010");
+    let said = steps_under(both.as_bytes(), 4096, &policy).join("\n");
+    assert_eq!(said.matches("X12-0505").count(), 1, "{said}");
 }
 
 #[test]

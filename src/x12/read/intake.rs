@@ -139,6 +139,8 @@ impl<R: Read> Reader<R> {
     /// Begins to take line ends out, from the ISA at the cursor on, which has `length` bytes.
     pub(super) fn wrap_from(&mut self, length: usize) {
         self.wrapped = true;
+        // What is put back is still to come, wherever the source is.
+        self.ended = false;
         let keep = (self.cursor as usize + length).min(self.filled);
         let tail = self.buffer.get(keep..self.filled).unwrap_or_default();
         let front = self.raw_at.checked_sub(tail.len());

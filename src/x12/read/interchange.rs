@@ -97,7 +97,8 @@ impl<R: Read> Reader<R> {
                 }
             }
         };
-        if found.wrapped {
+        while self.ahead().len() < isa::REACH && self.fill()? {}
+        if found.wrapped || isa::is_wrapped_wide(self.ahead(), found.length, found.header.delimiters.segment) {
             self.wrap_from(found.length);
             let Look::Isa(again) = isa::look(self.ahead(), 0, true) else { return Ok(None) };
             found = again;

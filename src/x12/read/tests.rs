@@ -201,6 +201,22 @@ fn wrapped_files_lose_their_line_ends_and_keep_their_places() {
 }
 
 #[test]
+fn lines_wider_than_the_isa_are_taken_apart_too() {
+    let plain = file(&[ISA, b"GS*PO*A*B~ST*850*0001~MSG*", &[b'x'; 700], b"~IEA*1*000000001~"]);
+    for (width, end) in [(128, &b"\n"[..]), (132, b"\r\n"), (255, b"\r\n"), (107, b"\n")] {
+        let wrapped: Vec<u8> = plain.chunks(width).flat_map(|line| [line, end].concat()).collect();
+        let seen = pieces(&file(&[&wrapped, &plain, &wrapped]));
+        let once = pieces(&plain);
+        assert_eq!(seen.len(), 3 * once.len(), "{width}");
+        for ((offset, text), (place, expected)) in seen.iter().zip(&once) {
+            assert_eq!((*offset, text), (place + place / width as u64 * end.len() as u64, expected), "{width}");
+        }
+        let texts: Vec<_> = seen.iter().map(|(_, text)| text).collect();
+        assert!(texts.iter().all(|text| !text.contains('\n')), "{texts:?}");
+    }
+}
+
+#[test]
 fn a_wrapped_interchange_does_not_spoil_the_line_ends_of_the_next() {
     let wrapped = [&ISA[..80], b"\n", &ISA[80..], b"IEA*0*1~\n"].concat();
     let lines = [&ISA[..105], b"\nGS*A\nIEA*0*1\n"].concat();

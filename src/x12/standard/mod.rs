@@ -40,6 +40,8 @@ pub struct Standard {
     tags: Tags,
     /// By set.
     sets: Vec<Arc<SetDef>>,
+    /// The tables of sets in which a partner's segments differ from those in its other sets.
+    alone: Vec<(Box<str>, Arc<Self>)>,
 }
 
 static V004010: LazyLock<Standard> = LazyLock::new(|| built_in(include_str!("004010.x12std")));
@@ -82,6 +84,11 @@ impl Standard {
     pub fn set(&self, id: &[u8]) -> Option<&Arc<SetDef>> {
         let at = self.sets.binary_search_by(|set| set.id().as_bytes().cmp(id)).ok()?;
         self.sets.get(at)
+    }
+
+    /// The tables of one set, where a partner's segments in it are not those of its other sets.
+    pub fn alone(&self, id: &[u8]) -> Option<&Arc<Self>> {
+        self.alone.iter().find(|(set, _)| set.as_bytes() == id).map(|(_, tables)| tables)
     }
 
     /// All transaction sets, in order.

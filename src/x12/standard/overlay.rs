@@ -48,6 +48,12 @@ pub struct SetOverlay {
     /// Segments that stand where the standard has none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extra: Vec<ExtraSegment>,
+    /// By segment, as in [`Overlay::segments`], but in this set only.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments: BTreeMap<String, SegmentOverlay>,
+    /// By data element or its place, as in [`Overlay::elements`], but in this set only.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub elements: BTreeMap<String, ElementOverlay>,
 }
 
 /// A segment that the partner adds to a set.
@@ -159,22 +165,79 @@ impl Overlay {
 pub(super) fn apply(standard: &Standard, overlay: &Overlay) -> Result<Standard, Vec<OverlayFault>> {
     let mut derived = standard.clone();
     let mut faults = Vec::new();
-    for (name, changes) in overlay.elements.iter().filter(|(name, _)| standard.element(name).is_some()) {
-        note(&mut faults, &["elements", name], change_everywhere(&mut derived, name, changes));
-    }
-    for (tag, changes) in &overlay.segments {
-        change_segment(&mut derived, tag, changes, &mut faults);
-    }
-    for (name, changes) in overlay.elements.iter().filter(|(name, _)| standard.element(name).is_none()) {
-        note(&mut faults, &["elements", name], change_place(&mut derived, name, changes));
-    }
-    if derived.segments.len() != standard.segments.len() {
-        derived.tags = Tags::new(&derived.segments);
-    }
+    let all = (&overlay.segments, &overlay.elements);
+    faults.extend(change_parts(&mut derived, &[all]));
     for (id, changes) in &overlay.sets {
-        change_set(&mut derived, id, changes, &mut faults);
+        if changes.segments.is_empty() && changes.elements.is_empty() {
+            change_set(&mut derived, id, changes, &mut faults);
+        } else {
+            change_alone(&mut derived, standard, all, (id, changes), &mut faults);
+        }
     }
     if faults.is_empty() { Ok(derived) } else { Err(faults) }
+}
+
+/// Differences of segments, and of elements.
+type Parts<'o> = (&'o BTreeMap<String, SegmentOverlay>, &'o BTreeMap<String, ElementOverlay>);
+
+/// Changes segments and elements, the general before the particular: elements everywhere, then segments, then single places in
+/// them; in each the first layer before the next. Answers what in the last layer does not fit.
+fn change_parts(derived: &mut Standard, layers: &[Parts<'_>]) -> Vec<OverlayFault> {
+    let known = derived.segments.len();
+    let numbers: Vec<bool> =
+        layers.iter().flat_map(|(_, elements)| elements.keys()).map(|name| derived.element(name).is_some()).collect();
+    let elements = || layers.iter().enumerate().flat_map(|(layer, (_, all))| all.iter().map(move |one| (layer, one)));
+    let mut faults = vec![Vec::new(); layers.len()];
+    let mut tell = |layer: usize, told: Vec<OverlayFault>| {
+        if let Some(faults) = faults.get_mut(layer) {
+            faults.extend(told);
+        }
+    };
+    for ((layer, (name, changes)), _) in elements().zip(&numbers).filter(|(_, number)| **number) {
+        tell(layer, told(&["elements", name], change_everywhere(derived, name, changes)));
+    }
+    for (layer, (segments, _)) in layers.iter().enumerate() {
+        for (tag, changes) in *segments {
+            let mut here = Vec::new();
+            change_segment(derived, tag, changes, &mut here);
+            tell(layer, here);
+        }
+    }
+    for ((layer, (name, changes)), _) in elements().zip(&numbers).filter(|(_, number)| !**number) {
+        tell(layer, told(&["elements", name], change_place(derived, name, changes)));
+    }
+    if derived.segments.len() != known {
+        derived.tags = Tags::new(&derived.segments);
+    }
+    faults.pop().unwrap_or_default()
+}
+
+fn told(at: &[&str], outcome: Result<(), String>) -> Vec<OverlayFault> {
+    let mut faults = Vec::new();
+    note(&mut faults, at, outcome);
+    faults
+}
+
+/// Changes a set whose segments are its own: they get tables of their own, so that other sets keep theirs.
+fn change_alone(
+    derived: &mut Standard,
+    standard: &Standard,
+    all: Parts<'_>,
+    (id, changes): (&str, &SetOverlay),
+    faults: &mut Vec<OverlayFault>,
+) {
+    let mut own = standard.clone();
+    let within = change_parts(&mut own, &[all, (&changes.segments, &changes.elements)]);
+    faults.extend(within.into_iter().map(|fault| {
+        let at = ["sets", id].map(str::to_owned).into_iter().chain(fault.at).collect();
+        OverlayFault { at, ..fault }
+    }));
+    change_set(&mut own, id, changes, faults);
+    let at = own.sets.iter().position(|set| set.id() == id);
+    if let Some((there, changed)) = at.and_then(|at| derived.sets.get_mut(at).zip(own.sets.get(at))) {
+        *there = Arc::clone(changed);
+    }
+    derived.alone.push((id.into(), Arc::new(own)));
 }
 
 fn note(faults: &mut Vec<OverlayFault>, at: &[&str], outcome: Result<(), String>) {

@@ -93,6 +93,13 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     }
 }
 
+/// Seconds that the two RSA operations of a message take, the median of several rounds.
+pub fn two_rsa_operations() -> anyhow::Result<f64> {
+    let ceiling = Ceiling::new(&party("gangway")?.pkcs8)?;
+    let rounds = (0..9).map(|_| time(|| ceiling.both())).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(median(&rounds))
+}
+
 /// Seconds that one call takes.
 fn time(mut work: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<f64> {
     let start = Instant::now();

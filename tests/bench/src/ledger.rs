@@ -131,7 +131,7 @@ pub fn typical(n: u64, size: usize) -> Entry {
             message: id,
             partner: "acme".to_owned(),
             due: at,
-            facts: serde_json::json!({"interchange": n, "groups": [{"code": "PR", "sets": [{"id": "855", "status": "A"}]}]}),
+            facts: serde_json::json!({"interchange": n, "groups": [{"code": "PR", "sets": [{"id": "855", "status": "A"}]}]}).to_string(),
         }],
         facts: vec![fact("received"), fact("committed")],
         ..bare(id)
@@ -164,7 +164,7 @@ fn plain(entry: &Entry) -> Vec<u8> {
         bytes.extend(event.iter().flat_map(|event| event.data.iter().copied()));
     }
     entry.claims.iter().for_each(|claim| bytes.extend([&claim.key.0[..], &claim.digest[..]].concat()));
-    entry.owed.iter().for_each(|owed| bytes.extend(owed.facts.to_string().into_bytes()));
+    entry.owed.iter().for_each(|owed| bytes.extend(owed.facts.bytes()));
     bytes
 }
 

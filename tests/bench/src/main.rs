@@ -2,6 +2,7 @@
 //! file; README.md beside this crate says how to read what they print.
 
 mod as2;
+mod as2_door;
 mod engines;
 mod ledger;
 mod load;
@@ -29,6 +30,8 @@ enum Command {
     Power(power::Options),
     /// The AS2 core: messages received and answered, beside two RSA operations.
     As2(as2::Options),
+    /// AS2 over HTTP with the durable commit: processor time per message, beside two RSA operations.
+    As2Door(as2_door::Options),
     /// Reading and checking an X12 file, beside a scan for one byte.
     X12 {
         /// The file.
@@ -56,6 +59,7 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::As2(options) => as2::run(&options),
+        Command::As2Door(options) => as2_door::run(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
         Command::Ledger(options) => ledger::run(&options),

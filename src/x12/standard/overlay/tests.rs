@@ -115,6 +115,41 @@ fn a_set_changes() {
 }
 
 #[test]
+fn a_segment_changes_in_one_set_only() {
+    let derived = derive(
+        "[elements.PO103]\nonly = [\"EA\"]\n\
+         [sets.856]\nrequired = [\"HL/SN1\"]\nextra = [{ segment = \"ZA1\", after = \"BSN\" }]\n\
+         [sets.856.segments.ZA1]\nextra = [{ max = 5 }]\n\
+         [sets.856.segments.REF]\nrequired = [3]\n\
+         [sets.856.elements.REF02]\nmax = 45\n\
+         [sets.856.elements.355]\ncodes = [\"QQ\"]",
+    );
+    let alone = derived.alone(b"856").unwrap();
+    assert!(derived.alone(b"850").is_none());
+    assert_eq!((simple(alone, "REF", 2).max, simple(&derived, "REF", 2).max), (45, 30));
+    let third = |standard: &Standard| standard.segment(b"REF").unwrap().elements[2].requirement;
+    assert_eq!(third(alone), Requirement::Mandatory);
+    assert_ne!(third(&derived), Requirement::Mandatory);
+    let unit = |standard| simple(standard, "SN1", 3).codes.as_ref().unwrap().contains(b"QQ");
+    assert!(unit(alone) && !unit(&derived));
+    // What holds everywhere holds there too.
+    assert_eq!(simple(alone, "PO1", 3).codes.as_ref().unwrap().len(), 1);
+    assert!(alone.segment(b"ZA1").is_some() && derived.segment(b"ZA1").is_none());
+    assert_eq!(alone.set(b"856"), derived.set(b"856"));
+    assert_ne!(alone.set(b"856"), Standard::get("004010").unwrap().set(b"856"));
+    assert_eq!(
+        faults(
+            "[sets.856.elements.REF09]\nmax = 1\n[sets.856.segments.REF]\noptional = [9]\n[sets.857.elements.355]\nmin = 1"
+        ),
+        [
+            "sets.856.segments.REF.optional: REF has no element 09",
+            "sets.856.elements.REF09: REF has no element 09",
+            "sets.857: there is no table of set 857",
+        ]
+    );
+}
+
+#[test]
 fn everything_that_does_not_fit_is_told() {
     assert_eq!(
         faults(
