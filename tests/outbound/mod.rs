@@ -2,6 +2,7 @@
 
 mod couriers;
 mod documents;
+mod drop_box;
 mod homecoming;
 mod numbers;
 
