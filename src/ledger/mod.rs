@@ -163,7 +163,7 @@ pub trait Ledger: Send + Sync + 'static {
     async fn declare(&self, consumers: Vec<Consumer>) -> Result<()>;
 
     /// The next events for a consumer: in log order per partition key, none of a key whose earlier event is not
-    /// acknowledged, unless both are handed out in this same answer. Leases that ran out come first, with a new token.
+    /// acknowledged, not even in this same answer. Leases that ran out come first, with a new token.
     /// An event that was handed out `max_attempts` times already is parked instead, and its key waits.
     async fn lease(&self, consumer: &str, max: usize, lease_secs: u32, now: Timestamp) -> Result<Vec<LeasedEvent>>;
 

@@ -194,7 +194,7 @@ impl Egress {
 
     /// Connects to a URL's host, at the first of its addresses that may be called and answers.
     async fn connect(&self, uri: &Uri) -> Result<(TcpStream, String), CallError> {
-        let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
+        let port = uri.port_u16().unwrap_or_else(|| if uri.scheme_str() == Some("https") { 443 } else { 80 });
         self.reach(bare_host(uri), port).await
     }
 

@@ -302,11 +302,8 @@ impl Collector {
         digest: &str,
     ) -> bool {
         let path = below(folder, &entry.name);
-        let line = match self.lines.to(partner).await {
-            Ok(line) => line,
-            // It is fetched again, and known by then.
-            Err(_) => return false,
-        };
+        // If this fails, it is fetched again, and known by then.
+        let Ok(line) = self.lines.to(partner).await else { return false };
         let settled = match terms.collected {
             Collected::Keep => return true,
             Collected::Remove => line.remove(&path).await,

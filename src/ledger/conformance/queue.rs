@@ -36,15 +36,14 @@ pub async fn in_order_per_key(venue: &dyn Venue) {
     assert_eq!(ledger.queue_stats("erp", now).await.unwrap().depth, 0);
 }
 
-pub async fn one_answer_may_hold_a_key(venue: &dyn Venue) {
+pub async fn one_answer_holds_one_of_a_key(venue: &dyn Venue) {
     let ledger = with_consumer(venue).await;
     let ids: Vec<_> = [commit(&ledger, &["a"]).await, commit(&ledger, &["a"]).await].to_vec();
     let now = start();
     let leased = ledger.lease("erp", 99, 60, now).await.unwrap();
-    // Together and in order, or the second not at all.
-    assert_eq!(messages(&leased), ids[..leased.len()]);
+    assert_eq!(messages(&leased), ids[..1]);
     assert!(ledger.lease("erp", 99, 60, now).await.unwrap().is_empty());
-    // Taken apart by their leases' ends, the later one is still not offered before the earlier one is done with.
+    // However long it takes, the later one is not offered before the earlier one is done with.
     ledger.extend("erp", tokens(&leased[..1]), 600, now).await.unwrap();
     assert!(ledger.lease("erp", 99, 60, after(now, 120)).await.unwrap().is_empty());
     ledger.ack("erp", tokens(&leased[..1]), now).await.unwrap();

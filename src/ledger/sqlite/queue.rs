@@ -7,7 +7,7 @@
 //! `turn` is the index of what may be handed out: NULL unless the row may be the first of its key. It errs only towards
 //! looking once too often: whoever follows it walks the key from its first row and stops at what is not to be passed.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -81,15 +81,15 @@ struct Lease<'t> {
     until: i64,
     max: usize,
     handed: Vec<Handed>,
-    /// Keys met in this call: whether all that is pending of them is in this answer.
-    open: HashMap<String, bool>,
+    /// Keys met in this call: none has a second event in one answer.
+    met: HashSet<String>,
 }
 
 /// Hands out at most `max` events.
 pub(super) fn lease(tx: &Tx, consumer: &str, max: usize, until: i64, now: i64) -> Outcome<Done<Leased>> {
     let consumer = known(&tx.conn, consumer)?;
     let (id, cursor) = (consumer.id, consumer.cursor);
-    let mut lease = Lease { tx, consumer, now, until, max, handed: Vec::new(), open: HashMap::new() };
+    let mut lease = Lease { tx, consumer, now, until, max, handed: Vec::new(), met: HashSet::new() };
     // What ran out, or was given back and has waited long enough, comes first.
     lease.pending(OVERDUE)?;
     lease.pending(READY)?;
@@ -110,8 +110,7 @@ impl Lease<'_> {
         self.handed.len() >= self.max
     }
 
-    /// Hands out what is pending and may be offered. So that no key takes a whole answer while others are ready, each
-    /// gets a share first, and what is left is then given out in the same order.
+    /// Hands out what is pending and may be offered: of each key its first.
     fn pending(&mut self, sql: &str) -> Outcome<()> {
         if self.full() {
             return Ok(());
@@ -124,41 +123,33 @@ impl Lease<'_> {
                 Ok((row.get(0)?, row.get(1)?))
             })?
             .collect::<Result<_, _>>()?;
-        let share = (self.max / 8).max(1);
-        for share in [share, self.max] {
-            for (position, key) in &candidates {
-                if self.full() {
-                    return Ok(());
-                }
-                self.key(key, *position, share)?;
+        for (position, key) in &candidates {
+            if self.full() {
+                return Ok(());
             }
+            self.key(key, *position)?;
         }
         Ok(())
     }
 
-    /// Hands out what may be offered of a key, in order, at most `share` events. `candidate` is the row that led here:
-    /// if it may not be offered, it is no candidate any more until what stands before it is done with.
-    fn key(&mut self, key: &str, candidate: i64, share: usize) -> Outcome<()> {
+    /// Hands out the first event of a key, if it may be offered. `candidate` is the row that led here: if it may not be
+    /// offered, it is no candidate any more until what stands before it is done with.
+    fn key(&mut self, key: &str, candidate: i64) -> Outcome<()> {
+        if !self.met.insert(key.to_owned()) {
+            return self.wait_behind(candidate);
+        }
         let mut after = 0;
-        let mut given = 0;
         loop {
             let Some(row) = self.next_of_key(key, after)? else {
-                self.open.insert(key.to_owned(), true);
+                self.met.remove(key);
                 return Ok(());
             };
             after = row.position;
-            if self.handed.iter().any(|handed| rows::signed(handed.token.position) == row.position) {
-                continue;
-            }
-            self.open.insert(key.to_owned(), false);
             let blocked = row.status == PARKED || row.turn.is_some_and(|turn| turn > self.now);
             if blocked {
                 if row.position < candidate {
                     self.wait(candidate)?;
                 }
-                return Ok(());
-            }
-            if self.full() || given >= share {
                 return Ok(());
             }
             if row.attempts >= self.consumer.declared.max_attempts {
@@ -172,8 +163,17 @@ impl Lease<'_> {
                 continue;
             }
             self.hand_out(&row)?;
-            given += 1;
+            if row.position < candidate {
+                self.wait(candidate)?;
+            }
+            return Ok(());
         }
+    }
+
+    /// Another row of a key that this answer has met: no candidate any more, unless it is the one that was handed out.
+    fn wait_behind(&self, candidate: i64) -> Outcome<()> {
+        let handed = self.handed.iter().any(|handed| rows::signed(handed.token.position) == candidate);
+        if handed { Ok(()) } else { self.wait(candidate) }
     }
 
     fn next_of_key(&self, key: &str, after: i64) -> Outcome<Option<Pending>> {
@@ -242,16 +242,8 @@ impl Lease<'_> {
 
     /// Hands out an event that nobody looked at before, unless an earlier one of its key is not done with.
     fn meet(&mut self, position: i64, seq: i64, key: &str, kind: &str) -> Outcome<()> {
-        let open = match self.open.get(key) {
-            Some(open) => *open,
-            None => {
-                let mut any =
-                    self.tx.conn.prepare_cached("SELECT 1 FROM pending WHERE consumer = ?1 AND key = ?2 LIMIT 1")?;
-                let open = !any.exists(params![self.consumer.id, key])?;
-                self.open.insert(key.to_owned(), open);
-                open
-            }
-        };
+        let mut any = self.tx.conn.prepare_cached("SELECT 1 FROM pending WHERE consumer = ?1 AND key = ?2 LIMIT 1")?;
+        let open = self.met.insert(key.to_owned()) && !any.exists(params![self.consumer.id, key])?;
         let (status, turn, count) = if open { (LEASED, Some(self.until), 1) } else { (WAITING, None, 0) };
         self.tx
             .conn
