@@ -102,7 +102,8 @@ fn filled(operation: &Value, path: &str, known: &[(&str, &str)]) -> String {
     for parameter in operation["parameters"].as_array().unwrap() {
         let name = parameter["name"].as_str().unwrap();
         let known = known.iter().find(|(of, _)| *of == name).map(|(_, value)| *value);
-        path = path.replace(&format!("{{{name}}}"), known.or(parameter["example"].as_str()).unwrap_or_default());
+        path =
+            path.replace(&format!("{{{name}}}"), known.or_else(|| parameter["example"].as_str()).unwrap_or_default());
     }
     path
 }

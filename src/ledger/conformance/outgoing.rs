@@ -7,7 +7,7 @@ use crate::{
     document::{DocumentType, MessageId},
     ledger::{
         Attempt, AuditRecord, Channel, Delivery, DeliveryFilter, DeliveryState, Direction, DocumentState, Entry, Fact,
-        LedgerError, MessageState, News, NumberSeries, Outgoing, Owed, Payload, Receipt, Watch, WatchKind,
+        LedgerError, LogFilter, MessageState, News, NumberSeries, Outgoing, Owed, Payload, Receipt, Watch, WatchKind,
     },
 };
 
