@@ -162,7 +162,8 @@ mod tests {
     fn a_servers_key_is_kept_by_name_and_port() {
         let folder = tempfile::tempdir().unwrap();
         let server = |text: &str| text.parse::<Server>().unwrap();
-        let path = folder.path().join("known").join(name_of(&server("../sftp.acme.example:2022")));
+        assert!("../sftp.acme.example:2022".parse::<Server>().is_err(), "a path is no name");
+        let path = folder.path().join("known").join(name_of(&server("sftp.acme.example:2022")));
         assert_eq!(path.parent().unwrap(), folder.path().join("known"));
         assert_ne!(name_of(&server("a_b:22")), name_of(&server("a-b:22")));
         assert_eq!(recorded(&path).unwrap(), []);
