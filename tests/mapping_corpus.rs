@@ -25,7 +25,7 @@ fn corpus() -> Option<PathBuf> {
 }
 
 #[test]
-fn every_order_answer_shipment_and_invoice_becomes_a_document() {
+fn every_document_of_the_corpus_is_mapped_or_refused_for_a_true_reason() {
     let Some(folder) = corpus() else { return };
     let library = Library::builtin().expect("what is compiled in has no mistake");
     let (mut refused, mut unwritable) = (BTreeMap::new(), BTreeMap::new());
@@ -63,14 +63,33 @@ fn every_order_answer_shipment_and_invoice_becomes_a_document() {
         }
     }
     println!("{read:?}, {extras} extras, refused {refused:#?}, not written {unwritable:#?}");
-    // Both refused ones are 850 in name only: there is no BEG in them, and so no order number.
-    let names: Vec<_> = refused.keys().map(|key| key.split(' ').next().unwrap()).collect();
-    assert_eq!(names, ["EDI.Net__Samples__x12.Issue101.edi", "EDI.Net__Samples__x12.Issue172.edi"]);
-    assert!(
-        refused.values().all(|problem| problem.contains("BEG element 03: a document needs `number`")),
-        "{refused:#?}"
-    );
-    let expected = [("810", 8), ("850", 11), ("855", 7), ("856", 10)].map(|(id, count)| (id.to_owned(), count));
+    // What is true of the files: two are 850 in name only, without a BEG and so without an order number; one has words where
+    // a date belongs, and one a date of nine digits.
+    let because = [
+        ("EDI.Net__Samples__x12.Issue101.edi", "BEG element 03: a document needs `number`"),
+        ("EDI.Net__Samples__x12.Issue172.edi", "BEG element 03: a document needs `number`"),
+        ("X12Parser__860__Example1.txt", "BCH element 06 \"PO DATE\": `order_date` is a date"),
+        ("X12Parser__865__FromAdvanceAutoParts.txt", "DTM element 02 \"200902164\": `dates.date` is a date"),
+    ];
+    let told: Vec<_> = refused.iter().map(|(key, problem)| (key.split(' ').next().unwrap(), problem)).collect();
+    assert_eq!(told.len(), because.len(), "{refused:#?}");
+    for ((name, problem), (expected, reason)) in told.into_iter().zip(because) {
+        assert!(name == expected && problem.contains(reason), "{name}: {problem}");
+    }
+    let expected = [
+        ("810", 8),
+        ("820", 5),
+        ("824", 1),
+        ("830", 2),
+        ("846", 1),
+        ("850", 11),
+        ("855", 7),
+        ("856", 10),
+        ("860", 1),
+        ("862", 1),
+        ("865", 2),
+    ];
+    let expected = expected.map(|(id, count)| (id.to_owned(), count));
     assert_eq!(read, BTreeMap::from(expected));
 }
 
