@@ -192,7 +192,7 @@ fn interchange(
                 functional_id: functional.clone(),
                 sender: parties.our_group.as_bytes().to_vec(),
                 receiver: parties.their_group.as_bytes().to_vec(),
-                control: following(numbers.group, groups),
+                control: NumberSeries::after(numbers.group, groups),
                 version: version.to_owned(),
             };
             writer.begin_group(&group).map_err(envelope)?;
@@ -209,18 +209,13 @@ fn interchange(
         writer.end_set().map_err(envelope)?;
         places.push(Place {
             set: mapping.set().to_owned(),
-            numbers: Some((following(numbers.group, groups - 1), control)),
+            numbers: Some((NumberSeries::after(numbers.group, groups - 1), control)),
             range: (from, writer.written() as u64 - from),
         });
     }
     writer.end_group().map_err(envelope)?;
     writer.end_interchange().map_err(envelope)?;
     Ok(Written { bytes: writer.finish().into(), places, groups, content_type: "application/edi-x12" })
-}
-
-/// The group number `after` places behind `first`; a series goes on at 1 after nine nines.
-pub(super) fn following(first: u64, after: u64) -> u64 {
-    (first - 1 + after) % 999_999_999 + 1
 }
 
 /// GS01 of a set.

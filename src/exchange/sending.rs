@@ -281,7 +281,7 @@ fn outgoing(
     let mut used = Vec::new();
     if let Some((interchanges, groups)) = series {
         used.push((interchanges, numbers.interchange));
-        used.extend((0..written.groups).map(|n| (groups.clone(), rendering::following(numbers.group, n))));
+        used.extend((0..written.groups).map(|n| (groups.clone(), NumberSeries::after(numbers.group, n))));
     }
     let interchange = (numbers.interchange > 0).then(|| format!("{:09}", numbers.interchange));
     let message = Message {

@@ -3,6 +3,8 @@
 //! `cargo run -p gangway-oracle` prints what differs; `cargo test -p gangway-oracle` fails on what should not.
 
 mod codes;
+#[cfg(test)]
+mod schemas;
 
 fn main() {
     for list in codes::compare() {
