@@ -144,19 +144,33 @@ pub(super) fn message(document: &[u8], form: Form, from: &Party, to: &Party) -> 
     let is_plain = form.encrypt.is_none() && form.compress == When::Never;
     let covered = covered.unwrap_or_else(|| if is_plain { document.to_vec() } else { innermost.whole() });
     if let Some(cipher) = form.encrypt {
-        let sealed = openssl(
-            &["cms", "-encrypt", "-binary", "-outform", "DER", cipher, path(&to.certificate_file)],
-            &part.whole(),
-        );
-        let kind = if cipher.contains("gcm") { "authEnveloped-data" } else { "enveloped-data" };
-        part = Part::new(&format!("application/pkcs7-mime; smime-type={kind}; name=smime.p7m"), sealed.unwrap());
+        part = encrypted(&part.whole(), cipher, to);
     }
     Message { headers: part.headers, body: part.body, mic: mic(&covered) }
+}
+
+/// Any part, signed and encrypted where that is asked for: its Content-Type and its body.
+pub(super) fn wrapped(part: &[u8], sign: bool, encrypt: Option<&str>, from: &Party, to: &Party) -> (String, Vec<u8>) {
+    let mut part = Part::parse(part);
+    if sign {
+        part = signed(&part.whole(), from);
+    }
+    if let Some(cipher) = encrypt {
+        part = encrypted(&part.whole(), cipher, to);
+    }
+    (part.header("content-type").to_owned(), part.body)
 }
 
 /// The MIC over bytes, by SHA-256.
 pub(super) fn mic(covered: &[u8]) -> String {
     STANDARD.encode(openssl(&["dgst", "-sha256", "-binary"], covered).unwrap())
+}
+
+fn encrypted(bytes: &[u8], cipher: &str, to: &Party) -> Part {
+    let arguments = ["cms", "-encrypt", "-binary", "-outform", "DER", cipher, path(&to.certificate_file)];
+    let kind = if cipher.contains("gcm") { "authEnveloped-data" } else { "enveloped-data" };
+    let kind = format!("application/pkcs7-mime; smime-type={kind}; name=smime.p7m");
+    Part::new(&kind, openssl(&arguments, bytes).unwrap())
 }
 
 fn compressed(part: &Part) -> Part {

@@ -19,4 +19,5 @@ mod rfc5402;
 mod sending;
 mod site;
 mod survival;
+mod transport;
 mod wire;
