@@ -8,6 +8,7 @@ mod courier;
 mod door;
 mod hostile;
 mod large;
+mod limits;
 mod matrix;
 mod openssl;
 mod outward;

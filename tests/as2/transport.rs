@@ -17,7 +17,7 @@ use super::{
     door::document,
     parties::{self, openssl, path},
     site::{self, Site, fields, partner, proven, read, x12},
-    wire::{self, Said, connect, head},
+    wire::{self, Said, connect, connect_from, head},
 };
 use crate::util::{Dir, drain, full, gwtest, wait_for};
 
@@ -150,7 +150,7 @@ mod slow_senders {
         // Some never end their headers, some never end their bodies; there are more of these than uploads at once.
         let mut dawdling = Vec::new();
         for number in 0..300 {
-            let mut stream = connect(site.gateway.public_address()).await;
+            let mut stream = connect_from([127, 0, 0, 2], site.gateway.public_address()).await;
             let begun = match number % 2 {
                 0 => head.as_bytes()[..60].to_vec(),
                 _ => [head.as_bytes(), body.as_bytes(), &message.http.body[..10]].concat(),
@@ -158,9 +158,9 @@ mod slow_senders {
             wire::write(&mut stream, &begun).await.unwrap();
             dawdling.push(stream);
         }
-        // Whoever is quick is served; a partner's own dawdlers can only put off that partner.
+        // Whoever comes from elsewhere is served, also in the name that the dawdlers use.
         let answer = site.acme.send(&site.url(), &x12(2), &As2Form::default()).await.unwrap();
-        assert!([200, 503].contains(&answer.reply.status), "{}", answer.reply.status);
+        assert_eq!(proven(&answer), Disposition::Processed);
         let resident = site.gateway.resident();
         assert!(resident < 400 << 20, "{resident}");
         assert!(site.gateway.public().get("/v1/openapi.json").await.unwrap().status.is_success());
@@ -175,7 +175,7 @@ mod slow_senders {
             assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 4") || rest.starts_with(b"HTTP/1.1 5"), "{rest:?}");
         }
         assert_eq!(proven(&site.post(&message).await), Disposition::Processed);
-        drain(&site.gateway.erp(), "erp", if answer.reply.status == 200 { 2 } else { 1 }).await;
+        drain(&site.gateway.erp(), "erp", 2).await;
     });
 }
 

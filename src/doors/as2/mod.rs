@@ -55,6 +55,7 @@ use crate::{
     as2::{headers::Request, mdn::HttpMessage, mime::Fields},
     config::{Network, Settings},
     exchange::Intake,
+    limits::Limiter,
     net::{Context, Problem},
     observe::Metrics,
     partner::{Directory, Partner, Status},
@@ -82,7 +83,6 @@ pub struct As2 {
     proofs: PathBuf,
     limits: limits::Limits,
     work: Turns,
-    uploads: Semaphore,
 }
 
 /// Who we are, and whom we believe about where something came from.
@@ -164,15 +164,19 @@ impl As2 {
             telemetry: events::Telemetry::new(&metrics),
             metrics,
             identity: Identity::of(settings),
-            limits: limits::Limits::default(),
+            limits: limits::Limits::new(*settings.limits.uploads),
             work: Turns::new(workers),
-            uploads: Semaphore::new(*settings.limits.uploads as usize),
         })
     }
 
     /// Tells `carrying` of receipts that come on their own.
     pub fn telling(self, carrying: Arc<dyn Carrying>) -> Self {
         Self { carrying: Some(carrying), ..self }
+    }
+
+    /// Counts what partners send on the accounts that all doors share.
+    pub fn limited_by(self, limiter: Arc<Limiter>) -> Self {
+        Self { limits: self.limits.proven_by(limiter), ..self }
     }
 
     /// Its route.
@@ -233,15 +237,11 @@ async fn take_in(door: Arc<As2>, context: &Context, http: HttpRequest) -> Result
     if body.size_hint().lower() > cap {
         return Err(problems::too_large(partner.message_size));
     }
-    if let Err(seconds) = door.limits.admit(&partner.id, partner.requests, source, Timestamp::now()) {
-        events::PutOff { partner: &partner.id, source }.emit(&door.telemetry);
-        return Err(problems::BUSY.because("Too many messages at once; send it again.").retry_after(seconds));
-    }
-    let Ok(_place) = door.uploads.try_acquire() else {
-        return Err(problems::BUSY
-            .because("Too much is coming in; send it again.")
-            .retry_after(problems::BUSY_SECONDS));
-    };
+    let place = door.limits.admit(&partner, source, body.size_hint().exact());
+    let _place = place.map_err(|exceeded| {
+        events::PutOff { partner: &partner.id, source, policy: exceeded.policy }.emit(&door.telemetry);
+        problems::over_limit(exceeded)
+    })?;
     let body = door.spool.receive(body, cap).await.map_err(problems::from_spool)?;
     let arrived = take::Arrived {
         partner,
