@@ -137,6 +137,8 @@ pub struct Writer {
     interchange: Option<(u64, u64)>,
     group: Option<(u64, u64)>,
     set: Option<(Vec<u8>, u64)>,
+    /// Which bytes separate, outside of the ISA.
+    separates: Box<[bool; 256]>,
 }
 
 impl Writer {
@@ -155,7 +157,9 @@ impl Writer {
         if !usable || all.len() != count {
             return Err(WriteError::Separators);
         }
-        Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None })
+        let mut separates = Box::new([false; 256]);
+        all.iter().for_each(|byte| separates[usize::from(*byte)] = true);
+        Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None, separates })
     }
 
     /// The separators it writes with.
@@ -431,12 +435,14 @@ impl Writer {
     /// Writes one value. In the ISA only what would break it collides: components and repetitions do not exist there.
     fn value(&mut self, tag: &str, element: usize, value: &[u8], isa: bool) -> Result<(), WriteError> {
         let Delimiters { element: e, component, repetition, segment } = self.layout.delimiters;
-        let separates =
-            |byte: u8| byte == e || byte == segment || !isa && (byte == component || Some(byte) == repetition);
-        if !isa && !value.iter().any(|byte| separates(*byte)) {
+        // Without a way out in between, which would cost more than it saves: values are short.
+        let collides = |value: &[u8]| value.iter().fold(false, |any, byte| any | self.separates[usize::from(*byte)]);
+        if !isa && !collides(value) {
             self.out.extend_from_slice(value);
             return Ok(());
         }
+        let separates =
+            |byte: u8| byte == e || byte == segment || !isa && (byte == component || Some(byte) == repetition);
         for byte in value.iter().copied() {
             let written = if !separates(byte) {
                 byte

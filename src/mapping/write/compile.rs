@@ -163,7 +163,7 @@ impl<'a> Forms<'a> {
                 }
                 _ => Entry::Left,
             };
-            keys.push(Key { name: field.name.as_str().into(), entry });
+            keys.push(Key::new(&field.name, entry));
         }
         if let Some(own) = self.form.objects.get_mut(number) {
             *own = keys;
