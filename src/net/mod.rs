@@ -5,6 +5,7 @@
 //! partner, a message or a record.
 
 mod app;
+mod balancer;
 pub mod codes;
 mod content;
 mod egress;
@@ -20,6 +21,7 @@ mod watch;
 pub mod webhook;
 
 pub use app::{App, Served, pages};
+pub use balancer::{Balancers, NoOrigin};
 pub use content::{FetchedToTheEnd, FileBody, download, json, page};
 pub use egress::{CallError, Egress, Manner, Reply, Trust};
 pub use input::{Fields, Query, cursor, idempotency_key, media_type, whole};

@@ -17,10 +17,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -33,7 +30,7 @@ use russh::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
     time::{sleep, timeout},
 };
 
@@ -50,7 +47,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    net::Stop,
+    net::{NoOrigin, Stop},
     partner::{Partner, SftpTerms},
 };
 
@@ -119,9 +116,20 @@ pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn connection(door: Arc<Door>, config: Arc<Config>, stream: TcpStream, peer: SocketAddr, stop: Stop) {
-    let source = peer.ip().to_canonical();
+pub(super) async fn connection(
+    door: Arc<Door>,
+    config: Arc<Config>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    stop: Stop,
+) {
     let limits = &door.limits;
+    let source = match limits.balancers.origin(&mut stream, peer).await {
+        Ok(origin) => origin.ip().to_canonical(),
+        // A balancer that only looks whether the port is open says nothing, and closes.
+        Err(NoOrigin::Read(error)) => return tracing::debug!(%peer, %error, "A balancer's connection said nothing."),
+        Err(error) => return tracing::warn!(%peer, %error, "A balancer's connection is closed."),
+    };
     if door.guard.is_banned(source, Instant::now()) {
         LoginRefused { code: codes::BANNED, partner: None, user: "", source }.emit(&door.telemetry);
         return;
@@ -135,7 +143,7 @@ pub(super) async fn connection(door: Arc<Door>, config: Arc<Config>, stream: Tcp
     // The stream is cut when this function ends, whatever the session still does.
     let (cut, told) = oneshot::channel::<()>();
     let stream = Cuttable::new(stream, async move { drop(told.await) }, limits.stall);
-    let logged_in = Arc::new(AtomicBool::new(false));
+    let logged_in = Arc::new(Notify::new());
     let channels = Arc::new(Semaphore::new(CHANNELS as usize));
     let handler = Peer {
         door: Arc::clone(&door),
@@ -157,12 +165,11 @@ pub(super) async fn connection(door: Arc<Door>, config: Arc<Config>, stream: Tcp
     let handle = session.handle();
     let mut session = pin!(session);
     tokio::select! {
+        biased;
         _ = &mut session => return,
-        () = tokio::time::sleep_until(deadline) => {}
-        () = stop.stopped() => {}
-    }
-    if !logged_in.load(Ordering::Acquire) {
-        return tracing::debug!(%source, "An SSH client did not log in.");
+        () = logged_in.notified() => {}
+        () = tokio::time::sleep_until(deadline) => return tracing::debug!(%source, "An SSH client did not log in."),
+        () = stop.stopped() => return,
     }
     drop(waiting);
     tokio::select! {
@@ -208,7 +215,7 @@ struct Peer {
     admitted: Option<(Arc<Partner>, SftpTerms)>,
     entered: Option<Arc<Entered>>,
     failures: u32,
-    logged_in: Arc<AtomicBool>,
+    logged_in: Arc<Notify>,
     channels: Arc<Semaphore>,
     opened: HashMap<ChannelId, (Channel<Msg>, OwnedSemaphorePermit)>,
     stop: Stop,
@@ -283,7 +290,7 @@ impl server::Handler for Peer {
         }
         self.door.telemetry.sessions.inc();
         self.entered = Some(Arc::new(Entered { door: Arc::clone(&self.door), home }));
-        self.logged_in.store(true, Ordering::Release);
+        self.logged_in.notify_one();
         Ok(())
     }
 
