@@ -163,6 +163,16 @@ impl Taken {
         }
     }
 
+    /// Takes a field back that has been written, to be written once more; `false` where the document does not have it.
+    pub(crate) fn restore(&mut self, item: u32, cell: u16) -> bool {
+        let said = self.item(item).and_then(|item| self.cells.get(item.cells as usize + usize::from(cell)));
+        let there = said.is_some_and(|cell| cell.end & !ESCAPED > cell.start);
+        if let (true, Some(item)) = (there, self.items.get_mut(item as usize)) {
+            item.filled |= bit(cell);
+        }
+        there
+    }
+
     #[inline]
     fn cell(&self, item: u32, cell: u16) -> Option<Cell> {
         let item = self.item(item).filter(|item| item.filled & bit(cell) != 0)?;

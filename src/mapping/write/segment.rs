@@ -57,6 +57,11 @@ impl<'p> Body<'p, '_, '_> {
             match &put.what {
                 What::Constant(value) => self.stage_made(place, value),
                 What::Field { cell, rule } => self.stage_field(place, item, *cell, *rule, &plan.tag),
+                What::Again { cell, rule } => {
+                    if self.staged_at(place).is_none() && self.scratch.taken.restore(item, *cell) {
+                        self.stage_field(place, item, *cell, *rule, &plan.tag);
+                    }
+                }
                 What::Agrees { cell, rule } => self.agrees(place, item, *cell, *rule, &plan.tag),
                 What::Computed(number) => {
                     if self.staged_at(place).is_none()
