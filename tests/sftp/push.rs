@@ -40,7 +40,7 @@ fn parcel(partner: &Arc<Partner>, seed: u128, payload: &[u8], attempt: u32) -> P
         delivery: 1,
         message,
         partner: partner.clone(),
-        payload: Bytes::copy_from_slice(payload),
+        payload: gangway::ledger::Payload::Inline(Bytes::copy_from_slice(payload)),
         attempt,
         transport_id: format!("{message}.1"),
         filename: String::new(),
