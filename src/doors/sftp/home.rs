@@ -75,11 +75,7 @@ pub(super) struct Upload {
 impl Home {
     /// Opens the home of a partner in `folder`, with what an earlier process left there. Blocks.
     pub(super) fn open(folder: &Path, id: &str, visible: SignedDuration, now: Timestamp) -> io::Result<Self> {
-        // A partner's id is a file's name without its ending, but it never has to be trusted as a path.
-        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
-        let readable: String = id.chars().take(40).map(safe).collect();
-        let digest = keys::hex(&keys::sha256(id.as_bytes()));
-        let folder = folder.join(format!("{readable}-{}", digest.get(..8).unwrap_or_default()));
+        let folder = folder.join(safe_name(id));
         let (parts, found) = Parts::open(folder)?;
         let mut shelf = Shelf::default();
         for one in found {
@@ -651,6 +647,15 @@ impl Bucket {
         self.used += 1.0;
         true
     }
+}
+
+/// What is kept about a partner is called this. Its id is a file's name without its ending, but never has to be trusted as
+/// a path.
+pub(super) fn safe_name(partner: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
+    let readable: String = partner.chars().take(40).map(safe).collect();
+    let digest = keys::hex(&keys::sha256(partner.as_bytes()));
+    format!("{readable}-{}", digest.get(..8).unwrap_or_default())
 }
 
 /// Does what may block on a thread that may.

@@ -18,6 +18,7 @@ mod courier;
 mod events;
 mod guard;
 mod home;
+mod left;
 mod lines;
 mod outbox;
 mod parts;
