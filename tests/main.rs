@@ -10,6 +10,7 @@ mod hostile;
 mod http;
 mod keeping;
 mod kill;
+mod load;
 mod log_size;
 mod mapping_corpus;
 mod neighbour;

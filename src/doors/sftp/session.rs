@@ -474,6 +474,7 @@ impl Session {
                 FetchedEvent { partner: &self.partner.id, name: &offer.name, bytes: offer.size, how }
                     .emit(&self.door.telemetry);
                 self.fetched.push(message);
+                self.door.intake.fetched();
                 Ok(())
             }
             Ok(None) => Ok(()),
