@@ -12,12 +12,14 @@
 //! Homes are virtual: nothing is ever opened by a partner's name. Everything that decides something is a plain value
 //! without I/O ([`shelf`], [`path`], [`guard`]), and is tried as such.
 
+mod allowance;
 pub mod codes;
 mod collect;
 mod courier;
 mod events;
 mod guard;
 mod home;
+mod left;
 mod lines;
 mod outbox;
 mod parts;
