@@ -6,6 +6,7 @@
 
 mod app;
 pub mod codes;
+mod coding;
 mod content;
 mod egress;
 mod input;
@@ -20,6 +21,7 @@ mod watch;
 pub mod webhook;
 
 pub use app::{App, Served, pages};
+pub use coding::{NotGzip, decoded, is_not_gzip};
 pub use content::{FetchedToTheEnd, FileBody, download, json, page};
 pub use egress::{CallError, Egress, Manner, Reply, Trust};
 pub use input::{Fields, Query, cursor, idempotency_key, media_type, whole};

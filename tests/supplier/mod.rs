@@ -1,6 +1,9 @@
 //! The supplier API against the real program: orders read, answers posted, events followed, limits kept.
 
+mod certificates;
 mod feed;
+mod gzip;
+mod issuer;
 mod limits;
 mod openapi;
 mod orders;

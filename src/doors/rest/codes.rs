@@ -29,4 +29,6 @@ crate::codes! {
     LIMIT = "API-0113";
     /// More documents than agreed.
     QUOTA = "API-0114";
+    /// The partner's file asks for a certificate, and none of those there was shown.
+    CERTIFICATE = "API-0115";
 }

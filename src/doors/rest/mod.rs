@@ -8,6 +8,7 @@ pub mod codes;
 mod events;
 mod feed;
 mod gate;
+mod issuer;
 mod limits;
 mod messages;
 mod openapi;
@@ -20,6 +21,7 @@ mod token;
 mod validate;
 mod view;
 
+pub use issuer::Issuer;
 pub use openapi::document as openapi;
 pub use stored::StoredResponse;
 
@@ -58,6 +60,7 @@ pub struct Rest {
     snapshot: Option<Arc<ArcSwap<Snapshot>>>,
     stop: Stop,
     tokens: token::Tokens,
+    issuer: Option<Arc<Issuer>>,
 }
 
 impl Rest {
@@ -82,12 +85,18 @@ impl Rest {
             snapshot: None,
             stop: Stop::new(),
             tokens: token::Tokens::new(),
+            issuer: None,
         }
     }
 
     /// Counts together with this exchange, tries bodies with its configuration, and ends long polls when `stop` says so.
     pub fn beside(self, exchange: &Exchange, stop: Stop) -> Self {
         Self { limiter: exchange.limiter(), snapshot: Some(exchange.snapshot()), stop, ..self }
+    }
+
+    /// Takes the tokens of this issuer, too.
+    pub fn trusting(self, issuer: Option<Arc<Issuer>>) -> Self {
+        Self { issuer, ..self }
     }
 
     fn limiter(&self) -> &Limiter {

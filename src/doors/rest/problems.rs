@@ -8,7 +8,7 @@ use crate::{
     limits::Exceeded,
     net::{
         Kind, Problem,
-        problem::{INTERNAL, INTERRUPTED, TOO_LARGE, TOO_SLOW},
+        problem::{ENCODING, INTERNAL, INTERRUPTED, TOO_LARGE, TOO_SLOW},
     },
     spool::SpoolError,
 };
@@ -33,6 +33,8 @@ pub(super) const STALE: Kind = Kind::new(StatusCode::PRECONDITION_FAILED, codes:
 pub(super) const LIMIT: Kind = Kind::new(StatusCode::TOO_MANY_REQUESTS, codes::LIMIT, "Too much at once");
 pub(super) const QUOTA: Kind =
     Kind::new(StatusCode::TOO_MANY_REQUESTS, codes::QUOTA, "The documents of the day are used up");
+pub(super) const CERTIFICATE: Kind =
+    Kind::new(StatusCode::FORBIDDEN, codes::CERTIFICATE, "A client certificate is wanted");
 
 /// Come again so many seconds after too much was waiting, or the store was out.
 pub(super) const BUSY_SECONDS: u32 = 5;
@@ -57,6 +59,9 @@ pub(super) fn from_ledger(error: LedgerError) -> Problem {
 pub(super) fn from_spool(error: SpoolError) -> Problem {
     match error {
         SpoolError::TooLarge { limit } => too_large(limit),
+        SpoolError::Interrupted(cause) if crate::net::is_not_gzip(&*cause) => {
+            ENCODING.because("The body is not the gzip that it says it is.")
+        }
         SpoolError::Interrupted(cause) if crate::net::is_too_slow(&*cause) => {
             TOO_SLOW.because("The gateway gave up waiting for the rest of the body.")
         }
@@ -100,6 +105,7 @@ mod tests {
             STALE,
             LIMIT,
             QUOTA,
+            CERTIFICATE,
         ];
         let pages: Vec<_> = crate::error::pages(super::super::EXPLAIN).map(|page| (page.code, page.title)).collect();
         assert_eq!(kinds.map(|kind| (kind.code.as_str(), kind.title)).to_vec(), pages);
