@@ -143,6 +143,19 @@ impl Egress {
         Self { of_strangers: true, ..self }
     }
 
+    /// Whether a stranger's URL may be called at all, as far as it can be told before its name is looked up: over TLS, or
+    /// plainly to an address in a network that is allowed.
+    pub fn may_call(&self, url: &str) -> bool {
+        let Ok(uri) = url.parse::<Uri>() else { return false };
+        let host = bare_host(&uri);
+        match (host.parse::<IpAddr>(), uri.scheme_str()) {
+            (Ok(address), Some("https")) => self.allows(host, address, true),
+            (Ok(address), Some("http")) => !is_never(address.to_canonical()) && (self.inside)(address.to_canonical()),
+            (Err(_), Some("https")) => true,
+            _ => false,
+        }
+    }
+
     /// Posts `body`.
     ///
     /// # Errors
@@ -479,6 +492,28 @@ mod tests {
         assert!(!allows(&egress, "127.0.0.1", "127.0.0.1") && !allows(&egress, "localhost", "127.0.0.1"));
         assert!(!allows(&egress, "::ffff:192.168.1.1", "::ffff:192.168.1.1"));
         assert!(allows(&egress, "10.1.2.3", "10.1.2.3") && allows(&egress, "93.184.216.34", "93.184.216.34"));
+    }
+
+    #[test]
+    fn a_strangers_url_is_plain_only_where_that_was_allowed() {
+        let egress = Egress::new(|address| matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 10)).for_strangers();
+        for good in
+            ["https://supplier.example/x", "https://93.184.216.34/", "http://10.0.0.1:8080/x", "https://10.0.0.1/"]
+        {
+            assert!(egress.may_call(good), "{good}");
+        }
+        for bad in [
+            "http://supplier.example/x",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "http://93.184.216.34/",
+            "https://169.254.169.254/",
+            "ftp://supplier.example/",
+            "/x",
+        ] {
+            assert!(!egress.may_call(bad), "{bad}");
+        }
     }
 
     #[test]

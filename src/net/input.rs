@@ -148,6 +148,21 @@ impl Fields {
         parsed
     }
 
+    /// Something of any form, read by `parse`; `None` where it is absent.
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.wrong(format!("/{name}"), format!("Expected {expected}."));
+        }
+        parsed
+    }
+
     /// A list that has to be there, of 1 to `max` texts, each read by `parse`.
     pub fn list<T>(
         &mut self,

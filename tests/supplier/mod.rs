@@ -3,6 +3,7 @@
 mod certificates;
 mod feed;
 mod gzip;
+mod hooks;
 mod issuer;
 mod limits;
 mod openapi;

@@ -8,6 +8,7 @@ pub mod codes;
 mod events;
 mod feed;
 mod gate;
+mod hooks;
 mod issuer;
 mod limits;
 mod messages;
@@ -21,6 +22,7 @@ mod token;
 mod validate;
 mod view;
 
+pub use hooks::Hooks;
 pub use issuer::Issuer;
 pub use openapi::document as openapi;
 pub use stored::StoredResponse;
@@ -32,6 +34,7 @@ use axum::{
     Router, middleware,
     routing::{get, post},
 };
+use tokio::task::JoinHandle;
 
 use crate::{
     document::DocumentType,
@@ -61,6 +64,7 @@ pub struct Rest {
     stop: Stop,
     tokens: token::Tokens,
     issuer: Option<Arc<Issuer>>,
+    hooks: Option<Hooks>,
 }
 
 impl Rest {
@@ -86,6 +90,7 @@ impl Rest {
             stop: Stop::new(),
             tokens: token::Tokens::new(),
             issuer: None,
+            hooks: None,
         }
     }
 
@@ -99,6 +104,11 @@ impl Rest {
         Self { issuer, ..self }
     }
 
+    /// Lets suppliers name endpoints of their own, and keeps them there.
+    pub fn telling(self, hooks: Hooks) -> Self {
+        Self { hooks: Some(hooks), ..self }
+    }
+
     fn limiter(&self) -> &Limiter {
         &self.limiter
     }
@@ -107,9 +117,19 @@ impl Rest {
         self.snapshot.as_ref().map(|snapshot| snapshot.load_full())
     }
 
-    /// Its routes. Nothing of the ERP's side is among them.
-    pub fn router(self) -> Router {
+    /// Its routes, and the task that tells suppliers' own endpoints. Nothing of the ERP's side is among them.
+    pub fn open(self) -> (Router, Option<JoinHandle<()>>) {
         let rest = Arc::new(self);
+        let telling = hooks::spawn(&rest);
+        (Self::routes(rest), telling)
+    }
+
+    /// Its routes alone.
+    pub fn router(self) -> Router {
+        Self::routes(Arc::new(self))
+    }
+
+    fn routes(rest: Arc<Self>) -> Router {
         Router::new()
             .route("/v1/messages", get(messages::list).post(submit::submit))
             .route("/v1/messages/{id}", get(messages::one))
@@ -127,6 +147,10 @@ impl Rest {
             .route("/v1/events", get(feed::events))
             .route("/v1/limits", get(limits::limits))
             .route("/v1/validate", post(validate::validate))
+            .route("/v1/webhook_endpoints", hooks::collection())
+            .route("/v1/webhook_endpoints/{id}", hooks::member())
+            .route("/v1/webhook_endpoints/{id}/rotate", hooks::rotation())
+            .route("/v1/webhook_endpoints/{id}/test", hooks::test())
             .route("/v1/inventory_reports", orders::taking(DocumentType::InventoryReport))
             .route("/v1/forecasts", orders::listing(orders::FORECASTS))
             .route("/v1/forecasts/{number}", orders::showing(orders::FORECASTS))

@@ -259,7 +259,7 @@ fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
 }
 
 /// The key, which every message has to have.
-fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let key = net::idempotency_key(headers).map_err(|detail| {
         let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail.clone());
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
