@@ -4,6 +4,7 @@ mod clients;
 mod hostile;
 mod killed;
 mod logins;
+mod peers;
 mod push;
 mod raw;
 mod site;

@@ -145,6 +145,9 @@ section! {
         pub address: Spanned<Address> = Address::loopback(2222),
         /// How many connections there may be at one time.
         pub connections: Spanned<u32> = 512_u32,
+        /// The networks of our own balancers that begin every connection with a PROXY protocol header. Networks and bans of
+        /// partners go by what it says; what comes from elsewhere is never believed.
+        pub proxy_protocol: Vec<Network>,
         /// How long the name of a file that was taken, and the report about it, stay visible.
         pub visible: Duration = Duration::days(1),
         /// How long a file that broke off is kept for its partner to go on with it.

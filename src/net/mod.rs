@@ -5,6 +5,7 @@
 //! partner, a message or a record.
 
 mod app;
+mod balancer;
 pub mod codes;
 mod coding;
 mod content;
@@ -21,6 +22,7 @@ mod watch;
 pub mod webhook;
 
 pub use app::{App, Served, pages};
+pub use balancer::{Balancers, NoOrigin};
 pub use coding::{NotGzip, decoded, is_not_gzip};
 pub use content::{FetchedToTheEnd, FileBody, download, json, page};
 pub use egress::{CallError, Egress, Manner, Reply, Trust};

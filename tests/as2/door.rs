@@ -125,6 +125,19 @@ mod draft_retries_and_duplicates {
         orders(&site.gateway, 1).await;
     });
 
+    gwtest!(fifty_copies_at_once_under_ids_of_their_own_are_one_event, async |dir| {
+        let site = Site::start(&dir, "").await;
+        let copies = (0..50).map(|_| {
+            let (acme, url) = (site.acme.clone(), site.url());
+            tokio::spawn(async move { acme.send(&url, &x12(1), &As2Form::default()).await.unwrap() })
+        });
+        let copies: Vec<_> = copies.collect();
+        for copy in copies {
+            assert_eq!(proven(&copy.await.unwrap()), Disposition::Processed);
+        }
+        orders(&site.gateway, 1).await;
+    });
+
     gwtest!(a_first_attempt_that_failed_does_not_block_a_good_second_one, async |dir| {
         let site = Site::start(&dir, "").await;
         let good = site.acme.message(&[document(&x12(1))], &As2Form::default()).unwrap();

@@ -1,7 +1,9 @@
 """pyas2lib as a partner's AS2 software, in both directions; driven by tests/as2/pyas2.rs.
 
-peer.py send URL DIR FORM RECEIPT   sends DIR/document to the gateway and tells what its receipt says
-peer.py serve DIR                   takes one message after the other, and puts what was in them into DIR
+peer.py send URL DIR FORM RECEIPT   sends DIR/document to the gateway and tells what its receipt says; one that comes on
+                                    its own is taken by `serve`
+peer.py serve DIR                   takes one message after the other, and puts what was in them into DIR; receipts that
+                                    go on their own are sent to the address in DIR/gateway
 """
 
 import http.client
@@ -10,6 +12,8 @@ import json
 import os
 import re
 import sys
+import threading
+import time
 import urllib.parse
 
 # oscrypto 1.3 reads OpenSSL's version with an expression that knows one digit in the last place.
@@ -34,6 +38,14 @@ def read(directory, name):
         return file.read()
 
 
+def receipts_url(directory):
+    """Where `serve` takes receipts, if it runs."""
+    try:
+        return f"http://127.0.0.1:{int(read(directory, 'port'))}/receipts"
+    except FileNotFoundError:
+        return "http://127.0.0.1:1/nobody"
+
+
 def organization(directory):
     return as2.Organization(
         as2_name="acme",
@@ -41,7 +53,7 @@ def organization(directory):
         sign_key_pass="",
         decrypt_key=read(directory, "acme-both.pem"),
         decrypt_key_pass="",
-        mdn_url="http://127.0.0.1:1/nobody",
+        mdn_url=receipts_url(directory),
     )
 
 
@@ -57,8 +69,8 @@ def partner(directory, form, receipt):
         compress=compress,
         digest_alg="sha256",
         enc_alg="aes_256_cbc",
-        mdn_mode="SYNC" if receipt != "none" else None,
-        mdn_digest_alg="sha256" if receipt == "signed" else None,
+        mdn_mode=None if receipt == "none" else "ASYNC" if receipt.startswith("apart") else "SYNC",
+        mdn_digest_alg="sha256" if receipt.endswith("-signed") or receipt == "signed" else None,
     )
 
 
@@ -78,8 +90,18 @@ def send(url, directory, form, receipt):
     answer = connection.getresponse()
     body = answer.read()
     told = {"http": answer.status, "status": None, "detail": None}
-    if receipt != "none":
+    if receipt.startswith("apart"):
+        assert body == b"", body
+        # Message-IDs have characters that file names cannot.
+        name = os.path.join(directory, "receipt-" + message.message_id.encode().hex())
+        for _ in range(600):
+            if os.path.exists(name):
+                break
+            time.sleep(0.1)
+        raw = read(directory, os.path.basename(name))
+    elif receipt != "none":
         raw = b"".join(f"{name}: {value}\r\n".encode() for name, value in answer.getheaders()) + b"\r\n" + body
+    if receipt != "none":
         status, detail = as2.Mdn().parse(raw, find_message_cb=lambda *_: message)
         told.update(status=status, detail=detail)
     print(json.dumps(told))
@@ -92,6 +114,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         directory = self.server.directory
         body = self.rfile.read(int(self.headers["content-length"]))
         raw = b"".join(f"{name}: {value}\r\n".encode() for name, value in self.headers.items()) + b"\r\n" + body
+        if self.path == "/receipts":
+            self.receipt(directory, raw)
+            return
         message = as2.Message()
         status, (exception, trace), mdn = message.parse(
             raw,
@@ -106,6 +131,12 @@ class Server(http.server.BaseHTTPRequestHandler):
         with open(os.path.join(directory, f"taken-{self.server.count}.json"), "w") as file:
             json.dump(about, file)
         content = mdn.content if mdn else b""
+        if mdn and mdn.mdn_mode == "ASYNC":
+            threading.Thread(target=post_receipt, args=(directory, dict(mdn.headers), content)).start()
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         self.send_response(200)
         for name, value in (mdn.headers if mdn else {}).items():
             self.send_header(name, value)
@@ -113,8 +144,26 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def receipt(self, directory, raw):
+        """Keeps a receipt under the name that its sender waits for."""
+        original = re.search(rb"(?mi)^Original-Message-ID: <([^>]*)>", raw).group(1)
+        name = os.path.join(directory, "receipt-" + original.hex())
+        with open(name + ".part", "wb") as file:
+            file.write(raw)
+        os.rename(name + ".part", name)
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, *_):
         pass
+
+
+def post_receipt(directory, headers, content):
+    """Sends a receipt on its own, to where the gateway really is."""
+    connection = http.client.HTTPConnection(read(directory, "gateway").decode(), timeout=60)
+    connection.request("POST", "/as2", content, headers)
+    connection.getresponse().read()
 
 
 def serve(directory):

@@ -22,7 +22,7 @@ fn tlv(tag: u8, body: &[u8]) -> Vec<u8> {
 }
 
 /// CompressedData as BER with octets in pieces, as BouncyCastle writes it.
-fn in_pieces(content: &[u8], algorithm: &[u8]) -> Vec<u8> {
+pub(super) fn in_pieces(content: &[u8], algorithm: &[u8]) -> Vec<u8> {
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
     zlib.write_all(content).unwrap();
     let deflated = zlib.finish().unwrap();

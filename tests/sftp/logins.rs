@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use gangway::partner::{Directory, Status};
+use gangway::{
+    doors::sftp::Limits,
+    net::Balancers,
+    partner::{Directory, Status},
+};
 
 use super::{
     raw::Raw,
@@ -53,6 +57,36 @@ async fn who_is_logged_in_leaves_room_for_others_of_the_same_address() {
     }
     assert_eq!(second, Some(true));
     drop(first);
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_balancer_bans_and_networks_go_by_who_it_speaks_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = acme(|terms| terms.sources = vec!["192.0.2.0/24".parse().unwrap()]).await;
+    let balanced = |limits: &mut Limits| limits.balancers = Balancers::new(|address| address.is_loopback());
+    let site = Site::open_with(dir.path(), vec![home], balanced).await;
+    let from = |address: &str| format!("PROXY TCP4 {address} 127.0.0.1 40000 22\r\n");
+    let login =
+        async |header: &str, passwords: &[&str]| Raw::password_behind(site.address, header, "acme", passwords).await;
+    assert_eq!(login(&from("192.0.2.7"), &[PASSWORD]).await, Some(true));
+    assert_eq!(login(&from("198.51.100.7"), &[PASSWORD]).await, Some(false), "another network");
+    for _ in 0..2 {
+        assert_eq!(login(&from("192.0.2.66"), &["a", "b", "c", "d", "e", "f", "g"]).await, None);
+    }
+    assert_eq!(login(&from("192.0.2.66"), &[PASSWORD]).await, None, "banned");
+    assert_eq!(login(&from("192.0.2.7"), &[PASSWORD]).await, Some(true), "and nobody else with it");
+    assert_eq!(login("", &[PASSWORD]).await, None, "a balancer says for whom it speaks");
+    assert_eq!(login("PROXY UNKNOWN\r\n", &[PASSWORD]).await, Some(false), "from the balancer itself");
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_no_balancer_cannot_say_that_it_is_somebody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::open(dir.path(), vec![acme(|_| {}).await]).await;
+    let header = "PROXY TCP4 192.0.2.7 127.0.0.1 40000 22\r\n";
+    assert_eq!(Raw::password_behind(site.address, header, "acme", &[PASSWORD]).await, None);
     site.close().await;
 }
 

@@ -1,6 +1,6 @@
 //! A client that does what no decent client does: it cuts its socket, sends rubbish, and reads nothing.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use russh::{
@@ -70,7 +70,13 @@ impl Raw {
 
     /// Whether this password is right; `None` where the connection was closed on it.
     pub async fn password(address: SocketAddr, user: &str, passwords: &[&str]) -> Option<bool> {
-        let socket = std::net::TcpStream::connect(address).ok()?;
+        Self::password_behind(address, "", user, passwords).await
+    }
+
+    /// The same over a balancer's connection that begins with `header`.
+    pub async fn password_behind(address: SocketAddr, header: &str, user: &str, passwords: &[&str]) -> Option<bool> {
+        let mut socket = std::net::TcpStream::connect(address).ok()?;
+        socket.write_all(header.as_bytes()).ok()?;
         socket.set_nonblocking(true).unwrap();
         let stream = TcpStream::from_std(socket).unwrap();
         let connected = client::connect_stream(Arc::new(client::Config::default()), stream, Trusting).await;

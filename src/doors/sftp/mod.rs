@@ -46,7 +46,7 @@ use crate::{
     config::Settings,
     exchange::Intake,
     ledger::SharedLedger,
-    net::{Serving, Stop, serve_with},
+    net::{Balancers, Serving, Stop, serve_with},
     observe::Metrics,
     partner::{Directory, Partner},
     spool::Spool,
@@ -56,8 +56,10 @@ use crate::{
 pub const EXPLAIN: &str = include_str!("explain.md");
 
 /// What the door bears.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Limits {
+    /// Whose word counts for where a connection is from.
+    pub balancers: Balancers,
     /// Connections at one time.
     pub connections: usize,
     /// For a client to log in.
@@ -84,7 +86,9 @@ impl Limits {
     /// As the settings say.
     pub fn of(settings: &Settings) -> Self {
         let signed = |length: crate::config::Duration| SignedDuration::try_from(length.get());
+        let own = settings.sftp.proxy_protocol.clone();
         Self {
+            balancers: Balancers::new(move |address| own.iter().any(|network| network.contains(address))),
             connections: *settings.sftp.connections as usize,
             login: Duration::from_secs(20),
             waiting_each: 32,

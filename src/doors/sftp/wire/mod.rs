@@ -47,7 +47,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    net::Stop,
+    net::{NoOrigin, Stop},
     partner::{Partner, SftpTerms},
 };
 
@@ -116,9 +116,20 @@ pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn connection(door: Arc<Door>, config: Arc<Config>, stream: TcpStream, peer: SocketAddr, stop: Stop) {
-    let source = peer.ip().to_canonical();
+pub(super) async fn connection(
+    door: Arc<Door>,
+    config: Arc<Config>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    stop: Stop,
+) {
     let limits = &door.limits;
+    let source = match limits.balancers.origin(&mut stream, peer).await {
+        Ok(origin) => origin.ip().to_canonical(),
+        // A balancer that only looks whether the port is open says nothing, and closes.
+        Err(NoOrigin::Read(error)) => return tracing::debug!(%peer, %error, "A balancer's connection said nothing."),
+        Err(error) => return tracing::warn!(%peer, %error, "A balancer's connection is closed."),
+    };
     if door.guard.is_banned(source, Instant::now()) {
         LoginRefused { code: codes::BANNED, partner: None, user: "", source }.emit(&door.telemetry);
         return;
