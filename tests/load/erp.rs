@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 
 use super::books::Books;
 
-/// Each so many rounds it forgets what it leased.
-const FORGETS: usize = 97;
+/// This often it forgets what it leased.
+const FORGETS: Duration = Duration::from_secs(30);
 /// … and has it offered again after so long.
 const FORGOTTEN: Duration = Duration::from_secs(5);
 
@@ -32,7 +32,8 @@ impl Reader {
         let task = tokio::spawn(async move {
             let mut here_since = Timestamp::now();
             let mut was_away = false;
-            for round in 1.. {
+            let mut forgot = begun - FORGETS + Duration::from_secs(1);
+            loop {
                 if until.load(Relaxed) {
                     return;
                 }
@@ -41,12 +42,12 @@ impl Reader {
                     tokio::time::sleep(away.1.saturating_sub(now)).await;
                     (was_away, here_since) = (true, Timestamp::now());
                 }
-                let forgets = round % FORGETS == 0;
+                let forgets = forgot.elapsed() >= FORGETS;
                 let lease_secs = if forgets { FORGOTTEN.as_secs() as u32 } else { 60 };
                 let leased = erp.lease("erp", 100, 1, lease_secs).await.expect("a lease");
                 if forgets {
                     // What it forgot comes again when the lease runs out; that is not what is timed.
-                    here_since = Timestamp::now() + 2 * FORGOTTEN;
+                    (here_since, forgot) = (Timestamp::now() + 2 * FORGOTTEN, Instant::now());
                     continue;
                 }
                 if leased.is_empty() {
