@@ -22,6 +22,7 @@ mod spine;
 mod standards;
 mod supplier;
 mod util;
+mod x12_codes;
 mod x12_complaints;
 mod x12_corpus;
 mod x12_hostile;
