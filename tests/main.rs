@@ -6,6 +6,9 @@ mod as2;
 mod broken;
 mod demo;
 mod dockerfile;
+mod fuzz;
+#[path = "fuzz/src/lib.rs"]
+mod fuzz_targets;
 mod hostile;
 mod http;
 mod keeping;
