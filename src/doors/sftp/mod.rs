@@ -198,6 +198,18 @@ async fn keep_time(door: Arc<Door>, stop: Stop) {
     }
 }
 
+/// What a client's packet asks for, in words, for the fuzz targets; `None` where it cannot be read.
+#[doc(hidden)]
+pub fn packet_in_words(packet: bytes::Bytes) -> Option<String> {
+    wire::in_words(packet)
+}
+
+/// A client's path as it should have been written, for the fuzz targets; `None` where it leads nowhere.
+#[doc(hidden)]
+pub fn canonical_path(path: &str) -> Option<String> {
+    path::canonical(path).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
