@@ -22,7 +22,7 @@ use crate::{
     control::{self, Configuration, Operator},
     doors::{
         as2::{self, As2, As2Courier, Caller, Receipts, Ring},
-        rest::Rest,
+        rest::{Hooks, Issuer, Rest},
         sftp::{self, Collector, HostKeys, Lines, Sftp, SftpCourier},
         webhook::WebhookCourier,
     },
@@ -167,6 +167,9 @@ impl Gateway {
 
         let token = token(&settings)?;
         let names: Vec<String> = settings.consumers.iter().map(|consumer| consumer.name.clone()).collect();
+        let issuer = Issuer::of(&settings);
+        let hooks = Hooks::open(&data.join("webhook_endpoints"), Egress::new(settings.calls.reach()));
+        let hooks = hooks.map_err(|error| io("the folder webhook_endpoints", error))?;
         let rest = Rest::new(
             Arc::clone(&directory),
             Arc::new(exchange.clone()),
@@ -174,7 +177,9 @@ impl Gateway {
             Arc::clone(&spool),
             Arc::clone(&metrics),
         )
-        .beside(&exchange, stop.clone());
+        .beside(&exchange, stop.clone())
+        .trusting(issuer.clone())
+        .telling(hooks);
         let (ring, made) = Ring::open(&settings).map_err(|error| StartError::Settings(error.to_string()))?;
         if made {
             tracing::info!("An AS2 key was made; `gangway certs show` has the certificate for partners.");
@@ -197,7 +202,10 @@ impl Gateway {
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
         let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
-        let public = rest.router().merge(as2.router()).merge(net::pages(page));
+        tasks.extend(issuer.iter().map(Issuer::spawn));
+        let (rest, telling) = rest.open();
+        tasks.extend(telling);
+        let public = rest.merge(as2.router()).merge(net::pages(page));
         let public = App::new("public", public).watched(requests_into(Arc::clone(&metrics)));
         let outlet: Arc<dyn Outlet> = Arc::new(exchange.clone());
         let erp = Erp::new(vec![token], Arc::clone(&ledger), outlet, &metrics, stop.clone());
@@ -210,7 +218,8 @@ impl Gateway {
         ];
         let intake: Arc<dyn Intake> = Arc::new(exchange.clone());
         let largest = settings.limits.body.get();
-        let collector = Collector::new(lines, intake, Arc::clone(&spool), Arc::clone(&metrics), largest);
+        let own = data.join("sftp");
+        let collector = Collector::new(lines, intake, Arc::clone(&spool), Arc::clone(&metrics), own, largest);
         tasks.push(collector.spawn(Arc::clone(&directory)));
         let delivering = exchange.spawn_delivering(couriers);
         if let Some(url) = &settings.alerts.url {
@@ -247,7 +256,9 @@ impl Gateway {
         let (secure, address) = open("the public TLS listener", settings.public.https.get()).await?;
         listening.public_tls = address;
         if secure.is_some() {
-            serve(secure, &public, Some(tls(&settings)?), balancers)?;
+            let of_tls = Arc::clone(&directory);
+            let tls = tls(&settings)?.asking(move || of_tls.load().wants_certificates());
+            serve(secure, &public, Some(tls), balancers)?;
         }
 
         let of_console = Arc::clone(&directory);

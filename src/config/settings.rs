@@ -24,6 +24,7 @@ pub(super) const SHAPE: Shape = &[
     ("as2", As2::KEYS),
     ("calls", Calls::KEYS),
     ("alerts", Alerts::KEYS),
+    ("oauth", OAuth::KEYS),
     ("sftp", Sftp::KEYS),
     ("private", Private::KEYS),
     ("erp", Erp::KEYS),
@@ -50,6 +51,8 @@ section! {
         pub calls: Calls,
         /// Who is told when a person has to look.
         pub alerts: Alerts,
+        /// Who else issues tokens for the supplier API.
+        pub oauth: OAuth,
         /// The SFTP drop boxes.
         pub sftp: Sftp,
         /// What only the ERP and operators may reach.
@@ -107,6 +110,20 @@ section! {
         pub secrets: Vec<Spanned<SecretRef>>,
         /// One alert about a subject and kind is sent in so long.
         pub every: Duration = Duration::seconds(3600),
+    }
+}
+
+section! {
+    /// An issuer outside whose access tokens (JWT) the supplier API takes, beside its own keys and tokens.
+    pub struct OAuth {
+        /// Its name, exactly as its tokens have it in `iss`. With none, only our own tokens are taken.
+        pub issuer: Option<Spanned<String>>,
+        /// Its keys, a JWK Set: a URL, or a file from the folder of this file.
+        pub keys: Option<Spanned<String>>,
+        /// Who we are to it: what its tokens for us have in `aud`.
+        pub audience: String = "gangway".to_owned(),
+        /// The claim that says which client a token is for; `oauth_clients` in partners' files has its values.
+        pub client_claim: String = "client_id".to_owned(),
     }
 }
 
@@ -269,6 +286,8 @@ pub struct Settings {
     pub calls: Calls,
     /// Who is told when a person has to look.
     pub alerts: Alerts,
+    /// Who else issues tokens for the supplier API.
+    pub oauth: OAuth,
     /// The SFTP drop boxes.
     pub sftp: Sftp,
     /// What only the ERP and operators may reach.
@@ -403,6 +422,7 @@ impl Settings {
             as2: file.as2,
             calls: file.calls,
             alerts: file.alerts,
+            oauth: file.oauth,
             sftp: file.sftp,
             private: file.private,
             erp: file.erp,

@@ -3,6 +3,8 @@
 //! A document that fits its type is read once. Only one that doesn't is walked along its schema, and what serde said of it is
 //! put beside what the walk found, so that neither hides the other.
 
+use std::fmt;
+
 use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,12 +28,19 @@ pub struct Fault {
     pub text: String,
 }
 
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", if self.pointer.is_empty() { "the document" } else { &self.pointer }, self.text)
+    }
+}
+
 /// Reads a document's handles, or tells which fields break its type.
 ///
 /// # Errors
 /// Every field that does not fit, a hundred at most; at least one.
 pub fn check(kind: DocumentType, json: &[u8]) -> Result<Summary, Vec<Fault>> {
-    summarise(kind, json).map_err(|error| {
+    let read = fits(kind, json).and_then(|()| summarise(kind, json));
+    read.map_err(|error| {
         let first = told(kind, json).unwrap_or_else(|| Fault { pointer: String::new(), text: plain(&error) });
         let mut faults = walked(kind, json);
         let is_told = |fault: &Fault| {
@@ -45,23 +54,38 @@ pub fn check(kind: DocumentType, json: &[u8]) -> Result<Summary, Vec<Fault>> {
     })
 }
 
+/// Does the same with any of the types: `$read::<T>($json)`, where `T` is that of the document.
+macro_rules! as_its_type {
+    ($kind:expr, $read:ident($json:expr), $without:expr) => {
+        match $kind {
+            DocumentType::PurchaseOrder => $read::<PurchaseOrder>($json),
+            DocumentType::PurchaseOrderChange => $read::<PurchaseOrderChange>($json),
+            DocumentType::OrderAcknowledgement => $read::<OrderAcknowledgement>($json),
+            DocumentType::OrderChangeAcknowledgement => $read::<OrderChangeAcknowledgement>($json),
+            DocumentType::ShipmentNotice => $read::<ShipmentNotice>($json),
+            DocumentType::Invoice => $read::<Invoice>($json),
+            DocumentType::Forecast => $read::<Forecast>($json),
+            DocumentType::ShipSchedule => $read::<ShipSchedule>($json),
+            DocumentType::InventoryReport => $read::<InventoryReport>($json),
+            DocumentType::ReceiptAdvice => $read::<ReceiptAdvice>($json),
+            DocumentType::RemittanceAdvice => $read::<RemittanceAdvice>($json),
+            DocumentType::ApplicationAdvice => $read::<ApplicationAdvice>($json),
+            DocumentType::FunctionalAcknowledgement => $without,
+        }
+    };
+}
+
+/// Whether it is what its type says, and nothing more.
+fn fits(kind: DocumentType, json: &[u8]) -> Result<(), serde_json::Error> {
+    fn read<T: DeserializeOwned>(json: &[u8]) -> Result<(), serde_json::Error> {
+        serde_json::from_slice::<T>(json).map(drop)
+    }
+    as_its_type!(kind, read(json), Ok(()))
+}
+
 /// What serde says first, with its place.
 fn told(kind: DocumentType, json: &[u8]) -> Option<Fault> {
-    match kind {
-        DocumentType::PurchaseOrder => fault::<PurchaseOrder>(json),
-        DocumentType::PurchaseOrderChange => fault::<PurchaseOrderChange>(json),
-        DocumentType::OrderAcknowledgement => fault::<OrderAcknowledgement>(json),
-        DocumentType::OrderChangeAcknowledgement => fault::<OrderChangeAcknowledgement>(json),
-        DocumentType::ShipmentNotice => fault::<ShipmentNotice>(json),
-        DocumentType::Invoice => fault::<Invoice>(json),
-        DocumentType::Forecast => fault::<Forecast>(json),
-        DocumentType::ShipSchedule => fault::<ShipSchedule>(json),
-        DocumentType::InventoryReport => fault::<InventoryReport>(json),
-        DocumentType::ReceiptAdvice => fault::<ReceiptAdvice>(json),
-        DocumentType::RemittanceAdvice => fault::<RemittanceAdvice>(json),
-        DocumentType::ApplicationAdvice => fault::<ApplicationAdvice>(json),
-        DocumentType::FunctionalAcknowledgement => None,
-    }
+    as_its_type!(kind, fault(json), None)
 }
 
 fn fault<T: DeserializeOwned>(json: &[u8]) -> Option<Fault> {
@@ -236,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn what_breaks_its_type_is_no_document() {
+        for (kind, json) in [
+            (DocumentType::PurchaseOrder, r#"{"number":"1","colour":"red"}"#),
+            (DocumentType::PurchaseOrder, r#"{"number":"1","lines":[{"price":{"amount":12.5}}]}"#),
+            (DocumentType::Invoice, r#"{"number":"1","issue_date":"2026-01-01","totals":{"payable":12.5}}"#),
+            (DocumentType::FunctionalAcknowledgement, r#"{"number":"1"}"#),
+        ] {
+            assert!(check(kind, json.as_bytes()).is_err(), "{kind} {json}");
+        }
+    }
+
+    #[test]
     fn every_type_tells_the_field() {
         for kind in DocumentType::ALL.into_iter().filter(|kind| schema(*kind).is_some()) {
             let found = pointers(kind, r#"{"colour":"red","number":7}"#);
@@ -248,7 +284,7 @@ mod tests {
     fn the_walk_finds_nothing_in_what_fits() {
         for kind in DocumentType::ALL {
             let json = br#"{"number":"1","order_number":"1"}"#;
-            assert!(summarise(kind, json).is_err() || walked(kind, json).is_empty(), "{kind}");
+            assert!(check(kind, json).is_err() || walked(kind, json).is_empty(), "{kind}");
         }
     }
 }

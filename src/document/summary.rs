@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, de::Error as _};
+use serde::{
+    Deserialize,
+    de::{Error as _, IgnoredAny},
+};
 
 use super::{
-    ApplicationAdvice, DocumentType, Forecast, InventoryReport, Invoice, Level, OrderAcknowledgement,
-    OrderChangeAcknowledgement, PurchaseOrder, PurchaseOrderChange, ReceiptAdvice, RemittanceAdvice, ShipSchedule,
-    ShipmentNotice,
-    common::{Identifier, OrderReference, Reference},
-    words::{IdentifierScheme, Purpose, ReferenceKind},
+    DocumentType,
+    scalar::{Date, Time},
+    words::{IdentifierScheme, InvoiceType, Purpose, ReferenceKind},
 };
 
 /// The handles of one document.
@@ -25,7 +26,8 @@ pub struct Summary {
     pub subject: String,
 }
 
-/// Reads a canonical document and tells its handles. A document that breaks its type is an error.
+/// Tells the handles of a canonical document, and reads nothing else of it: whether it keeps to its type is for
+/// [`check`](super::check()) to say, and a mapping's result does by how mappings are compiled.
 ///
 /// Identity begins with the purpose, so that a cancellation or change is never a duplicate of its original. Beyond that,
 ///
@@ -42,29 +44,113 @@ pub struct Summary {
 /// | receipt advice | number, date | those that it names, and those of its lines |
 /// | remittance advice | number, who gave it, payment date | those that its lines refer to |
 /// | application advice | number, date | those that its reports refer to |
+///
+/// # Errors
+/// A document without its number, or with a handle of the wrong type; one that has no canonical form.
 pub fn summarise(kind: DocumentType, json: &[u8]) -> Result<Summary, serde_json::Error> {
     let handles = match kind {
-        DocumentType::PurchaseOrder => of_order(read(json)?),
-        DocumentType::PurchaseOrderChange => of_change(read(json)?),
-        DocumentType::OrderAcknowledgement => of_acknowledgement(read(json)?),
-        DocumentType::OrderChangeAcknowledgement => of_change_acknowledgement(read(json)?),
-        DocumentType::ShipmentNotice => of_shipment(read(json)?),
-        DocumentType::Invoice => of_invoice(read(json)?),
-        DocumentType::Forecast => of_forecast(read(json)?),
-        DocumentType::ShipSchedule => of_schedule(read(json)?),
-        DocumentType::InventoryReport => of_inventory(read(json)?),
-        DocumentType::ReceiptAdvice => of_receipt(read(json)?),
-        DocumentType::RemittanceAdvice => of_remittance(read(json)?),
-        DocumentType::ApplicationAdvice => of_advice(read(json)?),
+        DocumentType::PurchaseOrder => of_order(passing_lines(json)?),
+        DocumentType::PurchaseOrderChange | DocumentType::OrderChangeAcknowledgement => of_change(passing_lines(json)?),
+        DocumentType::OrderAcknowledgement => of_acknowledgement(passing_lines(json)?),
+        DocumentType::ShipmentNotice => of_shipment(passing_lines(json)?),
+        DocumentType::Invoice => of_invoice(passing_lines(json)?),
+        DocumentType::Forecast => of_forecast(with_lines(json)?),
+        DocumentType::ShipSchedule => of_schedule(with_lines(json)?),
+        DocumentType::InventoryReport => of_inventory(with_lines(json)?),
+        DocumentType::ReceiptAdvice => of_receipt(with_lines(json)?),
+        DocumentType::RemittanceAdvice => of_remittance(passing_lines(json)?),
+        DocumentType::ApplicationAdvice => of_advice(passing_lines(json)?),
         DocumentType::FunctionalAcknowledgement => {
             return Err(serde_json::Error::custom(format!("a {kind} has no canonical form")));
         }
-    };
+    }?;
     let subject = format!("{kind}/{}", handles.number);
     Ok(Summary { number: Some(handles.number), orders: handles.orders.found, identity: handles.identity, subject })
 }
 
-fn read<'j, T: Deserialize<'j>>(json: &'j [u8]) -> Result<T, serde_json::Error> {
+/// What identities and orders of all types are made of. Fields of other names are passed over.
+#[derive(Deserialize)]
+struct Head<L> {
+    number: Option<String>,
+    order_number: Option<String>,
+    purpose: Option<Purpose>,
+    invoice_type: Option<InvoiceType>,
+    release_number: Option<String>,
+    change_order_sequence: Option<String>,
+    issue_date: Option<Date>,
+    issue_time: Option<Time>,
+    payment_date: Option<Date>,
+    horizon_start: Option<Date>,
+    originator: Option<String>,
+    trace_originator: Option<String>,
+    #[serde(default)]
+    orders: Vec<Numbered>,
+    #[serde(default)]
+    levels: Vec<Level>,
+    #[serde(default)]
+    entities: Vec<Entity>,
+    #[serde(default)]
+    reports: Vec<Pointing>,
+    #[serde(default = "Vec::new")]
+    lines: Vec<L>,
+}
+
+/// A reference to an order.
+#[derive(Deserialize)]
+struct Numbered {
+    number: Option<String>,
+}
+
+/// A level of a shipment.
+#[derive(Deserialize)]
+struct Level {
+    order: Option<Numbered>,
+    #[serde(default)]
+    levels: Vec<Self>,
+}
+
+/// A line that may name its order.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(default)]
+    identifiers: Vec<Identifier>,
+    #[serde(default)]
+    orders: Vec<Numbered>,
+}
+
+#[derive(Deserialize)]
+struct Identifier {
+    scheme: Option<IdentifierScheme>,
+    value: Option<String>,
+}
+
+/// Of a remittance: someone whose documents are paid.
+#[derive(Deserialize)]
+struct Entity {
+    #[serde(default)]
+    lines: Vec<Pointing>,
+}
+
+/// What refers to documents of any kind.
+#[derive(Deserialize)]
+struct Pointing {
+    reference: Option<Reference>,
+    #[serde(default)]
+    references: Vec<Reference>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    kind: Option<ReferenceKind>,
+    value: Option<String>,
+}
+
+/// The head of a type whose lines say nothing of orders: most of a document is skipped.
+fn passing_lines(json: &[u8]) -> Result<Head<IgnoredAny>, serde_json::Error> {
+    serde_json::from_slice(json)
+}
+
+fn with_lines(json: &[u8]) -> Result<Head<Line>, serde_json::Error> {
     serde_json::from_slice(json)
 }
 
@@ -74,39 +160,47 @@ struct Handles {
     identity: Option<Vec<String>>,
 }
 
-fn of_order(order: PurchaseOrder) -> Handles {
-    let identity = vec![purpose(order.purpose), order.number.clone(), order.release_number.unwrap_or_default()];
-    Handles { orders: Orders::one(&order.number), number: order.number, identity: Some(identity) }
+type Told = Result<Handles, serde_json::Error>;
+
+fn needed<T>(value: Option<T>, field: &'static str) -> Result<T, serde_json::Error> {
+    value.ok_or_else(|| serde_json::Error::missing_field(field))
 }
 
-fn of_change(change: PurchaseOrderChange) -> Handles {
-    let identity =
-        change_identity(change.purpose, &change.order_number, change.release_number, change.change_order_sequence);
-    Handles { orders: Orders::one(&change.order_number), number: change.order_number, identity }
+impl<L> Head<L> {
+    fn purpose(&self) -> String {
+        self.purpose.as_ref().unwrap_or(&Purpose::Original).as_str().to_owned()
+    }
+
+    /// The handles of what has a number of its own: purpose, number and `more` make it the same.
+    fn numbered(self, orders: Orders, more: impl IntoIterator<Item = String>) -> Told {
+        let purpose = self.purpose();
+        let number = needed(self.number, "number")?;
+        let identity = [purpose, number.clone()].into_iter().chain(more).collect();
+        Ok(Handles { number, orders, identity: Some(identity) })
+    }
 }
 
-fn of_acknowledgement(acknowledgement: OrderAcknowledgement) -> Handles {
-    let number = acknowledgement.order_number;
-    Handles { orders: Orders::one(&number), number, identity: None }
-}
-
-fn of_change_acknowledgement(answer: OrderChangeAcknowledgement) -> Handles {
-    let identity =
-        change_identity(answer.purpose, &answer.order_number, answer.release_number, answer.change_order_sequence);
-    Handles { orders: Orders::one(&answer.order_number), number: answer.order_number, identity }
+fn of_order(mut order: Head<IgnoredAny>) -> Told {
+    let release = order.release_number.take().unwrap_or_default();
+    let orders = Orders::from(order.number.as_deref());
+    order.numbered(orders, [release])
 }
 
 /// Two changes of one order without a sequence are two changes, as far as anyone can tell.
-fn change_identity(
-    of: Option<Purpose>,
-    order: &str,
-    release: Option<String>,
-    sequence: Option<String>,
-) -> Option<Vec<String>> {
-    Some(vec![purpose(of), order.to_owned(), release.unwrap_or_default(), sequence?])
+fn of_change(change: Head<IgnoredAny>) -> Told {
+    let purpose = change.purpose();
+    let number = needed(change.order_number, "order_number")?;
+    let release = change.release_number.unwrap_or_default();
+    let identity = change.change_order_sequence.map(|sequence| vec![purpose, number.clone(), release, sequence]);
+    Ok(Handles { orders: Orders::from(Some(&number)), number, identity })
 }
 
-fn of_shipment(notice: ShipmentNotice) -> Handles {
+fn of_acknowledgement(acknowledgement: Head<IgnoredAny>) -> Told {
+    let number = needed(acknowledgement.order_number, "order_number")?;
+    Ok(Handles { orders: Orders::from(Some(&number)), number, identity: None })
+}
+
+fn of_shipment(notice: Head<IgnoredAny>) -> Told {
     fn collect(levels: &[Level], orders: &mut Orders) {
         for level in levels {
             orders.referenced(level.order.as_slice());
@@ -115,88 +209,73 @@ fn of_shipment(notice: ShipmentNotice) -> Handles {
     }
     let mut orders = Orders::default();
     collect(&notice.levels, &mut orders);
-    let identity = vec![purpose(notice.purpose), notice.number.clone()];
-    Handles { number: notice.number, orders, identity: Some(identity) }
+    notice.numbered(orders, [])
 }
 
-fn of_invoice(invoice: Invoice) -> Handles {
-    let kind = invoice.invoice_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
-    let identity = vec![purpose(invoice.purpose), invoice.number.clone(), invoice.issue_date.to_string(), kind];
-    let orders = Orders::from(invoice.order_number);
-    Handles { number: invoice.number, orders, identity: Some(identity) }
+fn of_invoice(invoice: Head<IgnoredAny>) -> Told {
+    let kind = invoice.invoice_type.as_ref().map(|kind| kind.as_str().to_owned()).unwrap_or_default();
+    let date = needed(invoice.issue_date, "issue_date")?.to_string();
+    let orders = Orders::from(invoice.order_number.as_deref());
+    invoice.numbered(orders, [date, kind])
 }
 
-fn of_forecast(forecast: Forecast) -> Handles {
-    let mut orders = Orders::from(forecast.order_number);
-    forecast.lines.iter().for_each(|line| orders.identified(&line.identifiers));
-    let identity = vec![
-        purpose(forecast.purpose),
-        forecast.number.clone(),
-        forecast.release_number.unwrap_or_default(),
-        text(forecast.issue_date),
-        text(forecast.horizon_start),
-    ];
-    Handles { number: forecast.number, orders, identity: Some(identity) }
+fn of_forecast(mut forecast: Head<Line>) -> Told {
+    let orders = forecast.orders_of_lines();
+    let release = forecast.release_number.take().unwrap_or_default();
+    let (issued, start) = (text(forecast.issue_date), text(forecast.horizon_start));
+    forecast.numbered(orders, [release, issued, start])
 }
 
-fn of_schedule(schedule: ShipSchedule) -> Handles {
-    let mut orders = Orders::from(schedule.order_number);
-    schedule.lines.iter().for_each(|line| orders.identified(&line.identifiers));
-    let identity = vec![
-        purpose(schedule.purpose),
-        schedule.number.clone(),
-        schedule.release_number.unwrap_or_default(),
-        text(schedule.issue_date),
-    ];
-    Handles { number: schedule.number, orders, identity: Some(identity) }
+fn of_schedule(mut schedule: Head<Line>) -> Told {
+    let orders = schedule.orders_of_lines();
+    let release = schedule.release_number.take().unwrap_or_default();
+    let issued = text(schedule.issue_date);
+    schedule.numbered(orders, [release, issued])
 }
 
-fn of_inventory(report: InventoryReport) -> Handles {
+fn of_inventory(report: Head<Line>) -> Told {
+    let orders = report.orders_of_lines();
+    let (issued, at) = (text(report.issue_date), text(report.issue_time));
+    report.numbered(orders, [issued, at])
+}
+
+fn of_receipt(receipt: Head<Line>) -> Told {
+    let orders = receipt.orders_of_lines();
+    let issued = text(receipt.issue_date);
+    receipt.numbered(orders, [issued])
+}
+
+fn of_remittance(remittance: Head<IgnoredAny>) -> Told {
     let mut orders = Orders::default();
-    report.lines.iter().for_each(|line| orders.identified(&line.identifiers));
-    let identity =
-        vec![purpose(report.purpose), report.number.clone(), text(report.issue_date), text(report.issue_time)];
-    Handles { number: report.number, orders, identity: Some(identity) }
-}
-
-fn of_receipt(receipt: ReceiptAdvice) -> Handles {
-    let mut orders = Orders::default();
-    orders.referenced(&receipt.orders);
-    for line in &receipt.lines {
-        orders.referenced(&line.orders);
-        orders.identified(&line.identifiers);
-    }
-    let identity = vec![purpose(receipt.purpose), receipt.number.clone(), text(receipt.issue_date)];
-    Handles { number: receipt.number, orders, identity: Some(identity) }
-}
-
-fn of_remittance(remittance: RemittanceAdvice) -> Handles {
-    let mut orders = Orders::default();
-    for line in remittance.entities.iter().flat_map(|entity| &entity.lines) {
-        orders.pointed_at(line.reference.as_slice());
-        orders.pointed_at(&line.references);
-    }
+    remittance.entities.iter().flat_map(|entity| &entity.lines).for_each(|line| orders.pointed_at(line));
     let originator = remittance.trace_originator.or(remittance.originator).unwrap_or_default();
-    let identity = vec![remittance.number.clone(), originator, text(remittance.payment_date)];
-    Handles { number: remittance.number, orders, identity: Some(identity) }
+    let number = needed(remittance.number, "number")?;
+    let identity = vec![number.clone(), originator, text(remittance.payment_date)];
+    Ok(Handles { number, orders, identity: Some(identity) })
 }
 
-fn of_advice(advice: ApplicationAdvice) -> Handles {
+fn of_advice(advice: Head<IgnoredAny>) -> Told {
     let mut orders = Orders::default();
-    for report in &advice.reports {
-        orders.pointed_at(report.reference.as_slice());
-        orders.pointed_at(&report.references);
-    }
-    let identity = vec![purpose(advice.purpose), advice.number.clone(), text(advice.issue_date)];
-    Handles { number: advice.number, orders, identity: Some(identity) }
-}
-
-fn purpose(purpose: Option<Purpose>) -> String {
-    purpose.unwrap_or(Purpose::Original).as_str().to_owned()
+    advice.reports.iter().for_each(|report| orders.pointed_at(report));
+    let issued = text(advice.issue_date);
+    advice.numbered(orders, [issued])
 }
 
 fn text(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+impl Head<Line> {
+    /// The orders that it names itself, and those of its lines.
+    fn orders_of_lines(&self) -> Orders {
+        let mut orders = Orders::from(self.order_number.as_deref());
+        orders.referenced(&self.orders);
+        for line in &self.lines {
+            orders.referenced(&line.orders);
+            orders.identified(&line.identifiers);
+        }
+        orders
+    }
 }
 
 /// Order numbers, each once, in order of the document.
@@ -207,38 +286,37 @@ struct Orders {
 }
 
 impl Orders {
-    fn one(number: &str) -> Self {
-        Self::from(Some(number.to_owned()))
-    }
-
-    fn from(number: Option<String>) -> Self {
+    fn from(number: Option<&str>) -> Self {
         let mut orders = Self::default();
-        number.iter().for_each(|number| orders.add(number));
+        orders.extend(number);
         orders
     }
 
-    fn add(&mut self, number: &str) {
-        if !self.seen.contains(number) {
-            self.seen.insert(number.to_owned());
-            self.found.push(number.to_owned());
+    fn extend<'a>(&mut self, numbers: impl IntoIterator<Item = &'a str>) {
+        for number in numbers {
+            if !self.seen.contains(number) {
+                self.seen.insert(number.to_owned());
+                self.found.push(number.to_owned());
+            }
         }
     }
 
     /// The orders that references to orders name.
-    fn referenced(&mut self, references: &[OrderReference]) {
-        references.iter().filter_map(|reference| reference.number.as_deref()).for_each(|number| self.add(number));
+    fn referenced(&mut self, references: &[Numbered]) {
+        self.extend(references.iter().filter_map(|reference| reference.number.as_deref()));
     }
 
     /// The orders that stand among the numbers of an item.
     fn identified(&mut self, identifiers: &[Identifier]) {
         let orders = identifiers.iter().filter(|one| one.scheme == Some(IdentifierScheme::PurchaseOrder));
-        orders.for_each(|one| self.add(&one.value));
+        self.extend(orders.filter_map(|one| one.value.as_deref()));
     }
 
     /// The orders that stand among references to anything.
-    fn pointed_at(&mut self, references: &[Reference]) {
-        let orders = references.iter().filter(|one| one.kind == Some(ReferenceKind::PurchaseOrder));
-        orders.filter_map(|one| one.value.as_deref()).for_each(|number| self.add(number));
+    fn pointed_at(&mut self, pointing: &Pointing) {
+        let all = pointing.reference.iter().chain(&pointing.references);
+        let orders = all.filter(|one| one.kind == Some(ReferenceKind::PurchaseOrder));
+        self.extend(orders.filter_map(|one| one.value.as_deref()));
     }
 }
 
@@ -300,13 +378,15 @@ mod tests {
     }
 
     #[test]
-    fn what_breaks_its_type_is_an_error() {
+    fn a_document_without_its_handles_is_an_error() {
         for (kind, json) in [
             (DocumentType::PurchaseOrder, r#"{}"#),
-            (DocumentType::PurchaseOrder, r#"{"number":"1","colour":"red"}"#),
+            (DocumentType::PurchaseOrder, r#"{"number":"1""#),
+            (DocumentType::PurchaseOrder, r#"{"number":1}"#),
             (DocumentType::PurchaseOrder, r#"{"number":"1","purpose":"originl"}"#),
             (DocumentType::Invoice, r#"{"number":"1","issue_date":"20260101"}"#),
-            (DocumentType::Invoice, r#"{"number":"1","issue_date":"2026-01-01","totals":{"payable":12.5}}"#),
+            (DocumentType::Invoice, r#"{"number":"1"}"#),
+            (DocumentType::OrderAcknowledgement, r#"{"number":"1"}"#),
             (DocumentType::Forecast, r#"{"release_number":"1"}"#),
             (DocumentType::FunctionalAcknowledgement, r#"{"number":"1"}"#),
         ] {

@@ -80,6 +80,9 @@ pub trait Intake: Send + Sync {
     ///
     /// A door calls it from a task of its own, so that a sender who goes away does not end it half-way.
     async fn receive(&self, arrival: Arrival, scribe: Arc<dyn Scribe>) -> Result<Receipt, Refused>;
+
+    /// A partner fetched something and the record has it: whoever tells of deliveries need not wait to look.
+    fn fetched(&self) {}
 }
 
 /// Why an arrival was not taken. Nothing of it was stored, and nothing is claimed.

@@ -24,11 +24,14 @@ pub(super) fn transport(connection: &str, channel: Channel, mode: Mode, id: &str
     key(&["transport", connection, channel, mode.as_str(), id])
 }
 
-/// One interchange: ISA05 to ISA08, ISA15 and ISA13, and the partner, so that nobody can take another's numbers.
+/// One interchange: ISA05 to ISA08, ISA15 and ISA13, and the partner, so that nobody can take another's numbers. ISA13 is a number:
+/// `12` and `000000012` are one.
 pub(super) fn interchange(partner: &str, parties: [&str; 4], usage: u8, number: &str) -> ClaimKey {
     let [sender_qualifier, sender, receiver_qualifier, receiver] = parties;
     let usage = char::from(usage).to_string();
-    key(&["interchange", partner, sender_qualifier, sender, receiver_qualifier, receiver, &usage, number])
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    let number = if is_number { format!("{:0>9}", number.trim_start_matches('0')) } else { number.to_owned() };
+    key(&["interchange", partner, sender_qualifier, sender, receiver_qualifier, receiver, &usage, &number])
 }
 
 /// One business document: by what identifies its kind, or by its content where several with one number are normal.
@@ -68,6 +71,12 @@ mod tests {
     #[test]
     fn parts_do_not_run_together() {
         assert_ne!(key(&["ab", "c"]), key(&["a", "bc"]));
+        let interchange = |number| interchange("a", ["ZZ", "THEM", "01", "US"], b'P', number);
+        assert_eq!(interchange("12"), interchange("000000012"));
+        assert_eq!(interchange("0"), interchange("000000000"));
+        for (one, other) in [("12", "21"), ("", "0"), ("A1", "0A1"), ("12", "0000000120")] {
+            assert_ne!(interchange(one), interchange(other));
+        }
         let (live, test) = (Mode::Live, Mode::Test);
         assert_ne!(
             business("a", DocumentType::Invoice, live, Some(&["1".into()]), &[0; 32]),

@@ -11,7 +11,13 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use super::{Carried, Courier, Exchange, Parcel, events_out::DeliveryTried, outbound, sending::later};
+use super::{
+    Carried, Courier, Exchange, Parcel,
+    events_out::DeliveryTried,
+    outbound,
+    rounds::{ALL, Back, EACH, Rounds},
+    sending::later,
+};
 use crate::{
     document::MessageId,
     keys,
@@ -19,14 +25,8 @@ use crate::{
     partner::{Partner, Status},
 };
 
-/// How many deliveries of one partner are in someone's hands at a time.
-const EACH: usize = 4;
-/// … and of all partners.
-const ALL: usize = 128;
-/// How long to sleep when nobody says that there is more.
+/// How long to sleep when nothing is known to fall due. What was put off before a restart is found by this.
 const TICK: Duration = Duration::from_secs(1);
-/// A partner that could not be reached is left alone for so long at most; its deliveries have longer pauses of their own.
-const REST: Duration = Duration::from_secs(60);
 
 /// A channel as its couriers and metrics call it.
 pub(super) fn word(channel: Channel) -> &'static str {
@@ -37,42 +37,6 @@ pub(super) fn word(channel: Channel) -> &'static str {
         Channel::Erp => "erp",
         Channel::SftpPush => "sftp-push",
         Channel::Webhook => "webhook",
-    }
-}
-
-/// Who is busy with what.
-#[derive(Default)]
-struct Rounds {
-    /// Deliveries in someone's hands, and to whom they go.
-    out: HashMap<u64, String>,
-    /// Partners that are left alone, until when, and how often in a row that was needed.
-    resting: HashMap<String, (Timestamp, u32)>,
-}
-
-impl Rounds {
-    fn busy(&self, partner: &str) -> usize {
-        self.out.values().filter(|other| other.as_str() == partner).count()
-    }
-
-    /// Whether anything can be handed to a partner now, and how much.
-    fn room(&self, partner: &str, now: Timestamp) -> usize {
-        match self.resting.get(partner) {
-            Some((until, _)) if *until > now => 0,
-            // One goes ahead to see whether the partner is back.
-            Some(_) => 1_usize.saturating_sub(self.busy(partner)),
-            None => EACH.saturating_sub(self.busy(partner)),
-        }
-    }
-
-    fn came_back(&mut self, delivery: u64, reached: bool, now: Timestamp) {
-        let Some(partner) = self.out.remove(&delivery) else { return };
-        if reached {
-            self.resting.remove(&partner);
-            return;
-        }
-        let times = self.resting.get(&partner).map_or(1, |(_, times)| times.saturating_add(1));
-        let rest = Duration::from_secs(1).saturating_mul(1 << times.min(6)).min(REST) / 2;
-        self.resting.insert(partner, (later(now, rest), times));
     }
 }
 
@@ -87,13 +51,18 @@ impl Exchange {
                 tracing::warn!(%error, "Deliveries wait until the ledger answers again.");
             }
             tokio::select! {
-                Some((delivery, reached)) = returns.recv() => rounds.came_back(delivery, reached, self.now()),
-                () = self.inner.due.notified() => {}
-                () = tokio::time::sleep(TICK) => {}
+                Some(tried) = returns.recv() => self.comes_back(&mut rounds, tried),
+                () = self.inner.due.wait(|| self.now(), TICK) => {}
             }
-            while let Ok((delivery, reached)) = returns.try_recv() {
-                rounds.came_back(delivery, reached, self.now());
+            while let Ok(tried) = returns.try_recv() {
+                self.comes_back(&mut rounds, tried);
             }
+        }
+    }
+
+    fn comes_back(&self, rounds: &mut Rounds, tried: Back) {
+        if let Some(until) = rounds.came_back(&tried, self.now()) {
+            self.inner.due.at(until);
         }
     }
 
@@ -101,10 +70,10 @@ impl Exchange {
         &self,
         couriers: &HashMap<Channel, Arc<dyn Courier>>,
         rounds: &mut Rounds,
-        back: &mpsc::Sender<(u64, bool)>,
+        back: &mpsc::Sender<Back>,
     ) -> Result<(), LedgerError> {
         let now = self.now();
-        if couriers.is_empty() || rounds.out.len() >= ALL {
+        if couriers.is_empty() || rounds.is_full() {
             return Ok(());
         }
         let directory = Arc::clone(&self.inner.snapshot.load().directory);
@@ -115,12 +84,12 @@ impl Exchange {
         };
         let mut without: Vec<_> =
             directory.partners().filter(|partner| closed(partner)).map(|partner| partner.id.clone()).collect();
-        without.extend(rounds.resting.iter().filter(|(_, (until, _))| *until > now).map(|(id, _)| id.clone()));
+        without.extend(rounds.resting(now).cloned());
         let due = self.inner.ledger.due_deliveries(now, without, EACH * 2).await?;
         let mut unknown = HashSet::new();
         for delivery in due {
             let room = rounds.room(&delivery.partner, now);
-            if rounds.out.contains_key(&delivery.id) || room == 0 || rounds.out.len() >= ALL {
+            if rounds.has(delivery.id) || room == 0 || rounds.is_full() {
                 continue;
             }
             let Some(partner) = directory.partner(&delivery.partner) else {
@@ -129,11 +98,11 @@ impl Exchange {
             };
             // A channel whose door is closed: it waits until that is mended.
             let Some(courier) = couriers.get(&delivery.channel) else { continue };
-            rounds.out.insert(delivery.id, delivery.partner.clone());
+            rounds.goes(delivery.id, &delivery.partner);
             let (exchange, back) = (self.clone(), back.clone());
             let (courier, partner) = (Arc::clone(courier), Arc::clone(partner));
             tokio::spawn(async move {
-                let id = delivery.id;
+                let (id, retry) = (delivery.id, partner.send.retry);
                 let reached = match exchange.attempt(courier.as_ref(), partner, delivery).await {
                     Ok(reached) => reached,
                     Err(error) => {
@@ -141,12 +110,12 @@ impl Exchange {
                         false
                     }
                 };
-                let _ = back.send((id, reached)).await;
+                let _ = back.send(Back { delivery: id, unreached: (!reached).then_some(retry) }).await;
             });
         }
         for partner in unknown {
             tracing::warn!(partner, "There are deliveries to a partner that has no file any more; they wait.");
-            rounds.resting.insert(partner, (later(now, REST), 0));
+            rounds.leave_alone(partner, now);
         }
         Ok(())
     }
@@ -251,6 +220,9 @@ impl Exchange {
         };
         let fact = Fact { at: now, what: what.into(), detail: format!("Attempt {attempt}: {detail}") };
         self.inner.ledger.deliver(Attempt { delivery: delivery.id, state, due, fact, receipt }).await?;
+        if let Some(due) = due {
+            self.inner.due.at(due);
+        }
         // There may be something behind it, and something to tell.
         self.inner.owed.notify_one();
         Ok(())
@@ -263,7 +235,7 @@ impl Exchange {
     pub async fn resend(&self, message: MessageId, who: &str, reason: &str) -> Result<Delivery, LedgerError> {
         let record = audit(self.now(), who, "deliveries.resend", &message.to_string(), reason);
         let delivery = self.inner.ledger.redeliver(message, self.now(), record).await?;
-        self.inner.due.notify_one();
+        self.inner.due.now();
         Ok(delivery)
     }
 
@@ -295,7 +267,7 @@ impl Exchange {
     pub async fn cancel(&self, delivery: u64, who: &str, reason: &str) -> Result<(), LedgerError> {
         let record = audit(self.now(), who, "deliveries.cancel", &delivery.to_string(), reason);
         self.inner.ledger.cancel(delivery, record).await?;
-        self.inner.due.notify_one();
+        self.inner.due.now();
         Ok(())
     }
 }
@@ -315,31 +287,4 @@ fn origins(message: &Message, documents: Vec<crate::ledger::Document>) -> Vec<(M
 
 fn audit(at: Timestamp, who: &str, what: &str, on: &str, reason: &str) -> AuditRecord {
     AuditRecord { at, who: who.into(), what: what.into(), on: on.into(), reason: reason.into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-
-    use super::*;
-
-    #[test]
-    fn a_partner_that_is_down_is_asked_by_one_and_ever_more_rarely() {
-        let now = Timestamp::UNIX_EPOCH;
-        let mut rounds = Rounds::default();
-        assert_eq!(rounds.room("acme", now), EACH);
-        let mut at = now;
-        for (delivery, rest) in [(1, 1), (2, 2), (3, 4)] {
-            rounds.out.insert(delivery, "acme".into());
-            rounds.came_back(delivery, false, at);
-            let until = at.saturating_add(SignedDuration::from_secs(rest)).unwrap();
-            assert_eq!(rounds.room("acme", until.saturating_sub(SignedDuration::from_millis(1)).unwrap()), 0);
-            assert_eq!(rounds.room("acme", until), 1, "one goes ahead");
-            at = until;
-        }
-        assert_eq!(rounds.room("bolt", at), EACH, "nobody else waits");
-        rounds.out.insert(4, "acme".into());
-        rounds.came_back(4, true, at);
-        assert_eq!(rounds.room("acme", at), EACH);
-    }
 }

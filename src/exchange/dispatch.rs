@@ -11,7 +11,7 @@ use crate::ledger::{LedgerError, Owed};
 const PAGE: usize = 256;
 /// … and how much in one pass at most.
 const PASS: usize = 10_000;
-/// How long to sleep when nobody says that there is more. Doors that hand something over by themselves say nothing.
+/// How long to sleep when nobody says that there is more: what falls due, or waits for company, says nothing.
 const TICK: Duration = Duration::from_secs(1);
 /// How long to let others join after the first: nothing here is urgent, and a commit for many costs what one for one does.
 const GATHER: Duration = Duration::from_millis(10);

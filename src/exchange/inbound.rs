@@ -195,6 +195,10 @@ impl Intake for Exchange {
             .map_err(|error| Refused::Unavailable(format!("the body cannot be read back: {error}")))?;
         self.decide(arrival, &read, &snapshot.digest, scribe.as_ref()).await
     }
+
+    fn fetched(&self) {
+        self.inner.owed.notify_one();
+    }
 }
 
 impl Exchange {

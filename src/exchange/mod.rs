@@ -31,8 +31,10 @@ mod reading;
 mod reading_xml;
 mod rendering;
 mod replay;
+mod rounds;
 mod sending;
 mod sequence;
+mod wake;
 mod work;
 
 use std::sync::Arc;
@@ -130,7 +132,7 @@ struct Inner {
     /// Wakes the one who works off what is owed.
     owed: Notify,
     /// Wakes the one who delivers.
-    due: Notify,
+    due: wake::Wake,
 }
 
 impl Exchange {
@@ -150,7 +152,7 @@ impl Exchange {
                 telemetry: events::Telemetry::new(metrics),
                 limiter: Arc::new(Limiter::default()),
                 owed: Notify::new(),
-                due: Notify::new(),
+                due: wake::Wake::default(),
             }),
         }
     }

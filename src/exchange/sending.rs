@@ -238,7 +238,7 @@ impl Exchange {
             if ledger.issue(outgoing).await? {
                 let kinds = all.iter().map(|one| one.sheet.kind);
                 DocumentsIssued { message: &message, kinds: kinds.collect() }.emit(&self.inner.telemetry);
-                self.inner.due.notify_one();
+                self.inner.due.now();
                 return self.no_longer_held(all).await;
             }
             // Somebody else took the numbers, or has issued these already.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Charset, Library, Mapped, Problem};
 use crate::{
     config::Diagnostic,
-    document::summarise,
+    document::check,
     x12::token::{Delimiters, SetView, Tokens},
 };
 
@@ -67,7 +67,7 @@ fn read(library: &Library, id: &str, body: &str) -> Result<Mapped, Vec<Problem>>
 fn document(library: &Library, id: &str, body: &str) -> (Value, Option<Value>) {
     let mapped = read(library, id, body).unwrap_or_else(|problems| panic!("{problems:?}"));
     let kind = library.by_id(id).unwrap().document();
-    summarise(kind, &mapped.json).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&mapped.json)));
+    check(kind, &mapped.json).unwrap_or_else(|faults| panic!("{faults:?}: {}", String::from_utf8_lossy(&mapped.json)));
     (serde_json::from_slice(&mapped.json).unwrap(), mapped.extras)
 }
 
@@ -452,7 +452,7 @@ proptest! {
     fn nothing_is_lost(body in segments()) {
         let library = text_library();
         let mapped = read(library, "mine", &body).unwrap();
-        summarise(library.by_id("mine").unwrap().document(), &mapped.json).unwrap();
+        check(library.by_id("mine").unwrap().document(), &mapped.json).unwrap();
         let all = format!("{} {}", String::from_utf8(mapped.json).unwrap(), mapped.extras.unwrap_or_default());
         for value in body.split(['*', '~']).filter(|value| value.starts_with('T')) {
             prop_assert!(all.contains(value), "{value} of {body} is not in {all}");
@@ -466,7 +466,7 @@ proptest! {
         for id in ["x12-810", "x12-850", "x12-855", "x12-856"] {
             for body in [body.as_bytes(), &bytes] {
                 if let Ok(mapped) = read_bytes(library, id, body, Charset::Utf8) {
-                    prop_assert!(summarise(library.by_id(id).unwrap().document(), &mapped.json).is_ok());
+                    prop_assert!(check(library.by_id(id).unwrap().document(), &mapped.json).is_ok());
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use super::*;
-use crate::{document::summarise, xml::Limits};
+use crate::{document::check, xml::Limits};
 
 /// The XML corpus, if it is here.
 fn corpus() -> Option<PathBuf> {
@@ -31,8 +31,8 @@ fn became(library: &Library, bytes: &[u8]) -> String {
     };
     match mapping.read_xml(&source, &tree) {
         Err(problems) => problems.iter().map(|problem| format!("{problem}")).collect::<Vec<_>>().join("; "),
-        Ok(mapped) => match summarise(mapping.document(), &mapped.json) {
-            Err(error) => format!("{} breaks its type: {error}", mapping.document()),
+        Ok(mapped) => match check(mapping.document(), &mapped.json) {
+            Err(faults) => format!("{} breaks its type: {faults:?}", mapping.document()),
             Ok(_) => {
                 let extras = mapped.extras.as_ref().and_then(|extras| extras.as_array().map(Vec::len)).unwrap_or(0);
                 let again = round(mapping, &mapped.json);

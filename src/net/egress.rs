@@ -14,7 +14,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
@@ -116,6 +116,8 @@ impl Reply {
 pub struct Egress {
     /// Whether a host's name may lead to this address of our own networks.
     inside: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    /// Whether URLs come from people whom we do not know.
+    of_strangers: bool,
 }
 
 impl Default for Egress {
@@ -133,7 +135,25 @@ impl std::fmt::Debug for Egress {
 impl Egress {
     /// One whose calls may be led by a host's name to those addresses of our own networks that `inside` allows.
     pub fn new(inside: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Self {
-        Self { inside: Arc::new(inside) }
+        Self { inside: Arc::new(inside), of_strangers: false }
+    }
+
+    /// The same for URLs that somebody outside wrote: an address in one counts no more than a name that leads to it.
+    pub fn for_strangers(self) -> Self {
+        Self { of_strangers: true, ..self }
+    }
+
+    /// Whether a stranger's URL may be called at all, as far as it can be told before its name is looked up: over TLS, or
+    /// plainly to an address in a network that is allowed.
+    pub fn may_call(&self, url: &str) -> bool {
+        let Ok(uri) = url.parse::<Uri>() else { return false };
+        let host = bare_host(&uri);
+        match (host.parse::<IpAddr>(), uri.scheme_str()) {
+            (Ok(address), Some("https")) => self.allows(host, address, true),
+            (Ok(address), Some("http")) => !is_never(address.to_canonical()) && (self.inside)(address.to_canonical()),
+            (Err(_), Some("https")) => true,
+            _ => false,
+        }
     }
 
     /// Posts `body`.
@@ -152,8 +172,24 @@ impl Egress {
         B: Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        self.call(Method::POST, url, headers, body, trust, manner).await
+    }
+
+    async fn call<B>(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(String, String)],
+        body: B,
+        trust: &Trust,
+        manner: Manner,
+    ) -> Result<Reply, CallError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let uri: Uri = url.parse().map_err(|_| CallError::Unusable(format!("{url:?} is not a URL")))?;
-        let request = request(&uri, headers, body)?;
+        let request = request(method, &uri, headers, body)?;
         let call = async {
             let (stream, host) =
                 timeout(CONNECT, self.connect(&uri)).await.map_err(|_| CallError::TimedOut(CONNECT))??;
@@ -170,6 +206,20 @@ impl Egress {
             }
         };
         timeout(manner.patience, call).await.map_err(|_| CallError::TimedOut(manner.patience))?
+    }
+
+    /// Gets what is at `url`.
+    ///
+    /// # Errors
+    /// When no whole answer came.
+    pub async fn get(
+        &self,
+        url: &str,
+        headers: &[(String, String)],
+        trust: &Trust,
+        manner: Manner,
+    ) -> Result<Reply, CallError> {
+        self.call(Method::GET, url, headers, Empty::new(), trust, manner).await
     }
 
     /// Connects to a URL's host and proves who it is, and sends nothing.
@@ -244,7 +294,8 @@ impl Egress {
             return false;
         }
         let is_own = name.eq_ignore_ascii_case("localhost") && address.is_loopback();
-        is_literal || is_own || is_public(address) || (self.inside)(address)
+        let is_meant = (is_literal || is_own) && !self.of_strangers;
+        is_meant || is_public(address) || (self.inside)(address)
     }
 }
 
@@ -290,10 +341,10 @@ fn bare_host(uri: &Uri) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
-fn request<B>(uri: &Uri, headers: &[(String, String)], body: B) -> Result<Request<B>, CallError> {
+fn request<B>(method: Method, uri: &Uri, headers: &[(String, String)], body: B) -> Result<Request<B>, CallError> {
     let authority = uri.authority().ok_or_else(|| CallError::Unusable(format!("{uri} has no host")))?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let mut request = Request::builder().method(Method::POST).uri(path).header(http::header::HOST, authority.as_str());
+    let mut request = Request::builder().method(method).uri(path).header(http::header::HOST, authority.as_str());
     for (name, value) in headers {
         let unusable = || CallError::Unusable(format!("{name} cannot be a header"));
         let name = HeaderName::try_from(name.as_str()).map_err(|_| unusable())?;
@@ -433,6 +484,36 @@ mod tests {
         let egress = Egress::new(|address| matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 10));
         assert!(allows(&egress, "192.168.1.1", "192.168.1.1") && allows(&egress, "localhost", "127.0.0.1"));
         assert!(allows(&egress, "as2.acme.example", "10.1.2.3") && !allows(&egress, "as2.acme.example", "192.168.1.1"));
+    }
+
+    #[test]
+    fn an_address_that_a_stranger_wrote_is_not_meant() {
+        let egress = Egress::new(|address| matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 10)).for_strangers();
+        assert!(!allows(&egress, "127.0.0.1", "127.0.0.1") && !allows(&egress, "localhost", "127.0.0.1"));
+        assert!(!allows(&egress, "::ffff:192.168.1.1", "::ffff:192.168.1.1"));
+        assert!(allows(&egress, "10.1.2.3", "10.1.2.3") && allows(&egress, "93.184.216.34", "93.184.216.34"));
+    }
+
+    #[test]
+    fn a_strangers_url_is_plain_only_where_that_was_allowed() {
+        let egress = Egress::new(|address| matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 10)).for_strangers();
+        for good in
+            ["https://supplier.example/x", "https://93.184.216.34/", "http://10.0.0.1:8080/x", "https://10.0.0.1/"]
+        {
+            assert!(egress.may_call(good), "{good}");
+        }
+        for bad in [
+            "http://supplier.example/x",
+            "https://127.0.0.1/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "http://93.184.216.34/",
+            "https://169.254.169.254/",
+            "ftp://supplier.example/",
+            "/x",
+        ] {
+            assert!(!egress.may_call(bad), "{bad}");
+        }
     }
 
     #[test]

@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 
 use super::{
     codes,
-    problem::{FIELDS, INTERRUPTED, JSON, MEDIA_TYPE, Place, Problem, QUERY, TOO_LARGE, TOO_SLOW},
+    coding::is_not_gzip,
+    problem::{ENCODING, FIELDS, INTERRUPTED, JSON, MEDIA_TYPE, Place, Problem, QUERY, TOO_LARGE, TOO_SLOW},
     watch::is_too_slow,
 };
 use crate::document::MessageId;
@@ -45,6 +46,7 @@ pub async fn whole(body: Body, cap: usize) -> Result<Bytes, Problem> {
         Err(error) if error.is::<LengthLimitError>() => {
             Err(TOO_LARGE.because(format!("The body may have {cap} bytes.")))
         }
+        Err(error) if is_not_gzip(&*error) => Err(ENCODING.because("The body is not the gzip that it says it is.")),
         Err(error) if is_too_slow(&*error) => Err(TOO_SLOW.because("The gateway gave up waiting.")),
         Err(_) => Err(INTERRUPTED.because("The connection ended before the body did.")),
     }
@@ -140,6 +142,21 @@ impl Fields {
     pub fn parsed<T>(&mut self, name: &'static str, expected: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let value = self.take(name);
         let parsed = value.as_ref().and_then(Value::as_str).and_then(parse);
+        if parsed.is_none() {
+            self.wrong(format!("/{name}"), format!("Expected {expected}."));
+        }
+        parsed
+    }
+
+    /// Something of any form, read by `parse`; `None` where it is absent.
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        expected: &str,
+        parse: impl Fn(&Value) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.take(name)?;
+        let parsed = parse(&value);
         if parsed.is_none() {
             self.wrong(format!("/{name}"), format!("Expected {expected}."));
         }

@@ -7,6 +7,7 @@
 mod app;
 mod balancer;
 pub mod codes;
+mod coding;
 mod content;
 mod egress;
 mod input;
@@ -22,6 +23,7 @@ pub mod webhook;
 
 pub use app::{App, Served, pages};
 pub use balancer::{Balancers, NoOrigin};
+pub use coding::{NotGzip, decoded, is_not_gzip};
 pub use content::{FetchedToTheEnd, FileBody, download, json, page};
 pub use egress::{CallError, Egress, Manner, Reply, Trust};
 pub use input::{Fields, Query, cursor, idempotency_key, media_type, whole};

@@ -62,9 +62,9 @@ pub const TOO_SLOW: Kind = Kind::new(StatusCode::REQUEST_TIMEOUT, codes::TOO_SLO
 /// Another media type is wanted.
 pub const MEDIA_TYPE: Kind =
     Kind::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, codes::MEDIA_TYPE, "This media type is not taken here");
-/// The body is compressed.
+/// The body is compressed in another way than gzip, or is not the gzip that it says it is.
 pub const ENCODING: Kind =
-    Kind::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, codes::ENCODING, "Compressed bodies are not taken here");
+    Kind::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, codes::ENCODING, "This compression is not taken here");
 /// Not a JSON object.
 pub const JSON: Kind = Kind::new(StatusCode::BAD_REQUEST, codes::JSON, "The body is not a JSON object");
 /// JSON with wrong fields.

@@ -102,12 +102,19 @@ pub struct Context {
     pub trace: Option<TraceParent>,
     /// Where it came from; absent where it came by no socket.
     pub peer: Option<SocketAddr>,
+    /// The SHA-256 of the certificate that the caller showed over TLS, and has the key of.
+    pub certificate: Option<[u8; 32]>,
 }
 
 impl Context {
     /// For a request with these headers.
     pub fn new(headers: &HeaderMap, peer: Option<SocketAddr>) -> Self {
-        Self { id: RequestId::generate(), trace: TraceParent::from_headers(headers).map(TraceParent::child), peer }
+        Self {
+            id: RequestId::generate(),
+            trace: TraceParent::from_headers(headers).map(TraceParent::child),
+            peer,
+            certificate: None,
+        }
     }
 }
 

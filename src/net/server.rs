@@ -3,6 +3,7 @@
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::{body::Body, http::Request};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
@@ -248,22 +249,28 @@ async fn connection(mut stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared
         Err(error) => return tracing::warn!(%peer, %error, "A balancer's connection is closed."),
     };
     let stream = Lingering::new(stream, shared.limits.linger);
-    let Some(tls) = &shared.tls else { return converse(stream, peer, shared).await };
+    let Some(tls) = &shared.tls else { return converse(stream, peer, None, shared).await };
     match timeout(shared.limits.handshake, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => converse(stream, peer, shared).await,
+        Ok(Ok(stream)) => {
+            let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            let certificate = shown.and_then(|shown| digest(&SHA256, shown).as_ref().try_into().ok());
+            converse(stream, peer, certificate, shared).await;
+        }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "A TLS handshake failed."),
         Err(_) => tracing::debug!(%peer, "A TLS handshake took too long."),
     }
 }
 
-async fn converse<S>(stream: S, peer: SocketAddr, shared: &Arc<Shared>)
+async fn converse<S>(stream: S, peer: SocketAddr, certificate: Option<[u8; 32]>, shared: &Arc<Shared>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = &shared.limits;
     let watched = Connection::new();
-    let service =
-        service_fn(|request: Request<Incoming>| answer(request, peer, Arc::clone(shared), Arc::clone(&watched)));
+    let service = service_fn(|request: Request<Incoming>| {
+        let context = Context { certificate, ..Context::new(request.headers(), Some(peer)) };
+        answer(request, context, Arc::clone(shared), Arc::clone(&watched))
+    });
     let builder = http(limits);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut stopped = pin!(shared.stop.stopped());
@@ -307,12 +314,11 @@ const MAX_TICK: Duration = Duration::from_secs(5);
 
 async fn answer(
     request: Request<Incoming>,
-    peer: SocketAddr,
+    context: Context,
     shared: Arc<Shared>,
     watched: Arc<Connection>,
 ) -> Answered {
     let in_flight = watched.begin();
-    let context = Context::new(request.headers(), Some(peer));
     let request = request.map(|body| Body::new(Paced::new(body, watched, &shared.limits)));
     let response = shared.app.answer(request, context).await;
     Ok(response.map(|body| Answer::new(body, in_flight)))

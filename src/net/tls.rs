@@ -1,21 +1,30 @@
-//! TLS for listeners: rustls over aws-lc-rs, from PEM files or from a certificate of our own for a first start.
+//! TLS for listeners: rustls over aws-lc-rs, from PEM files or from a certificate of our own for a first start. Where some
+//! partner's file asks for it, callers are asked for a certificate of theirs; whose it is, is found out later.
 
 use std::{
     fs,
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use rustls::{ServerConfig, crypto::aws_lc_rs};
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
+use rustls::{
+    DigitallySignedStruct, ServerConfig, SignatureScheme,
+    client::danger::HandshakeSignatureValid,
+    crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
+    server::danger::{ClientCertVerified, ClientCertVerifier},
+};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem, pem::PemObject};
 use tokio_rustls::TlsAcceptor;
 
 /// What a listener needs for TLS. Copies share one state, so that new certificates take effect while it runs.
 #[derive(Clone)]
-pub struct Tls(Arc<ArcSwap<ServerConfig>>);
+pub struct Tls {
+    config: Arc<ArcSwap<ServerConfig>>,
+    asking: Arc<Asking>,
+}
 
 /// Why a certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +51,16 @@ pub enum TlsError {
 impl Tls {
     /// From PEM files: the chain, our own certificate first, and its private key.
     pub fn from_pem(chain: &Path, key: &Path) -> Result<Self, TlsError> {
-        Ok(Self(Arc::new(ArcSwap::new(config(chain, key)?))))
+        let asking = Arc::new(Asking::default());
+        Ok(Self { config: Arc::new(ArcSwap::new(config(chain, key, &asking)?)), asking })
+    }
+
+    /// Asks callers for a certificate of theirs whenever `wanted` says so. None is needed and none is refused here, as long
+    /// as its key is the caller's.
+    pub fn asking(self, wanted: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        // Whoever asks twice is heard the first time.
+        let _ = self.asking.0.set(Box::new(wanted));
+        self
     }
 
     /// From `cert.pem` and `key.pem` in `folder`. Where neither is there, they are made: a certificate that we sign
@@ -59,12 +77,75 @@ impl Tls {
 
     /// Reads the files again, for connections from now on.
     pub fn reload(&self, chain: &Path, key: &Path) -> Result<(), TlsError> {
-        self.0.store(config(chain, key)?);
+        self.config.store(config(chain, key, &self.asking)?);
         Ok(())
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.load_full())
+        TlsAcceptor::from(self.config.load_full())
+    }
+}
+
+/// When callers are asked for a certificate.
+#[derive(Default)]
+struct Asking(OnceLock<Box<dyn Fn() -> bool + Send + Sync>>);
+
+impl std::fmt::Debug for Asking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Asking")
+    }
+}
+
+/// Takes any certificate whose key the caller has. Partners' files name certificates and not authorities, so that there is
+/// nothing to be asked of an authority here.
+#[derive(Debug)]
+struct AnyCaller {
+    asking: Arc<Asking>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for AnyCaller {
+    fn offer_client_auth(&self) -> bool {
+        self.asking.0.get().is_some_and(|wanted| wanted())
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[rustls::DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -74,7 +155,7 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn config(chain_path: &Path, key_path: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+fn config(chain_path: &Path, key_path: &Path, asking: &Arc<Asking>) -> Result<Arc<ServerConfig>, TlsError> {
     let at = |path: &Path| {
         let path = path.to_owned();
         move |error: pem::Error| TlsError::File { path, reason: error.to_string() }
@@ -86,9 +167,10 @@ fn config(chain_path: &Path, key_path: &Path) -> Result<Arc<ServerConfig>, TlsEr
         return Err(TlsError::File { path: chain_path.to_owned(), reason: "holds no certificate".into() });
     }
     let key = PrivateKeyDer::from_pem_file(key_path).map_err(at(key_path))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+        .with_client_cert_verifier(Arc::new(AnyCaller { asking: Arc::clone(asking), provider }))
         .with_single_cert(chain, key)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))

@@ -25,6 +25,8 @@ pub(super) struct Attached {
     pub(super) certificates: Vec<Certificate>,
     /// What the partner's server must show.
     trust: Vec<Vec<u8>>,
+    /// What its system shows when it calls the supplier API.
+    pub(super) callers: Vec<Vec<u8>>,
     /// Our certificate for its server, with its chain.
     client: Vec<Vec<u8>>,
     /// The files, by the path in the partner's file.
@@ -35,6 +37,11 @@ impl Attached {
     /// Reads everything that `file` refers to, and tells what is wrong with it.
     pub(super) fn read(file: &PartnerFile, fetch: Fetch<'_>, findings: &mut Vec<Diagnostic>) -> Self {
         let mut attached = Self::default();
+        for path in file.rest.iter().flat_map(|rest| &rest.client_certificates) {
+            // What follows the first are authorities, which call nobody.
+            let first = attached.certificates_in(path, fetch, findings).and_then(|ders| ders.into_iter().next());
+            attached.callers.extend(first);
+        }
         let Some(as2) = &file.as2 else { return attached };
         for path in &as2.certificates.0 {
             let Some(ders) = attached.certificates_in(path, fetch, findings) else { continue };

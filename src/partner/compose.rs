@@ -9,9 +9,12 @@ use super::{
     load::Asked,
     overlay, send,
 };
-use crate::config::{
-    AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, Value, codes as config,
-    did_you_mean, drop_echoes,
+use crate::{
+    config::{
+        AtLeastOne, Diagnostic, Entry, FromNode as _, Node, Origin, Reader, Source, Spanned, Value, codes as config,
+        did_you_mean, drop_echoes,
+    },
+    keys,
 };
 
 /// A template, parsed once for all who use it.
@@ -191,7 +194,13 @@ fn partner(composed: &Composed, file: &PartnerFile, attached: &Attached) -> Part
         bytes_per_hour: file.limits.bytes_per_hour.get(),
         uploads: file.limits.uploads,
         x12: file.x12.as_ref().map(terms),
-        rest: file.rest.as_ref().map(|rest| RestTerms { api_keys: values(&rest.api_keys), version: rest.version }),
+        rest: file.rest.as_ref().map(|rest| RestTerms {
+            api_keys: values(&rest.api_keys),
+            certificates: attached.callers.iter().map(|der| keys::sha256(der)).collect(),
+            oauth_clients: values(&rest.oauth_clients),
+            webhook_endpoints: rest.webhook_endpoints,
+            version: rest.version,
+        }),
         as2: file.as2.as_ref().map(|as2| attached.as2(as2)),
         sftp: file.sftp.as_ref().map(sftp_terms),
         sftp_push: file.sftp_push.as_ref().map(SftpPushTerms::from),
@@ -213,6 +222,9 @@ fn sftp_terms(section: &SftpSection) -> SftpTerms {
         sources: values(&section.sources),
         sessions: *section.sessions,
         files: section.files,
+        bytes_per_minute: section.bytes_per_minute,
+        bandwidth: section.bandwidth,
+        quota: section.quota,
         folders: section.folders.iter().map(|entry| (entry.key.clone(), entry.value)).collect(),
         complete: section.complete,
         marker: section.marker.value.clone(),

@@ -162,5 +162,8 @@ fn claims(good: &Good) -> Vec<(Code, String, Origin)> {
     for key in file.rest.iter().flat_map(|rest| &rest.api_keys) {
         claim(codes::SAME_API_KEY, key.value.to_string(), &key.origin);
     }
+    for client in file.rest.iter().flat_map(|rest| &rest.oauth_clients) {
+        claim(codes::SAME_API_KEY, client.value.clone(), &client.origin);
+    }
     claims
 }

@@ -15,6 +15,9 @@ pub struct Directory {
     as2: HashMap<String, usize>,
     sftp: HashMap<String, usize>,
     vendors: HashMap<String, usize>,
+    /// By the certificates that callers show; several partners of one bureau may have the same.
+    certificates: HashMap<[u8; 32], Vec<usize>>,
+    oauth_clients: HashMap<String, usize>,
     /// The texts that each was made of, in the partners' order; none where they were made otherwise.
     written: Vec<Written>,
     digest: String,
@@ -57,6 +60,10 @@ impl Directory {
             new.as2.extend(partner.as2.iter().map(|as2| (as2.id.to_string(), index)));
             let users = partner.sftp.iter().flat_map(|sftp| &sftp.users);
             new.sftp.extend(users.map(|user| (user.to_string(), index)));
+            if let Some(rest) = &partner.rest {
+                rest.certificates.iter().for_each(|shown| new.certificates.entry(*shown).or_default().push(index));
+                new.oauth_clients.extend(rest.oauth_clients.iter().map(|client| (client.clone(), index)));
+            }
             new.vendors.extend(partner.vendor_number.iter().map(|number| (number.clone(), index)));
         }
         let stale = |partner: &Partner| if partner.stale.is_some() { &b"stale"[..] } else { b"" };
@@ -97,6 +104,24 @@ impl Directory {
     /// Whose API key has this hash.
     pub fn by_api_key_hash(&self, hash: &ApiKeyHash) -> Option<&Shared> {
         self.at(self.api_keys.get(hash))
+    }
+
+    /// Whose certificate this is, by its SHA-256, where it is one partner's alone.
+    pub fn by_certificate(&self, shown: &[u8; 32]) -> Option<&Shared> {
+        match self.certificates.get(shown)?.as_slice() {
+            [one] => self.at(Some(one)),
+            _ => None,
+        }
+    }
+
+    /// Whether any partner has to show a certificate.
+    pub fn wants_certificates(&self) -> bool {
+        !self.certificates.is_empty()
+    }
+
+    /// Who this is to the issuer of tokens.
+    pub fn by_oauth_client(&self, client: &str) -> Option<&Shared> {
+        self.at(self.oauth_clients.get(client))
     }
 
     /// Who an envelope is from: its ISA05 and ISA06, and the GS02 of its group. Without a group (a lone TA1), an

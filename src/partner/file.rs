@@ -41,6 +41,8 @@ pub(super) const OWN: &[&str] = &[
     "vendor_number",
     "x12.ids",
     "rest.api_keys",
+    "rest.client_certificates",
+    "rest.oauth_clients",
     "as2.id",
     "as2.url",
     "as2.certificates",
@@ -142,6 +144,14 @@ section! {
         /// The hashes of its API keys; several while one replaces another. Live keys begin with gw_live_, test keys,
         /// whose documents feed test consumers only, with gw_test_.
         pub api_keys: Vec<Spanned<ApiKeyHash>>,
+        /// The certificates, as PEM files from the folder of this file, one of which its system has to show when it calls
+        /// over TLS; several while one replaces another. With them, calls over plain HTTP are refused, and the certificate
+        /// alone is enough to know it by.
+        pub client_certificates: Vec<Spanned<PathBuf>>,
+        /// Who it is to the issuer of tokens that [oauth] in gangway.toml names, where there is one.
+        pub oauth_clients: Vec<Spanned<String>>,
+        /// Whether it may name endpoints of its own at /v1/webhook_endpoints.
+        pub webhook_endpoints: bool = true,
         /// The version of the API that its system was written for, by its date. Its answers keep that form until this is
         /// changed, and every answer names it as `Gangway-Version`.
         pub version: ApiVersion = ApiVersion::NEWEST,
@@ -247,6 +257,12 @@ section! {
         pub sessions: Spanned<u32> = sftp::SESSIONS,
         /// How many files it may begin. What is over it is told to come later.
         pub files: Rate = sftp::FILES,
+        /// How many bytes it may send within a minute. What is over it begins no further file, and is told when to come again.
+        pub bytes_per_minute: Size = sftp::BYTES_PER_MINUTE,
+        /// How many bytes of a second it may have, each way; none means as many as there are. What is over it is slowed down.
+        pub bandwidth: Option<Size>,
+        /// How many bytes of files that it began and did not finish are kept.
+        pub quota: Size = sftp::QUOTA,
         /// Its own names for folders, beside inbound, outbound and receipts, like `"/upload" = "inbound"`. A file in a
         /// "staging" folder counts once it is moved into an inbound one.
         pub folders: Entries<Folder, FolderPath>,

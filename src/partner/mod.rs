@@ -135,8 +135,21 @@ pub struct Partner {
 pub struct RestTerms {
     /// The hashes of its keys.
     pub api_keys: Vec<ApiKeyHash>,
+    /// The SHA-256 of each certificate that its system may show; where there are any, it has to show one.
+    pub certificates: Vec<[u8; 32]>,
+    /// Who it is to the issuer of tokens.
+    pub oauth_clients: Vec<String>,
+    /// Whether it may name endpoints of its own.
+    pub webhook_endpoints: bool,
     /// The version of the API that its system was written for.
     pub version: ApiVersion,
+}
+
+impl RestTerms {
+    /// Whether there is anything that it could be known by.
+    pub fn is_open(&self) -> bool {
+        !(self.api_keys.is_empty() && self.certificates.is_empty() && self.oauth_clients.is_empty())
+    }
 }
 
 impl Partner {
@@ -148,7 +161,7 @@ impl Partner {
     /// The channels that it has, in words.
     pub fn channels(&self) -> Vec<&'static str> {
         let has = [
-            ("rest", self.rest.as_ref().is_some_and(|rest| !rest.api_keys.is_empty())),
+            ("rest", self.rest.as_ref().is_some_and(RestTerms::is_open)),
             ("as2", self.as2.is_some()),
             ("sftp", self.sftp.is_some()),
             ("sftp-push", self.sftp_push.is_some()),
@@ -159,7 +172,7 @@ impl Partner {
 
     /// Whether it can come in by itself, without another's connection.
     pub fn has_connection(&self) -> bool {
-        self.rest.as_ref().is_some_and(|rest| !rest.api_keys.is_empty()) || self.as2.is_some() || self.sftp.is_some()
+        self.rest.as_ref().is_some_and(RestTerms::is_open) || self.as2.is_some() || self.sftp.is_some()
     }
 }
 

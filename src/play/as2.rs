@@ -249,6 +249,11 @@ impl As2Server {
         lock(&self.state.moods).extend_from_slice(statuses);
     }
 
+    /// Has it take messages again, whatever was still to be refused.
+    pub fn recover(&self) {
+        lock(&self.state.moods).clear();
+    }
+
     /// The statuses that are still to be answered.
     pub fn refusals_left(&self) -> usize {
         lock(&self.state.moods).len()

@@ -1,4 +1,5 @@
-//! A supplier's own endpoint, to which orders are posted: it notes what came, and answers as it is told to.
+//! A supplier's own endpoint, to which orders are posted: it notes what came, and answers as it is told to, or leaves its
+//! callers waiting.
 
 use std::{
     net::SocketAddr,
@@ -13,7 +14,7 @@ use axum::{
     response::Response,
     routing::post,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// One call that came.
 #[derive(Debug, Clone)]
@@ -38,7 +39,8 @@ pub struct Endpoint {
 #[derive(Debug)]
 struct Shared {
     calls: Mutex<Vec<Call>>,
-    answer: Mutex<StatusCode>,
+    /// Nothing where callers are left waiting.
+    answer: watch::Sender<Option<StatusCode>>,
 }
 
 impl Endpoint {
@@ -49,7 +51,8 @@ impl Endpoint {
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared { calls: Mutex::default(), answer: Mutex::new(StatusCode::NO_CONTENT) });
+        let shared =
+            Arc::new(Shared { calls: Mutex::default(), answer: watch::Sender::new(Some(StatusCode::NO_CONTENT)) });
         let router = Router::new().route("/orders", post(take)).with_state(Arc::clone(&shared));
         let serving = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
@@ -64,7 +67,12 @@ impl Endpoint {
 
     /// Has it answer this from now on.
     pub fn answer(&self, status: StatusCode) {
-        *self.shared.answer.lock().unwrap_or_else(PoisonError::into_inner) = status;
+        self.shared.answer.send_replace(Some(status));
+    }
+
+    /// Has it take calls and say nothing, until it is told what to answer.
+    pub fn say_nothing(&self) {
+        self.shared.answer.send_replace(None);
     }
 
     /// What came so far.
@@ -85,7 +93,10 @@ impl Drop for Endpoint {
 }
 
 async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    let answered = *shared.answer.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut answer = shared.answer.subscribe();
+    let Ok(Some(answered)) = answer.wait_for(Option::is_some).await.map(|answer| *answer) else {
+        return Response::new(Body::empty());
+    };
     shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(Call { headers, body, answered });
     let mut response = Response::new(Body::empty());
     *response.status_mut() = answered;

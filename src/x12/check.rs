@@ -101,6 +101,8 @@ struct Interchange {
     findings_left: usize,
     verdicts: usize,
     ta1_received: Vec<InterchangeAcknowledged>,
+    /// Nothing can be read by its ISA, so there is no IEA either.
+    refused: bool,
 }
 
 /// The group in hand.
@@ -209,6 +211,9 @@ impl<'p, R: Read> Checker<'p, R> {
 
     fn advance(&mut self) -> io::Result<Option<Event>> {
         loop {
+            if self.interchange.as_ref().is_some_and(|interchange| interchange.refused) {
+                return Ok(self.end_interchange(None));
+            }
             let piece = match self.pending.take() {
                 Some(piece) => piece,
                 None if self.set.open => self.body()?,
@@ -233,6 +238,7 @@ impl<'p, R: Read> Checker<'p, R> {
                 Piece::Rubbish { offset, length, sample, why } => {
                     Some(Event::Rubbish(rubbish(offset, length, &sample, why)))
                 }
+                Piece::Refused(refused) => Some(self.refuse(*refused)),
             };
             if event.is_some() {
                 return Ok(event);

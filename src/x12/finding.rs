@@ -130,6 +130,13 @@ impl Collector {
         (self.more, self.errors, self.worst, self.cap) = (0, 0, None, cap);
     }
 
+    /// Takes a finding that is an error whatever a partner's file says.
+    pub(super) fn add_error(&mut self, finding: Finding) {
+        self.errors += 1;
+        self.worst = Some(Severity::Error);
+        self.findings.push(Finding { severity: Severity::Error, ..finding });
+    }
+
     /// Takes a finding of `code`, unless that rule is off. `make` is only asked while there is room.
     #[cold]
     pub(super) fn add(&mut self, severities: &Severities, code: Code, make: impl FnOnce() -> Finding) {

@@ -15,8 +15,29 @@ pub(super) enum Look {
     Isa(Box<Isa>),
     /// Perhaps: more bytes are needed to tell.
     More,
+    /// One that nothing can be read by, but which says who sent it under which number.
+    Refused(Box<Refused>),
     /// None that can be read, and why if it looks like one.
     No(&'static str),
+}
+
+/// What is known of an ISA that nothing can be read by: enough to answer it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) header: InterchangeHeader,
+    /// TA105.
+    pub(super) note: u8,
+    pub(super) why: &'static str,
+}
+
+/// Why there is no ISA.
+enum Miss {
+    /// The bytes ended too early to tell.
+    Short,
+    /// It is none, and what is wrong if it looks like one.
+    Not(&'static str),
+    /// It is one, but nothing can be read by it.
+    Refused(Box<Refused>),
 }
 
 /// An ISA as found.
@@ -26,16 +47,32 @@ pub(super) struct Isa {
     pub(super) length: usize,
     /// Whether line ends break it, which then break the rest too.
     pub(super) wrapped: bool,
+    /// Whether blanks stand before its terminator, which then stand before all.
+    pub(super) padded: bool,
 }
+
+/// Where the separators of an ISA stand that has the widths of the standard.
+const SEPARATORS: [usize; 16] = [3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103];
+
+const BROKEN_OFF: &str = "it breaks off before its sixteenth element";
+const BAD_TERMINATOR: &str = "what stands where its terminator should be is a letter, a digit or its own separator";
+const BAD_ELEMENTS: &str = "its elements are not those of an ISA";
+const BAD_SEPARATOR: &str = "its element separator is a letter, a digit or a blank";
 
 /// Looks for an ISA at the start of `bytes`, which lie at `offset` in the file; `whole` when no more bytes will come.
 pub(super) fn look(bytes: &[u8], offset: u64, whole: bool) -> Look {
+    let ended = whole && bytes.len() < REACH;
     let whole = whole || bytes.len() >= REACH;
     let bytes = bytes.get(..REACH).unwrap_or(bytes);
     match find(bytes, offset) {
-        Err(None) if !whole => Look::More,
-        Err(None) => Look::No("it breaks off before its sixteenth element"),
-        Err(Some(why)) => Look::No(why),
+        Err(Miss::Short) if !whole => Look::More,
+        // A file that was cut short says by note 23 that it was.
+        Err(Miss::Short) => match refused(bytes, offset, if ended { 23 } else { 22 }, BROKEN_OFF) {
+            Some(refused) => Look::Refused(refused),
+            None => Look::No(if bytes.get(3).is_some_and(|byte| is_plain(*byte)) { "" } else { BROKEN_OFF }),
+        },
+        Err(Miss::Not(why)) => Look::No(why),
+        Err(Miss::Refused(refused)) => Look::Refused(refused),
         Ok(isa) if isa.length == bytes.len() && !whole && isa.header.delimiters.segment == b'\r' => Look::More,
         Ok(isa) => Look::Isa(isa),
     }
@@ -75,19 +112,24 @@ pub(super) fn is_wrapped_wide(bytes: &[u8], length: usize, segment: u8) -> bool 
     inside && ((lines >= 2 && first == width) || (lines >= 3 && first < width))
 }
 
-/// The ISA, or why not; `None` for why when the bytes ended too early.
-fn find(bytes: &[u8], offset: u64) -> Result<Box<Isa>, Option<&'static str>> {
-    let (tag, rest) = bytes.split_at_checked(3).ok_or(None)?;
+/// The ISA, or why not.
+fn find(bytes: &[u8], offset: u64) -> Result<Box<Isa>, Miss> {
+    let (tag, rest) = bytes.split_at_checked(3).ok_or(Miss::Short)?;
     if tag != b"ISA" {
-        return Err(Some(""));
+        return Err(Miss::Not(""));
     }
-    let element = *rest.first().ok_or(None)?;
-    if element.is_ascii_alphanumeric() || matches!(element, b' ' | b'\r' | b'\n') {
-        return Err(Some(""));
+    let element = *rest.first().ok_or(Miss::Short)?;
+    if is_plain(element) {
+        return Err(by_widths(bytes, element, offset));
     }
+    let refuse = |note, why| refused(bytes, offset, note, why).map_or(Miss::Not(why), Miss::Refused);
     let last = bytes.iter().enumerate().filter(|(_, byte)| **byte == element).nth(15).map(|(at, _)| at);
-    let last = last.ok_or(None)?;
-    let head = bytes.get(..last).ok_or(None)?;
+    let last = last.ok_or(Miss::Short)?;
+    let head = bytes.get(..last).ok_or(Miss::Short)?;
+    let fields = Fields::split(head, element);
+    if fields.text(12).len() > 5 || fields.text(14).len() > 1 || fields.text(15).len() > 1 {
+        return Err(refuse(22, BAD_ELEMENTS));
+    }
     let wrapped = head.iter().any(|byte| matches!(byte, b'\r' | b'\n'));
     let mut at = last + 1;
     let lines = |mut at: usize| {
@@ -97,28 +139,19 @@ fn find(bytes: &[u8], offset: u64) -> Result<Box<Isa>, Option<&'static str>> {
         at
     };
     at = lines(at);
-    let (component, width) = character(bytes, at)?;
+    let (component, width) = character(bytes, at).ok_or(Miss::Short)?;
     at = lines(at + width);
     // Some write a blank before each terminator.
+    let padded = bytes.get(at) == Some(&b' ');
     while bytes.get(at) == Some(&b' ') {
         at += 1;
     }
-    let (mut segment, mut width) = character(bytes, at)?;
+    let (mut segment, mut width) = character(bytes, at).ok_or(Miss::Short)?;
     if segment == b'\r' && bytes.get(at + 1) == Some(&b'\n') {
         (segment, width) = (b'\n', 2);
     }
     if segment.is_ascii_alphanumeric() || segment == element {
-        return Err(Some("what stands where its terminator should be is a letter, a digit or its own separator"));
-    }
-    let terminator = bytes.get(at..at + width).ok_or(None)?.to_vec();
-    let fields: Vec<&[u8]> = head.split(|byte| *byte == element).collect();
-    let field = |number: usize| {
-        let raw = fields.get(number).copied().unwrap_or_default();
-        text(raw).replace(['\r', '\n'], "").trim().to_owned()
-    };
-    let (version, usage) = (field(12), field(15));
-    if version.len() > 5 || field(14).len() > 1 || usage.len() > 1 {
-        return Err(Some("its elements are not those of an ISA"));
+        return Err(refuse(4, BAD_TERMINATOR));
     }
     let delimiters = Delimiters {
         element,
@@ -127,39 +160,96 @@ fn find(bytes: &[u8], offset: u64) -> Result<Box<Isa>, Option<&'static str>> {
         repetition: None,
         segment,
     };
-    let header = InterchangeHeader {
-        sender: PartyId { qualifier: field(5), id: field(6) },
-        receiver: PartyId { qualifier: field(7), id: field(8) },
-        control_number: field(13),
-        version,
-        usage: usage.bytes().next().unwrap_or(b' '),
-        ack_requested: field(14) == "1",
-        date: field(9),
-        time: field(10),
-        delimiters,
-        terminator,
-        offset,
-        bytes: bytes.get(..at).unwrap_or_default().to_vec(),
-    };
+    let terminator = bytes.get(at..at + width).ok_or(Miss::Short)?.to_vec();
+    let header = fields.header(delimiters, terminator, bytes.get(..at).unwrap_or_default(), offset);
     // Line ends that are the terminator's own are no wrapping.
-    Ok(Box::new(Isa { wrapped: wrapped && segment != b'\n' && segment != b'\r', header, length: at + width }))
+    let wrapped = wrapped && segment != b'\n' && segment != b'\r';
+    Ok(Box::new(Isa { wrapped, padded, header, length: at + width }))
 }
 
-/// The last byte and the width of the character at `at`: more than one byte only where they are UTF-8.
-fn character(bytes: &[u8], at: usize) -> Result<(u8, usize), Option<&'static str>> {
-    let first = *bytes.get(at).ok_or(None)?;
+/// Whether a byte can be no element separator.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'\r' | b'\n')
+}
+
+/// What begins with ISA and a letter, a digit or a blank: a word, unless that stands at all sixteen places of a separator.
+fn by_widths(bytes: &[u8], element: u8, offset: u64) -> Miss {
+    if SEPARATORS.iter().any(|at| bytes.get(*at).is_some_and(|byte| *byte != element)) {
+        return Miss::Not("");
+    }
+    let Some(head) = bytes.get(..106) else { return Miss::Short };
+    // Read as if a proper separator stood there, which the header then goes by.
+    let mended: Vec<u8> =
+        head.iter().enumerate().map(|(at, byte)| if SEPARATORS.contains(&at) { b'*' } else { *byte }).collect();
+    refused(&mended, offset, 26, BAD_SEPARATOR).map_or(Miss::Not(""), Miss::Refused)
+}
+
+/// What can be told of an ISA that nothing can be read by, if it says who sent it to whom under which number.
+fn refused(bytes: &[u8], offset: u64, note: u8, why: &'static str) -> Option<Box<Refused>> {
+    let element = *bytes.get(3).filter(|byte| !is_plain(**byte))?;
+    let end = bytes.iter().enumerate().filter(|(_, byte)| **byte == element).nth(15).map_or(bytes.len(), |(at, _)| at);
+    let head = bytes.get(..end)?;
+    let fields = Fields::split(head, element);
+    let number = fields.text(13);
+    let known = fields.0.len() > 14
+        && (1..=9).contains(&number.len())
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+        && [5, 7].iter().all(|at| fields.text(*at).len() <= 2)
+        && [6, 8].iter().all(|at| (1..=15).contains(&fields.text(*at).len()));
+    let segment = if element == b'~' { b'\n' } else { b'~' };
+    let delimiters = Delimiters { element, component: element, repetition: None, segment };
+    let header = known.then(|| fields.header(delimiters, vec![segment], head, offset))?;
+    Some(Box::new(Refused { header, note, why }))
+}
+
+/// The elements of an ISA, its tag the first.
+struct Fields<'a>(Vec<&'a [u8]>);
+
+impl<'a> Fields<'a> {
+    fn split(head: &'a [u8], element: u8) -> Self {
+        Self(head.split(|byte| *byte == element).collect())
+    }
+
+    /// The element at `number`, from 1, without what is around it.
+    fn text(&self, number: usize) -> String {
+        let raw = self.0.get(number).copied().unwrap_or_default();
+        text(raw).replace(['\r', '\n'], "").trim().to_owned()
+    }
+
+    fn header(&self, delimiters: Delimiters, terminator: Vec<u8>, bytes: &[u8], offset: u64) -> InterchangeHeader {
+        InterchangeHeader {
+            sender: PartyId { qualifier: self.text(5), id: self.text(6) },
+            receiver: PartyId { qualifier: self.text(7), id: self.text(8) },
+            control_number: self.text(13),
+            version: self.text(12),
+            usage: self.text(15).bytes().next().unwrap_or(b' '),
+            ack_requested: self.text(14) == "1",
+            date: self.text(9),
+            time: self.text(10),
+            delimiters,
+            terminator,
+            offset,
+            bytes: bytes.to_vec(),
+        }
+    }
+}
+
+/// The last byte and the width of the character at `at`, more than one byte only where they are UTF-8; `None` if the bytes end too
+/// early to tell.
+fn character(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
+    let first = *bytes.get(at)?;
     let width = match first {
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
-        _ => return Ok((first, 1)),
+        _ => return Some((first, 1)),
     };
     let Some(encoded) = bytes.get(at..at + width) else {
         // Too early to tell, unless what there is already is no UTF-8.
         let rest = bytes.get(at + 1..).unwrap_or_default();
-        return if rest.iter().all(|b| b & 0xc0 == 0x80) { Err(None) } else { Ok((first, 1)) };
+        return rest.iter().any(|b| b & 0xc0 != 0x80).then_some((first, 1));
     };
-    Ok(match std::str::from_utf8(encoded) {
+    Some(match std::str::from_utf8(encoded) {
         Ok(_) => (encoded.last().copied().unwrap_or(first), width),
         Err(_) => (first, 1),
     })
@@ -170,8 +260,12 @@ pub(super) fn repetition(header: &InterchangeHeader, always: bool) -> Option<u8>
     let &[byte] = header.element(11) else { return None };
     let Delimiters { element, component, segment, .. } = header.delimiters;
     let separator = !byte.is_ascii_alphanumeric() && byte != b' ' && ![element, component, segment].contains(&byte);
-    let since = header.version.parse::<u32>().is_ok_and(|version| version >= 402);
-    (separator && (always || since)).then_some(byte)
+    (separator && (always || has_repetitions(&header.version))).then_some(byte)
+}
+
+/// Whether ISA11 is a separator in envelopes of that version.
+pub(super) fn has_repetitions(version: &str) -> bool {
+    version.parse::<u32>().is_ok_and(|version| version >= 402)
 }
 
 #[cfg(test)]
@@ -185,7 +279,16 @@ pub(super) mod tests {
         match look(bytes, 0, true) {
             Look::Isa(isa) => isa,
             Look::More => panic!("wants more"),
+            Look::Refused(refused) => panic!("{}", refused.why),
             Look::No(why) => panic!("{why}"),
+        }
+    }
+
+    /// The note and the number of an ISA that is refused.
+    fn refusal(bytes: &[u8]) -> Option<(u8, String)> {
+        match look(bytes, 0, true) {
+            Look::Refused(refused) => Some((refused.note, refused.header.control_number)),
+            _ => None,
         }
     }
 
@@ -260,12 +363,42 @@ pub(super) mod tests {
     fn what_is_no_isa_is_told_apart_from_too_few_bytes() {
         for cut in 0..106 {
             assert!(matches!(look(&ISA[..cut], 0, false), Look::More), "{cut}");
-            assert!(matches!(look(&ISA[..cut], 0, true), Look::No(_)), "{cut}");
+            // From ISA14 on it is known whom to tell that the file was cut.
+            let told = (cut >= 100).then(|| (23, "000000001".to_owned()));
+            assert_eq!(refusal(&ISA[..cut]), told, "{cut}");
         }
-        let swallowed = b"ISA*00*  *00*  *ZZ*A~GS*PO*A*B*20260701*1200*1*X*004010~ST*850*0001~BEG*00*SA*1**20260701~";
-        for bad in [&b"ISABEL*1*2"[..], b"ISA 00 ", swallowed, &[&ISA[..105], b"GS*PO"].concat(), &b"ISA*".repeat(300)]
-        {
+        for bad in [&b"ISABEL*1*2"[..], b"ISA 00 ", b"ISA*A~GS*PO*A~", &b"ISA*".repeat(300), &b"ISA ".repeat(300)] {
             assert!(matches!(look(bad, 0, true), Look::No(_)), "{}", text(bad));
         }
+    }
+
+    #[test]
+    fn what_nothing_can_be_read_by_may_still_be_answered() {
+        let told = |note| Some((note, "000000001".to_owned()));
+        for end in [&b"GS*PO"[..], b"A", b"*"] {
+            assert_eq!(refusal(&[&ISA[..105], end].concat()), told(4), "{}", text(end));
+        }
+        let letters: Vec<u8> = ISA.iter().map(|byte| if *byte == b'*' { b'X' } else { *byte }).collect();
+        assert_eq!(refusal(&letters), told(26));
+        let blanks: Vec<u8> = ISA.iter().map(|byte| if *byte == b'*' { b' ' } else { *byte }).collect();
+        assert_eq!(refusal(&blanks), told(26));
+        for cut in 4..106 {
+            assert!(matches!(look(&letters[..cut], 0, false), Look::More), "{cut}");
+        }
+        // Without ISA16, so that what follows is swallowed.
+        let swallowed = [&ISA[..102], b"P~GS*PO*A*B*20260701*1200*1*X*005010~ST*850*0001~"].concat();
+        assert_eq!(refusal(&swallowed), told(22));
+        // Who sent it, or under which number, is not known.
+        let with = |from, to| text(ISA).replace(from, to).into_bytes();
+        for bad in [with("000000001", "00000000A"), with("SENDER", "      "), with("*ZZ*", "*ZZZZ*")] {
+            assert_eq!(refusal(&[&bad[..bad.len() - 1], b"GS*"].concat()), None, "{}", text(&bad));
+        }
+    }
+
+    #[test]
+    fn blanks_before_the_terminator_are_its_own() {
+        let found = isa(&[&ISA[..105], b"  ~GS"].concat());
+        assert!(found.padded && found.length == 108 && found.header.terminator == b"~");
+        assert!(!isa(ISA).padded);
     }
 }

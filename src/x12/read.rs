@@ -9,6 +9,7 @@ mod interchange;
 #[cfg(test)]
 pub(super) mod tests;
 
+use super::isa::Refused;
 use super::policy::Caps;
 use super::scan::{Index, Marks};
 use super::token::{Delimiters, Place, SetView, Span};
@@ -36,6 +37,8 @@ pub(super) enum Piece {
     Overlong(Overlong),
     /// Bytes outside any interchange: where they began, how many, the first of them, and what is wrong where they look like an ISA.
     Rubbish { offset: u64, length: u64, sample: Vec<u8>, why: Option<&'static str> },
+    /// An ISA that nothing can be read by but which can be answered; what follows up to the next ISA was passed over.
+    Refused(Box<Refused>),
     /// The end of the file.
     End,
 }
@@ -86,9 +89,11 @@ pub(super) struct Reader<R> {
     marks: Option<Marks>,
     delimiters: Delimiters,
     caps: Caps,
-    /// The cap of a segment, and whether terminators have bytes before their last.
+    /// The cap of a segment, and whether terminators may have bytes before their last.
     cap: u32,
     tailed: bool,
+    /// Whether blanks before a terminator belong to it.
+    padded: bool,
     /// Where the set in hand begins, if its bytes are kept.
     held: Option<u32>,
     spans: Vec<Span>,
@@ -126,6 +131,7 @@ impl<R: Read> Reader<R> {
             caps: Caps::default(),
             cap: 0,
             tailed: false,
+            padded: false,
             held: None,
             spans: Vec::new(),
             kept: 0,
@@ -231,9 +237,15 @@ impl<R: Read> Reader<R> {
     /// Where a segment's data end whose terminator's last byte is at `end`.
     fn tail(&self, end: u32) -> u32 {
         let lead = self.marks.as_ref().map_or(0, |marks| u32::from(marks.lead_len));
-        let end = end.saturating_sub(lead);
-        let before = || self.buffer.get((end as usize).wrapping_sub(1));
-        if self.delimiters.segment == b'\n' && before() == Some(&b'\r') { end - 1 } else { end }
+        let mut end = end.saturating_sub(lead);
+        let before = |end: u32| self.buffer.get((end as usize).wrapping_sub(1));
+        if self.delimiters.segment == b'\n' && before(end) == Some(&b'\r') {
+            end -= 1;
+        }
+        while self.padded && before(end) == Some(&b' ') {
+            end -= 1;
+        }
+        end
     }
 
     /// How many blanks and line ends that are no separators stand at the cursor.

@@ -63,6 +63,9 @@ fn partner(id: &str, status: Status, keys: &[&str]) -> Partner {
         uploads: 64,
         x12: None,
         rest: Some(RestTerms {
+            certificates: Vec::new(),
+            oauth_clients: Vec::new(),
+            webhook_endpoints: true,
             api_keys: keys.iter().map(|key| ApiKeyHash::of(key)).collect(),
             version: ApiVersion::NEWEST,
         }),

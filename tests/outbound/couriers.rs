@@ -83,6 +83,20 @@ gwtest!(a_partner_that_is_down_holds_up_nobody_and_gets_all_in_order, async |dir
     gateway.stop().await;
 });
 
+gwtest!(pauses_of_milliseconds_are_kept, async |dir| {
+    assemble(&dir);
+    let endpoint = Endpoint::start().await.unwrap();
+    endpoint.answer(StatusCode::SERVICE_UNAVAILABLE);
+    hooked(&dir, "hooked", &endpoint, "retry_after = \"5ms\"\nretry_at_most = \"10ms\"\nattempts = 400");
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    post(&erp, "1", "hooked", "45").await;
+    // Whoever looks once a second has made too few attempts when patience ends.
+    assert_eq!(verbs(&erp, "purchase_order/45", 2).await, ["purchase_order.issued", "purchase_order.failed"]);
+    assert_eq!(endpoint.calls().len(), 400);
+    gateway.stop().await;
+});
+
 gwtest!(what_is_given_up_is_dead_until_a_person_decides, async |dir| {
     assemble(&dir);
     let endpoint = Endpoint::start().await.unwrap();

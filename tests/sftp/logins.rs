@@ -41,6 +41,25 @@ async fn who_guesses_is_not_listened_to_any_more() {
     site.close().await;
 }
 
+// Suppliers of one bureau or behind one firewall share an address: who is logged in is not in the way of the next.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_logged_in_leaves_room_for_others_of_the_same_address() {
+    let dir = tempfile::tempdir().unwrap();
+    let site = Site::open_with(dir.path(), vec![acme(|_| {}).await], |limits| limits.waiting_each = 1).await;
+    let first = Raw::login(site.address, "acme").await;
+    let mut second = None;
+    for _ in 0..100 {
+        second = Raw::password(site.address, "acme", &[PASSWORD]).await;
+        if second.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(second, Some(true));
+    drop(first);
+    site.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_a_balancer_bans_and_networks_go_by_who_it_speaks_for() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,10 @@
 //! The supplier API against the real program: orders read, answers posted, events followed, limits kept.
 
+mod certificates;
 mod feed;
+mod gzip;
+mod hooks;
+mod issuer;
 mod limits;
 mod openapi;
 mod orders;

@@ -44,6 +44,15 @@ pub fn skip(name: &str, why: &str) {
     }
 }
 
+/// Tells what a test measured, where `tests/run` gathers it.
+pub fn tell(name: &str, figure: &str) {
+    println!("{name}: {figure}");
+    if let Some(path) = std::env::var_os("GANGWAY_FIGURES") {
+        let file = std::fs::File::options().append(true).create(true).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "{name}: {figure}"));
+    }
+}
+
 /// Whether the long campaigns are asked for.
 pub fn full() -> bool {
     std::env::var_os("GANGWAY_FULL").is_some_and(|value| value != "0" && !value.is_empty())

@@ -165,7 +165,7 @@ mod tests {
             sink.write_all(piece).unwrap();
         }
         let content = sink.finish().unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
         content
     }
 

@@ -29,4 +29,12 @@ crate::codes! {
     LIMIT = "API-0113";
     /// More documents than agreed.
     QUOTA = "API-0114";
+    /// The partner's file asks for a certificate, and none of those there was shown.
+    CERTIFICATE = "API-0115";
+    /// No such webhook endpoint, or somebody else's.
+    NO_ENDPOINT = "API-0116";
+    /// The partner may not have webhook endpoints of its own.
+    NO_HOOKS = "API-0117";
+    /// As many webhook endpoints as may be.
+    TOO_MANY_HOOKS = "API-0118";
 }

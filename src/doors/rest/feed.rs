@@ -90,7 +90,7 @@ pub(super) async fn events(
 }
 
 /// What there is to read after a position, and how far the log was looked through for it.
-async fn read(
+pub(super) async fn read(
     rest: &Rest,
     access: &ApiAccess,
     filter: &LogFilter,

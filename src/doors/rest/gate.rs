@@ -15,11 +15,15 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{Rest, events::KeyRefused, problems};
 use crate::{
+    document::Mode,
     ledger::Channel,
     limits,
     net::{Context, Problem},
-    partner::{ApiAccess, Ending, Status},
+    partner::{ApiAccess, Directory, Ending, Partner, Status},
 };
+
+/// The longest token; an issuer's are much longer than our own.
+const LONGEST: usize = 8 << 10;
 
 /// Lets a request in with an [`ApiAccess`] among its extensions, or answers it.
 pub(super) async fn gate(State(rest): State<Arc<Rest>>, mut request: Request, next: Next) -> Response {
@@ -74,11 +78,19 @@ fn admit(rest: &Rest, access: &ApiAccess) -> Result<(), Problem> {
 fn authenticate(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
     let presented = bearer(request.headers());
     let directory = rest.directory.load();
-    let known = |key| directory.by_api_key(key).or_else(|| rest.tokens.open(key, &directory, Timestamp::now()));
-    if let Some(access) = presented.and_then(known) {
-        return Ok(access);
+    let context = request.extensions().get::<Context>();
+    let shown = context.and_then(|context| context.certificate);
+    let found = match presented {
+        Some(token) => known(rest, &directory, token),
+        // Nobody else has its key: RFC 8705, section 2.2, without the detour of a token.
+        None => shown
+            .and_then(|shown| directory.by_certificate(&shown))
+            .map(|partner| ApiAccess { partner: Arc::clone(partner), mode: Mode::Live }),
+    };
+    if let Some(access) = found {
+        return certified(&access.partner, shown).map(|()| access);
     }
-    let peer = request.extensions().get::<Context>().and_then(|context| context.peer);
+    let peer = context.and_then(|context| context.peer);
     KeyRefused { peer, presented: presented.is_some() }.emit(&rest.telemetry);
     let (detail, challenge) = match presented {
         None => ("Send the key in the header Authorization: Bearer gw_live_….", r#"Bearer realm="gangway""#),
@@ -87,11 +99,29 @@ fn authenticate(rest: &Rest, request: &Request) -> Result<ApiAccess, Problem> {
     Err(problems::KEY.because(detail).with(WWW_AUTHENTICATE, HeaderValue::from_static(challenge)))
 }
 
+/// Whose API key or token this is: our own, or the issuer's outside.
+fn known(rest: &Rest, directory: &Directory, token: &str) -> Option<ApiAccess> {
+    let now = Timestamp::now();
+    let access = directory.by_api_key(token).or_else(|| rest.tokens.open(token, directory, now));
+    access.or_else(|| rest.issuer.as_ref()?.open(token, directory, now))
+}
+
+/// Whether the caller has shown a certificate where the partner's file asks for one.
+pub(super) fn certified(partner: &Partner, shown: Option<[u8; 32]>) -> Result<(), Problem> {
+    let wanted = partner.rest.as_ref().map_or(&[][..], |rest| rest.certificates.as_slice());
+    match shown {
+        _ if wanted.is_empty() => Ok(()),
+        Some(shown) if wanted.contains(&shown) => Ok(()),
+        Some(_) => Err(problems::CERTIFICATE.because("The certificate shown is not one of those agreed on.")),
+        None => Err(problems::CERTIFICATE.because("Call over TLS and show the client certificate agreed on.")),
+    }
+}
+
 /// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     let token = token.trim();
-    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= 512).then_some(token)
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() && token.len() <= LONGEST).then_some(token)
 }
 
 #[cfg(test)]

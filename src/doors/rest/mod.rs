@@ -8,6 +8,8 @@ pub mod codes;
 mod events;
 mod feed;
 mod gate;
+mod hooks;
+mod issuer;
 mod limits;
 mod messages;
 mod openapi;
@@ -20,6 +22,8 @@ mod token;
 mod validate;
 mod view;
 
+pub use hooks::Hooks;
+pub use issuer::Issuer;
 pub use openapi::document as openapi;
 pub use stored::StoredResponse;
 
@@ -30,6 +34,7 @@ use axum::{
     Router, middleware,
     routing::{get, post},
 };
+use tokio::task::JoinHandle;
 
 use crate::{
     document::DocumentType,
@@ -58,6 +63,8 @@ pub struct Rest {
     snapshot: Option<Arc<ArcSwap<Snapshot>>>,
     stop: Stop,
     tokens: token::Tokens,
+    issuer: Option<Arc<Issuer>>,
+    hooks: Option<Hooks>,
 }
 
 impl Rest {
@@ -82,12 +89,24 @@ impl Rest {
             snapshot: None,
             stop: Stop::new(),
             tokens: token::Tokens::new(),
+            issuer: None,
+            hooks: None,
         }
     }
 
     /// Counts together with this exchange, tries bodies with its configuration, and ends long polls when `stop` says so.
     pub fn beside(self, exchange: &Exchange, stop: Stop) -> Self {
         Self { limiter: exchange.limiter(), snapshot: Some(exchange.snapshot()), stop, ..self }
+    }
+
+    /// Takes the tokens of this issuer, too.
+    pub fn trusting(self, issuer: Option<Arc<Issuer>>) -> Self {
+        Self { issuer, ..self }
+    }
+
+    /// Lets suppliers name endpoints of their own, and keeps them there.
+    pub fn telling(self, hooks: Hooks) -> Self {
+        Self { hooks: Some(hooks), ..self }
     }
 
     fn limiter(&self) -> &Limiter {
@@ -98,9 +117,19 @@ impl Rest {
         self.snapshot.as_ref().map(|snapshot| snapshot.load_full())
     }
 
-    /// Its routes. Nothing of the ERP's side is among them.
-    pub fn router(self) -> Router {
+    /// Its routes, and the task that tells suppliers' own endpoints. Nothing of the ERP's side is among them.
+    pub fn open(self) -> (Router, Option<JoinHandle<()>>) {
         let rest = Arc::new(self);
+        let telling = hooks::spawn(&rest);
+        (Self::routes(rest), telling)
+    }
+
+    /// Its routes alone.
+    pub fn router(self) -> Router {
+        Self::routes(Arc::new(self))
+    }
+
+    fn routes(rest: Arc<Self>) -> Router {
         Router::new()
             .route("/v1/messages", get(messages::list).post(submit::submit))
             .route("/v1/messages/{id}", get(messages::one))
@@ -118,6 +147,10 @@ impl Rest {
             .route("/v1/events", get(feed::events))
             .route("/v1/limits", get(limits::limits))
             .route("/v1/validate", post(validate::validate))
+            .route("/v1/webhook_endpoints", hooks::collection())
+            .route("/v1/webhook_endpoints/{id}", hooks::member())
+            .route("/v1/webhook_endpoints/{id}/rotate", hooks::rotation())
+            .route("/v1/webhook_endpoints/{id}/test", hooks::test())
             .route("/v1/inventory_reports", orders::taking(DocumentType::InventoryReport))
             .route("/v1/forecasts", orders::listing(orders::FORECASTS))
             .route("/v1/forecasts/{number}", orders::showing(orders::FORECASTS))

@@ -73,8 +73,9 @@ pub(super) async fn delivered(rest: &Rest, delivery: u64) {
     let fact =
         Fact { at: Timestamp::now(), what: "delivered".into(), detail: "The supplier fetched it over the API.".into() };
     let attempt = Attempt { delivery, state: DeliveryState::Delivered, due: None, fact, receipt: None };
-    if let Err(error) = rest.ledger.deliver(attempt).await {
+    match rest.ledger.deliver(attempt).await {
+        Ok(_) => rest.intake.fetched(),
         // It stays ready, and the supplier can fetch it again.
-        tracing::warn!(delivery, %error, "A fetched message could not be marked as delivered.");
+        Err(error) => tracing::warn!(delivery, %error, "A fetched message could not be marked as delivered."),
     }
 }

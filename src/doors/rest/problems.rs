@@ -8,7 +8,7 @@ use crate::{
     limits::Exceeded,
     net::{
         Kind, Problem,
-        problem::{INTERNAL, INTERRUPTED, TOO_LARGE, TOO_SLOW},
+        problem::{ENCODING, INTERNAL, INTERRUPTED, TOO_LARGE, TOO_SLOW},
     },
     spool::SpoolError,
 };
@@ -29,10 +29,18 @@ pub(super) const NO_MESSAGE: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_M
 pub(super) const CHANGED: Kind =
     Kind::new(StatusCode::CONFLICT, codes::CHANGED, "The document came before with another content");
 pub(super) const NO_ORDER: Kind = Kind::new(StatusCode::NOT_FOUND, codes::NO_ORDER, "There is no such order");
-pub(super) const STALE: Kind = Kind::new(StatusCode::PRECONDITION_FAILED, codes::STALE, "The order has changed");
+pub(super) const STALE: Kind = Kind::new(StatusCode::PRECONDITION_FAILED, codes::STALE, "It has changed since");
 pub(super) const LIMIT: Kind = Kind::new(StatusCode::TOO_MANY_REQUESTS, codes::LIMIT, "Too much at once");
 pub(super) const QUOTA: Kind =
     Kind::new(StatusCode::TOO_MANY_REQUESTS, codes::QUOTA, "The documents of the day are used up");
+pub(super) const CERTIFICATE: Kind =
+    Kind::new(StatusCode::FORBIDDEN, codes::CERTIFICATE, "A client certificate is wanted");
+pub(super) const NO_ENDPOINT: Kind =
+    Kind::new(StatusCode::NOT_FOUND, codes::NO_ENDPOINT, "There is no such webhook endpoint");
+pub(super) const NO_HOOKS: Kind =
+    Kind::new(StatusCode::FORBIDDEN, codes::NO_HOOKS, "Webhook endpoints are not for this partner");
+pub(super) const TOO_MANY_HOOKS: Kind =
+    Kind::new(StatusCode::CONFLICT, codes::TOO_MANY_HOOKS, "There are as many webhook endpoints as may be");
 
 /// Come again so many seconds after too much was waiting, or the store was out.
 pub(super) const BUSY_SECONDS: u32 = 5;
@@ -57,6 +65,9 @@ pub(super) fn from_ledger(error: LedgerError) -> Problem {
 pub(super) fn from_spool(error: SpoolError) -> Problem {
     match error {
         SpoolError::TooLarge { limit } => too_large(limit),
+        SpoolError::Interrupted(cause) if crate::net::is_not_gzip(&*cause) => {
+            ENCODING.because("The body is not the gzip that it says it is.")
+        }
         SpoolError::Interrupted(cause) if crate::net::is_too_slow(&*cause) => {
             TOO_SLOW.because("The gateway gave up waiting for the rest of the body.")
         }
@@ -100,6 +111,10 @@ mod tests {
             STALE,
             LIMIT,
             QUOTA,
+            CERTIFICATE,
+            NO_ENDPOINT,
+            NO_HOOKS,
+            TOO_MANY_HOOKS,
         ];
         let pages: Vec<_> = crate::error::pages(super::super::EXPLAIN).map(|page| (page.code, page.title)).collect();
         assert_eq!(kinds.map(|kind| (kind.code.as_str(), kind.title)).to_vec(), pages);

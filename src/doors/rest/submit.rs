@@ -11,7 +11,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
-        header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, LOCATION},
+        header::{CONTENT_TYPE, LOCATION},
     },
     response::Response,
 };
@@ -28,7 +28,7 @@ use crate::{
     limits::Upload,
     net::{
         self, Context, Place, Problem, codes as net_codes, media_type,
-        problem::{ENCODING, FIELDS, INTERNAL, MEDIA_TYPE},
+        problem::{FIELDS, INTERNAL, MEDIA_TYPE},
     },
     observe::Arrived,
     partner::ApiAccess,
@@ -62,7 +62,7 @@ pub(super) async fn take(
     let (head, body) = request.into_parts();
     let content_type = content_type(&head.headers, declared.is_some())?;
     let declared = declared.filter(|_| is_json(&content_type));
-    plain_encoding(&head.headers)?;
+    let body = net::decoded(&head.headers, body)?;
     let key = idempotency_key(&head.headers)?;
     let cap = match declared {
         Some(_) => access.partner.message_size.min(LARGEST_DOCUMENT),
@@ -258,18 +258,8 @@ fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
     }))
 }
 
-pub(super) fn plain_encoding(headers: &HeaderMap) -> Result<(), Problem> {
-    let plain = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-    if headers.get_all(CONTENT_ENCODING).iter().all(plain) {
-        return Ok(());
-    }
-    // RFC 9110, section 15.5.16: say which would be taken.
-    let identity = HeaderValue::from_static("identity");
-    Err(ENCODING.because("Send the body as it is, without Content-Encoding.").with(ACCEPT_ENCODING, identity))
-}
-
 /// The key, which every message has to have.
-fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let key = net::idempotency_key(headers).map_err(|detail| {
         let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail.clone());
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
@@ -337,8 +327,6 @@ mod tests {
         assert!(of("application/json").unwrap_err().to_string().contains("not JSON"));
         assert!(of("application/x-www-form-urlencoded").unwrap_err().to_string().contains("application/edi-x12"));
         assert_eq!(content_type(&HeaderMap::new(), true).unwrap_err().kind(), MEDIA_TYPE);
-        assert_eq!(plain_encoding(&headers(&[("content-encoding", "gzip")])).unwrap_err().kind(), ENCODING);
-        assert!(plain_encoding(&headers(&[("content-encoding", "Identity")])).is_ok());
     }
 
     #[test]

@@ -20,7 +20,7 @@ use base64::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Rest;
+use super::{Rest, gate};
 use crate::{
     document::Mode,
     keys,
@@ -82,6 +82,8 @@ pub(super) async fn token(State(rest): State<Arc<Rest>>, request: Request) -> Re
     let Some((id, secret)) = client else { return Ok(refused("invalid_client")) };
     let access = rest.directory.load().by_api_key(&secret).filter(|access| access.partner.id == id);
     let Some(access) = access else { return Ok(refused("invalid_client")) };
+    let context = head.extensions.get::<net::Context>();
+    gate::certified(&access.partner, context.and_then(|context| context.certificate))?;
     let token = rest.tokens.issue(ApiKeyHash::of(&secret), access.mode, Timestamp::now());
     let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": LASTS });
     Ok(unkept(net::json(StatusCode::OK, &answer)))

@@ -72,7 +72,7 @@ pub(super) async fn validate(
         text.parse::<DocumentType>().ok().filter(|kind| THEIRS.contains(kind))
     });
     query.finish()?;
-    submit::plain_encoding(&head.headers)?;
+    let body = net::decoded(&head.headers, body)?;
     let cap = access.partner.message_size.min(LARGEST);
     let declared = hyper::body::Body::size_hint(&body).exact();
     let _upload = submit::upload(&rest, &access, declared)?;

@@ -3,13 +3,13 @@
 use super::{Checker, Depth, Event, Group, Interchange, raw};
 use crate::error::Code;
 use crate::x12::codes;
-use crate::x12::envelope::GroupHeader;
+use crate::x12::envelope::{GroupHeader, InterchangeHeader};
 use crate::x12::envelope_check::{self, count, same_number};
 use crate::x12::finding::{Collector, Finding};
-use crate::x12::isa;
+use crate::x12::isa::{self, Refused};
 use crate::x12::policy::Repetition;
 use crate::x12::read::Piece;
-use crate::x12::rules::Severity;
+use crate::x12::rules::{AckCode, Severity};
 use crate::x12::set_check::Tables;
 use crate::x12::token::Span;
 use crate::x12::verdict::{GroupVerdict, InterchangeVerdict, SetVerdict, Status};
@@ -53,10 +53,26 @@ impl<R: Read> Checker<'_, R> {
         })?;
         let Some((header, policy)) = entered else { return Ok(None) };
         self.policy = policy;
-        self.seen_groups.clear();
         let mut found = Collector::default();
         found.begin(self.policy.caps.findings);
-        envelope_check::isa(&header, &self.policy, &mut found);
+        envelope_check::interchange(&header, &self.policy, &mut found);
+        Ok(Some(self.begin_interchange(header, found, false)))
+    }
+
+    /// Begins an interchange that nothing can be read of, so that it can be answered; it ends at once.
+    pub(super) fn refuse(&mut self, refused: Refused) -> Event {
+        let Refused { header, note, why } = refused;
+        self.policy = (self.policy_of)(&header);
+        let text = format!("nothing can be read by this ISA: {why}");
+        let finding = Finding::new(codes::ISA_UNREADABLE, header.offset, text).of("ISA", None).with(&header.bytes);
+        let mut found = Collector::default();
+        found.begin(self.policy.caps.findings);
+        found.add_error(finding.becoming(AckCode::Interchange(note)));
+        self.begin_interchange(header, found, true)
+    }
+
+    fn begin_interchange(&mut self, header: InterchangeHeader, found: Collector, refused: bool) -> Event {
+        self.seen_groups.clear();
         self.interchange = Some(Interchange {
             header,
             found,
@@ -68,15 +84,16 @@ impl<R: Read> Checker<'_, R> {
             findings_left: self.policy.caps.findings_in_all,
             verdicts: 0,
             ta1_received: Vec::new(),
+            refused,
         });
-        Ok(Some(Event::Interchange))
+        Event::Interchange
     }
 
     pub(super) fn begin_group(&mut self, header: GroupHeader) {
         let mut found = Collector::default();
         found.begin(self.policy.caps.findings);
         if !header.is_missing() {
-            envelope_check::gs(&header, &self.policy, &mut found, &mut self.seen_groups);
+            envelope_check::group(&header, &self.policy, &mut found, &mut self.seen_groups);
         }
         let tables = Tables::find(&self.policy, self.policy.version.as_deref().unwrap_or(&header.version));
         self.seen_sets.clear();
@@ -134,6 +151,7 @@ impl<R: Read> Checker<'_, R> {
             interchange.found.add(severities, code, || Finding::new(code, at, text).of("IEA", None));
         };
         match trailer {
+            None if interchange.refused => {}
             None => add(codes::IEA_MISSING, end, "the interchange has no IEA".to_owned()),
             Some((says, control, here, unterminated)) => {
                 if !same_number(&control, interchange.header.element(13)) {

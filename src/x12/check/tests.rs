@@ -378,3 +378,42 @@ proptest! {
         steps_under(&text, 64, &Policy::default());
     }
 }
+
+#[test]
+fn an_isa_that_nothing_can_be_read_by_is_rejected_by_its_number() {
+    let good = interchange(&[&order("0001", LINE)]).replace("000000001", "000000002");
+    let lost = String::from_utf8(ISA[..105].to_vec()).unwrap() + "GS*PO*A*B*20260701*1200*7*X*005010~ST*850*0001~\n";
+    let told = ["ISA 000000001", "IEA 004 R X12-0002 ISA@ISA"];
+    for size in [1, 7, 105, 106, usize::MAX] {
+        let seen = |text: &str| steps_under(text.as_bytes(), size, &Policy::default());
+        assert_eq!(seen(&lost), told, "{size}");
+        // What comes before and after is read as if it were not there.
+        let between = seen(&format!("{good}{lost}{good}"));
+        let good = seen(&good);
+        assert_eq!(between, [&good[..], &told.map(str::to_owned), &good].concat(), "{size}");
+        let rubbish = seen(&format!("HELLO\n{lost}{lost}"));
+        assert_eq!(rubbish[1..], [told, told].concat(), "{size}");
+        // One that has no IEA ends where it begins.
+        let unended = interchange(&[&order("0001", LINE)]).replace("IEA*1*000000001~", "");
+        assert_eq!(seen(&format!("{unended}{lost}"))[5..], told, "{size}");
+        // Not even a partner who wants to hear nothing of it gets it accepted.
+        let mut policy = Policy::default();
+        policy.severities.set("isa_unreadable", Severity::Off);
+        assert_eq!(steps_under(lost.as_bytes(), size, &policy), told, "{size}");
+        assert_eq!(seen(&lost[..104])[1..], ["IEA 023 R X12-0002 ISA@ISA"], "{size}");
+    }
+}
+
+#[test]
+fn blanks_before_every_terminator_are_none_of_the_data() {
+    let plain = interchange(&[&order("0001", &format!("{LINE}BIN*3*a ~~"))]).replace("SE*6*", "SE*5*");
+    let padded: String = plain.replace("a ~", "\u{1}").replace('~', " ~").replace('\u{1}', "a ~");
+    for size in [1, 7, 64, usize::MAX] {
+        let seen = |text: &str| steps_under(text.as_bytes(), size, &Policy::default());
+        let told: Vec<String> =
+            seen(&padded).iter().map(|line| line.split(" -X12-0104").next().unwrap().into()).collect();
+        assert_eq!(told, seen(&plain), "{size}");
+    }
+    // Where the ISA has none they are data, as anywhere else.
+    assert_eq!(found("PO1*1*2*EA ~"), "R X12-0505 PO103#3@EA");
+}

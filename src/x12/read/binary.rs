@@ -4,6 +4,9 @@ use super::{Binary, MAX_CAP, Overlong, Reader};
 use crate::x12::token::Span;
 use std::io::{self, Read};
 
+/// How many blanks may stand between binary data and their terminator.
+const BLANKS: usize = 16;
+
 impl<R: Read> Reader<R> {
     /// Reads the data of the binary segment `span`, read last, by the length it gives.
     pub(in crate::x12) fn binary(&mut self, span: Span) -> io::Result<Binary> {
@@ -35,7 +38,9 @@ impl<R: Read> Reader<R> {
         let behind = self.cursor;
         let (mut span, mut moved) = (span, 0);
         self.cursor = span.start;
-        while self.filled < from - moved + length + lead + 2 {
+        // Room for the terminator, and for a few blanks where they stand before it.
+        let room = lead + 2 + if self.padded { BLANKS } else { 0 };
+        while self.filled < from - moved + length + room {
             let stood = self.cursor;
             if !self.fill()? {
                 break;
@@ -68,8 +73,10 @@ impl<R: Read> Reader<R> {
         if rest.is_empty() {
             return Some(0);
         }
+        let blanks = if self.padded { rest.iter().take(BLANKS).take_while(|byte| **byte == b' ').count() } else { 0 };
+        let rest = rest.get(blanks..)?;
         let lead = if marks.segment == b'\n' && rest.starts_with(b"\r") { b"\r" } else { marks.lead() };
-        (rest.strip_prefix(lead)?.first() == Some(&marks.segment)).then_some(lead.len() + 1)
+        (rest.strip_prefix(lead)?.first() == Some(&marks.segment)).then_some(blanks + lead.len() + 1)
     }
 
     /// The cap of the segment at the cursor: binary data may be as long as a set.

@@ -2,7 +2,7 @@
 
 use super::{MAX_CAP, Piece, Reader, SAMPLE};
 use crate::x12::envelope::InterchangeHeader;
-use crate::x12::isa::{self, Look};
+use crate::x12::isa::{self, Look, Refused};
 use crate::x12::policy::Caps;
 use crate::x12::scan::Marks;
 use std::io::{self, Read};
@@ -10,7 +10,7 @@ use std::io::{self, Read};
 impl<R: Read> Reader<R> {
     /// Looks for the next ISA, and reports what stands before it.
     pub(super) fn next_interchange(&mut self) -> io::Result<Piece> {
-        let (mut offset, mut length, mut sample, mut why) = (0, 0_u64, Vec::new(), None);
+        let (mut offset, mut length, mut sample, mut why, mut refused) = (0, 0_u64, Vec::new(), None, None);
         let mut before = b'\n';
         loop {
             let bytes = self.buffer.get(self.cursor as usize..self.filled).unwrap_or_default();
@@ -33,14 +33,15 @@ impl<R: Read> Reader<R> {
                 skip = 3;
             } else if bytes.starts_with(b"ISA") {
                 match isa::look(bytes, 0, self.ended) {
-                    Look::Isa(_) => {
-                        return Ok(if length > 0 {
-                            Piece::Rubbish { offset, length, sample, why }
-                        } else {
-                            Piece::Isa
-                        });
+                    Look::Isa(_) | Look::Refused(_) if length > 0 => {
+                        return Ok(passed(offset, length, sample, why, refused));
                     }
+                    Look::Isa(_) => return Ok(Piece::Isa),
                     Look::More => {}
+                    Look::Refused(told) => {
+                        refused = Some(told);
+                        skip = 3;
+                    }
                     Look::No(reason) => {
                         why = why.or_else(|| Some(reason).filter(|reason| !reason.is_empty()));
                         skip = 3;
@@ -70,7 +71,7 @@ impl<R: Read> Reader<R> {
                 continue;
             }
             if !self.fill()? && self.cursor as usize >= self.filled {
-                return Ok(if length > 0 { Piece::Rubbish { offset, length, sample, why } } else { Piece::End });
+                return Ok(if length > 0 { passed(offset, length, sample, why, refused) } else { Piece::End });
             }
         }
     }
@@ -88,7 +89,7 @@ impl<R: Read> Reader<R> {
         let mut found = loop {
             match isa::look(self.ahead(), 0, self.ended) {
                 Look::Isa(found) => break found,
-                Look::No(_) => {
+                Look::No(_) | Look::Refused(_) => {
                     self.forget();
                     return Ok(None);
                 }
@@ -138,7 +139,8 @@ impl<R: Read> Reader<R> {
         self.cursor = end;
         self.marks = Some(marks);
         self.delimiters = delimiters;
-        self.tailed = marks.lead_len > 0 || delimiters.segment == b'\n';
+        self.padded = found.padded;
+        self.tailed = marks.lead_len > 0 || delimiters.segment == b'\n' || found.padded;
         self.cap = u32::try_from(caps.segment_bytes).unwrap_or(MAX_CAP).min(MAX_CAP);
         Ok(Some((header, value)))
     }
@@ -166,7 +168,7 @@ impl<R: Read> Reader<R> {
         self.indexed = self.cursor as usize;
     }
 
-    /// Whether an ISA that can be read begins at the cursor, blanks aside; if so, the cursor is at it.
+    /// Whether an ISA begins at the cursor, blanks aside; if so, the cursor is at it.
     pub(super) fn isa_ahead(&mut self) -> io::Result<bool> {
         loop {
             let blank = self.blanks();
@@ -175,7 +177,7 @@ impl<R: Read> Reader<R> {
                 return Ok(false);
             }
             match isa::look(bytes, 0, self.ended) {
-                Look::Isa(_) => {
+                Look::Isa(_) | Look::Refused(_) => {
                     self.cursor += blank;
                     return Ok(true);
                 }
@@ -185,5 +187,22 @@ impl<R: Read> Reader<R> {
                 }
             }
         }
+    }
+}
+
+/// What was passed over, from an ISA on that cannot be read but answered, or without one.
+fn passed(
+    offset: u64,
+    length: u64,
+    sample: Vec<u8>,
+    why: Option<&'static str>,
+    refused: Option<Box<Refused>>,
+) -> Piece {
+    match refused {
+        Some(mut refused) => {
+            refused.header.offset = offset;
+            Piece::Refused(refused)
+        }
+        None => Piece::Rubbish { offset, length, sample, why },
     }
 }

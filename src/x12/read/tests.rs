@@ -66,6 +66,9 @@ fn pieces_with(bytes: &[u8], size: usize, caps: Caps) -> Vec<(u64, String)> {
             Piece::Rubbish { offset, length, sample, why } => {
                 seen.push((offset, format!("rubbish {length} {:?} {why:?}", sample.escape_ascii().to_string())));
             }
+            Piece::Refused(refused) => {
+                seen.push((refused.header.offset, format!("refused {:03} {}", refused.note, refused.why)));
+            }
             Piece::End => return seen,
         }
         assert!(seen.len() < 100_000, "it goes round in circles");

@@ -1,6 +1,7 @@
 //! The description of the supplier API: OpenAPI 3.1 at `/v1/openapi.json`, and the same as a page for people at `/v1/docs`.
 //! Operations are a table here; schemas of documents are those that the types give; a test holds real answers to it all.
 
+mod operation;
 mod operations;
 mod page;
 mod schemas;
@@ -17,7 +18,8 @@ use axum::{
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use operations::{Body, OPERATIONS, Operation};
+use operation::{Body, Operation};
+use operations::OPERATIONS;
 
 static JSON: LazyLock<Bytes> = LazyLock::new(|| document().to_string().into());
 static HTML: LazyLock<Bytes> = LazyLock::new(|| page::of(&document()).into());
@@ -78,7 +80,7 @@ pub fn document() -> Value {
 const ABOUT: &str = "Orders are read as canonical JSON and answered the same way; X12 is taken wherever JSON is. \
 A 202 says that a message is on durable record, and nothing that was answered so is lost or counted twice: every POST has an \
 `Idempotency-Key`, and whoever repeats a request with the same key gets the first answer again, with \
-`Idempotency-Replayed: true`. Keys are kept as long as the messages are. Lists are pages: `next` is the cursor for `after`, \
+`Idempotency-Replayed: true`. Bodies may come as gzip. Keys are kept as long as the messages are. Lists are pages: `next` is the cursor for `after`, \
 and `null` at the end. Problems are `application/problem+json` (RFC 9457) with a `code` that `/errors/{code}` explains. \
 Every answer has a `Request-Id`, and says in `RateLimit-Policy` and `RateLimit` what may come and how much of it is left. \
 Unknown fields may be added to answers at any time, and words to lists of words: clients ignore what they do not know.";
@@ -105,7 +107,8 @@ fn described(operation: &Operation) -> Value {
         "responses": responses,
     });
     if let (Some(body), Some(object)) = (operation.body, value.as_object_mut()) {
-        object.insert("requestBody".into(), json!({ "required": true, "content": body.content() }));
+        let is_required = !matches!(body, Body::Fields(..));
+        object.insert("requestBody".into(), json!({ "required": is_required, "content": body.content() }));
     }
     value
 }
@@ -114,12 +117,12 @@ fn problem(status: u16) -> Value {
     let description = match status {
         400 => "The request is not in order, or its body is empty.",
         401 => "The key is missing or unknown.",
-        403 => "The partner is suspended.",
+        403 => "The partner is suspended, may not do this, or has to show a client certificate.",
         404 => "There is no such thing, or it is somebody else's.",
-        409 => "The document's number came before with another content.",
-        412 => "The order has another form by now than `If-Match` says.",
+        409 => "The document's number came before with another content, or there are as many as may be.",
+        412 => "It has another form by now than `If-Match` says.",
         413 => "The body is larger than it may be.",
-        415 => "This media type is not taken here.",
+        415 => "This media type or this compression is not taken here.",
         422 => "The document breaks its schema, or the key came before with another body.",
         429 => "Too much at once, or the documents of the day are used up: see `Retry-After`.",
         _ => "Nothing was stored; come again after `Retry-After`.",

@@ -1,129 +1,18 @@
 //! The table of operations: what each takes, what it answers, and an example that the tests send.
 
-use serde_json::{Value, json};
-
-/// One method of one path.
-pub(super) struct Operation {
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
-    pub(super) id: &'static str,
-    pub(super) summary: &'static str,
-    pub(super) detail: &'static str,
-    pub(super) parameters: &'static [Parameter],
-    pub(super) body: Option<Body>,
-    /// The status of success, and the schema of its body; none where it is somebody's own bytes.
-    pub(super) status: u16,
-    pub(super) schema: Option<&'static str>,
-    /// The statuses of failure, beside those that any operation has.
-    pub(super) problems: &'static [u16],
-}
-
-/// What an operation takes.
-#[derive(Clone, Copy)]
-pub(super) enum Body {
-    /// A message's bytes.
-    Raw,
-    /// A canonical document, with an example; or a message's bytes.
-    Document(&'static str, &'static str),
-    /// Any of them, without effect.
-    Any,
-}
-
-/// A parameter in the path, the query or a header.
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    place: &'static str,
-    detail: &'static str,
-    example: &'static str,
-}
-
-impl Parameter {
-    pub(super) fn is_in_path(&self) -> bool {
-        self.place == "path"
-    }
-
-    pub(super) fn to_json(&self) -> Value {
-        let schema = match self.example.parse::<u32>() {
-            Ok(_) if !self.is_in_path() && self.name != "number" => json!({ "type": "integer", "minimum": 0 }),
-            _ => json!({ "type": "string" }),
-        };
-        json!({
-            "name": self.name, "in": self.place, "required": self.is_in_path(),
-            "description": self.detail, "schema": schema,
-            "example": schema_example(self.example, &schema),
-        })
-    }
-}
-
-fn schema_example(text: &str, schema: &Value) -> Value {
-    match text.parse::<u32>() {
-        Ok(number) if schema["type"] == "integer" => json!(number),
-        _ => json!(text),
-    }
-}
-
-impl Body {
-    /// Whether it leaves something on the record, so that it needs a key.
-    pub(super) fn is_stored(self) -> bool {
-        !matches!(self, Self::Any)
-    }
-
-    pub(super) fn content(self) -> Value {
-        let raw = json!({ "schema": { "type": "string" }, "example": X12 });
-        let xml = json!({ "schema": { "type": "string" } });
-        match self {
-            Self::Raw => json!({ "application/edi-x12": raw, "application/xml": xml }),
-            Self::Document(schema, example) => json!({
-                "application/json": {
-                    "schema": { "$ref": format!("#/components/schemas/{schema}") },
-                    "example": serde_json::from_str::<Value>(example).unwrap_or_default(),
-                },
-                "application/edi-x12": raw,
-                "application/xml": xml,
-            }),
-            Self::Any => json!({
-                "application/json": {
-                    "schema": { "type": "object" },
-                    "example": serde_json::from_str::<Value>(ACKNOWLEDGEMENT).unwrap_or_default(),
-                },
-                "application/edi-x12": raw,
-                "application/xml": xml,
-            }),
-        }
-    }
-}
-
-impl Operation {
-    pub(super) fn answer(&self) -> Value {
-        let description = match self.status {
-            202 => "It is on durable record. `Location` leads to what becomes of it.",
-            _ => "Here it is.",
-        };
-        match self.schema {
-            Some(schema) => json!({
-                "description": description,
-                "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } },
-            }),
-            None => json!({
-                "description": description,
-                "content": { "application/octet-stream": { "schema": { "type": "string" } } },
-            }),
-        }
-    }
-}
-
-const fn path(name: &'static str, detail: &'static str, example: &'static str) -> Parameter {
-    Parameter { name, place: "path", detail, example }
-}
-
-const fn query(name: &'static str, detail: &'static str, example: &'static str) -> Parameter {
-    Parameter { name, place: "query", detail, example }
-}
+use super::operation::{Body, Operation, Parameter, path, query};
 
 const NUMBER: Parameter = path("number", "The buyer's number of the order.", "4500012345");
 const MESSAGE: Parameter = path("id", "The message's id.", "msg_01HF7YAT000000000000000007");
 const LIMIT: Parameter = query("limit", "How many entries a page has: 1 to 200.", "50");
 const AFTER: Parameter = query("after", "The cursor that an earlier page gave as `next`.", "");
+const ENDPOINT: Parameter = path("id", "The endpoint's id.", "we_0123456789abcdef0123456789");
+const IF_ENDPOINT_MATCH: Parameter = Parameter {
+    name: "If-Match",
+    place: "header",
+    detail: "The `ETag` of the endpoint as the caller knows it; refused with 412 if it was changed since.",
+    example: "\"we_0123456789abcdef0123456789-0\"",
+};
 const IF_MATCH: Parameter = Parameter {
     name: "If-Match",
     place: "header",
@@ -137,9 +26,7 @@ const IF_NONE_MATCH: Parameter = Parameter {
     example: "\"0123456789abcdef0123456789abcdef\"",
 };
 
-const X12: &str =
-    "ISA*00*          *00*          *01*123456789      *01*098765432      *261121*0800*U*00401*000000001*0*P*>~…";
-const ACKNOWLEDGEMENT: &str = r#"{
+pub(super) const ACKNOWLEDGEMENT: &str = r#"{
   "order_number": "4500012345", "purpose": "original", "issue_date": "2026-11-21", "seller_order_number": "S-1001",
   "lines": [{ "number": "1", "quantity": { "value": "10", "unit": "EA" } }]
 }"#;
@@ -148,6 +35,10 @@ const CHANGE_ACKNOWLEDGEMENT: &str =
 const SHIPMENT: &str = r#"{ "number": "ASN-1001", "purpose": "original", "issue_date": "2026-11-22" }"#;
 const INVOICE: &str = r#"{ "number": "INV-1001", "issue_date": "2026-11-23", "order_number": "4500012345" }"#;
 const INVENTORY: &str = r#"{ "number": "STOCK-1", "issue_date": "2026-11-21" }"#;
+
+const HOOK: &str = r#"{ "url": "https://supplier.example/gangway", "types": ["gangway.purchase_order.issued.v1"] }"#;
+const HOOK_CHANGE: &str = r#"{ "state": "enabled" }"#;
+const ROTATION: &str = r#"{ "overlap_secs": 86400 }"#;
 
 const POSTED: &[u16] = &[400, 409, 413, 415, 422];
 const ANSWERED: &[u16] = &[400, 409, 412, 413, 415, 422];
@@ -376,5 +267,90 @@ pub(super) const OPERATIONS: &[Operation] = &[
         status: 200,
         schema: Some("Limits"),
         problems: &[],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/webhook_endpoints",
+        id: "listWebhookEndpoints",
+        summary: "One's own endpoints",
+        detail: "Events of the feed are posted there, in the same order, signed by Standard Webhooks.",
+        parameters: &[],
+        body: None,
+        status: 200,
+        schema: Some("WebhookEndpointPage"),
+        problems: &[],
+    },
+    Operation {
+        method: "post",
+        path: "/v1/webhook_endpoints",
+        id: "createWebhookEndpoint",
+        summary: "Name an endpoint",
+        detail: "The answer has the `secret` that signs, this once. It is told what happens from now on: of the types named, \
+                 or of all. An endpoint that does not answer 2xx is tried ten times over three days, and then disabled.",
+        parameters: &[],
+        body: Some(Body::New("NewWebhookEndpoint", HOOK)),
+        status: 201,
+        schema: Some("WebhookEndpoint"),
+        problems: &[400, 409, 413, 415, 422],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/webhook_endpoints/{id}",
+        id: "getWebhookEndpoint",
+        summary: "One endpoint, and how it fares",
+        detail: "Whether it is enabled, and why the last attempt failed if it did.",
+        parameters: &[ENDPOINT],
+        body: None,
+        status: 200,
+        schema: Some("WebhookEndpoint"),
+        problems: &[404],
+    },
+    Operation {
+        method: "patch",
+        path: "/v1/webhook_endpoints/{id}",
+        id: "changeWebhookEndpoint",
+        summary: "Change an endpoint",
+        detail: "What is not named stays. One that was disabled goes on where it stopped when it is enabled.",
+        parameters: &[ENDPOINT, IF_ENDPOINT_MATCH],
+        body: Some(Body::Fields("WebhookEndpointChange", HOOK_CHANGE)),
+        status: 200,
+        schema: Some("WebhookEndpoint"),
+        problems: &[400, 404, 412, 413, 415, 422],
+    },
+    Operation {
+        method: "delete",
+        path: "/v1/webhook_endpoints/{id}",
+        id: "deleteWebhookEndpoint",
+        summary: "Take an endpoint back",
+        detail: "Nothing is posted there any more.",
+        parameters: &[ENDPOINT, IF_ENDPOINT_MATCH],
+        body: None,
+        status: 204,
+        schema: None,
+        problems: &[404, 412],
+    },
+    Operation {
+        method: "post",
+        path: "/v1/webhook_endpoints/{id}/rotate",
+        id: "rotateWebhookSecret",
+        summary: "Make a new secret",
+        detail: "The answer has it, this once. For `overlap_secs` the old one signs beside it.",
+        parameters: &[ENDPOINT],
+        body: Some(Body::Fields("WebhookRotation", ROTATION)),
+        status: 200,
+        schema: Some("WebhookEndpoint"),
+        problems: &[400, 404, 413, 415, 422],
+    },
+    Operation {
+        method: "post",
+        path: "/v1/webhook_endpoints/{id}/test",
+        id: "testWebhookEndpoint",
+        summary: "Post a test event now",
+        detail: "Its type is `gangway.webhook_endpoint.test.v1`. The answer says what the endpoint made of it.",
+        parameters: &[ENDPOINT],
+        body: None,
+        status: 200,
+        schema: Some("WebhookTest"),
+        problems: &[404],
     },
 ];

@@ -133,7 +133,7 @@ mod tests {
         for operation in super::super::OPERATIONS {
             assert!(page.contains(&format!("id=\"{}\"", operation.id)), "{}", operation.id);
         }
-        for elsewhere in ["http://", "https://", "<script", "src=", "@import", "url("] {
+        for elsewhere in ["href=\"http", "<link", "<script", "src=", "@import", "url("] {
             assert!(!page.contains(elsewhere), "{elsewhere}");
         }
         assert!(

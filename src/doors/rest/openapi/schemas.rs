@@ -34,6 +34,12 @@ pub(super) const OWN: &[&str] = &[
     "Message",
     "Limits",
     "Report",
+    "WebhookEndpoint",
+    "WebhookEndpointPage",
+    "NewWebhookEndpoint",
+    "WebhookEndpointChange",
+    "WebhookRotation",
+    "WebhookTest",
 ];
 
 /// All of them, by name.
@@ -96,6 +102,9 @@ fn own() -> Value {
     let whole = || json!({ "type": "integer", "minimum": 0 });
     let mode = || json!({ "type": "string", "enum": ["live", "test"] });
     let cursor = || json!({ "type": ["string", "null"] });
+    let hook_state = || json!({ "type": "string", "enum": ["enabled", "disabled"] });
+    let url = || json!({ "type": "string", "format": "uri", "pattern": "^https?://" });
+    let kinds = || json!({ "type": "array", "maxItems": 50, "items": { "type": "string" } });
     let list = |items: Value| json!({ "type": "array", "items": items });
     let reason = || of(&["detail"], json!({ "code": text(), "detail": text() }));
     let finding = || {
@@ -182,6 +191,25 @@ fn own() -> Value {
                     "remaining": whole(), "reset_seconds": whole(),
                 }))),
             }),
+        ),
+        "WebhookEndpoint": of(
+            &["id", "url", "types", "mode", "state", "created_at", "failed_attempts", "next_attempt_at", "detail"],
+            json!({
+                "id": text(), "url": text(), "types": list(text()), "mode": mode(), "state": hook_state(),
+                "created_at": time(), "failed_attempts": whole(), "detail": cursor(), "secret": text(),
+                "next_attempt_at": { "type": ["string", "null"], "format": "date-time" },
+            }),
+        ),
+        "WebhookEndpointPage": page("WebhookEndpoint", json!({ "type": "null" })),
+        "NewWebhookEndpoint": of(&["url"], json!({ "url": url(), "types": kinds() })),
+        "WebhookEndpointChange": of(&[], json!({ "url": url(), "types": kinds(), "state": hook_state() })),
+        "WebhookRotation": of(
+            &[],
+            json!({ "overlap_secs": { "type": "integer", "minimum": 0, "maximum": 604_800, "default": 86_400 } }),
+        ),
+        "WebhookTest": of(
+            &["event", "delivered", "detail"],
+            json!({ "event": text(), "delivered": { "type": "boolean" }, "detail": text() }),
         ),
         "Report": of(
             &["format", "accepted", "documents", "acknowledgements", "errors"],

@@ -17,10 +17,7 @@ use std::{
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -33,7 +30,7 @@ use russh::{
 };
 use tokio::{
     net::TcpStream,
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot},
     time::{sleep, timeout},
 };
 
@@ -58,6 +55,11 @@ use crate::{
 const CHANNELS: u32 = 8;
 /// How long a write may wait before the queue is let grow for it.
 const HICCUP: Duration = Duration::from_millis(5);
+
+/// What a packet says, in words.
+pub(super) fn in_words(packet: bytes::Bytes) -> Option<String> {
+    packets::read(packet).ok().map(|said| format!("{said:?}"))
+}
 
 /// What we offer, called or calling.
 fn preferred() -> Preferred {
@@ -146,7 +148,7 @@ pub(super) async fn connection(
     // The stream is cut when this function ends, whatever the session still does.
     let (cut, told) = oneshot::channel::<()>();
     let stream = Cuttable::new(stream, async move { drop(told.await) }, limits.stall);
-    let logged_in = Arc::new(AtomicBool::new(false));
+    let logged_in = Arc::new(Notify::new());
     let channels = Arc::new(Semaphore::new(CHANNELS as usize));
     let handler = Peer {
         door: Arc::clone(&door),
@@ -168,12 +170,11 @@ pub(super) async fn connection(
     let handle = session.handle();
     let mut session = pin!(session);
     tokio::select! {
+        biased;
         _ = &mut session => return,
-        () = tokio::time::sleep_until(deadline) => {}
-        () = stop.stopped() => {}
-    }
-    if !logged_in.load(Ordering::Acquire) {
-        return tracing::debug!(%source, "An SSH client did not log in.");
+        () = logged_in.notified() => {}
+        () = tokio::time::sleep_until(deadline) => return tracing::debug!(%source, "An SSH client did not log in."),
+        () = stop.stopped() => return,
     }
     drop(waiting);
     tokio::select! {
@@ -219,7 +220,7 @@ struct Peer {
     admitted: Option<(Arc<Partner>, SftpTerms)>,
     entered: Option<Arc<Entered>>,
     failures: u32,
-    logged_in: Arc<AtomicBool>,
+    logged_in: Arc<Notify>,
     channels: Arc<Semaphore>,
     opened: HashMap<ChannelId, (Channel<Msg>, OwnedSemaphorePermit)>,
     stop: Stop,
@@ -294,7 +295,7 @@ impl server::Handler for Peer {
         }
         self.door.telemetry.sessions.inc();
         self.entered = Some(Arc::new(Entered { door: Arc::clone(&self.door), home }));
-        self.logged_in.store(true, Ordering::Release);
+        self.logged_in.notify_one();
         Ok(())
     }
 

@@ -1,0 +1,374 @@
+//! `/v1/webhook_endpoints`: addresses of their own that suppliers want to be told at, where their files do not forbid it.
+//! The secret that signs is shown when it is made and never again. Such an address was written by somebody outside, so that
+//! it leads to the public internet only, or where the operator allowed it.
+
+mod push;
+mod shelf;
+
+use std::{io, path::Path as FilePath, sync::Arc};
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Path, Request, State as Shared},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, ETAG, IF_MATCH, LOCATION},
+    },
+    response::Response,
+    routing::{MethodRouter, get, post},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use self::{
+    push::{Bells, Crier},
+    shelf::{Endpoint, Held, MOST, Shelf, State},
+};
+use super::{Rest, problems, submit};
+use crate::{
+    document::{CloudEvent, Verb},
+    keys,
+    net::{self, Egress, Fields, Problem, problem::FIELDS, webhook::Posted},
+    partner::{ApiAccess, HttpUrl, Partner},
+};
+
+/// The largest body.
+const MAX_BODY: usize = 16 << 10;
+/// How long an old secret signs beside a new one: at most, and if nothing is said.
+const OVERLAP: u32 = 7 * 86_400;
+const OVERLAP_USUAL: u32 = 86_400;
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// The endpoints and who tells them.
+pub struct Hooks {
+    shelf: Arc<Shelf>,
+    egress: Arc<Egress>,
+    crier: Arc<Crier>,
+    bells: Arc<Bells>,
+}
+
+impl Hooks {
+    /// Those that are kept in `folder`, called by `egress`.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or made.
+    pub fn open(folder: &FilePath, egress: Egress) -> io::Result<Self> {
+        let (shelf, egress) = (Arc::new(Shelf::open(folder.to_owned())?), Arc::new(egress.for_strangers()));
+        let bells = Arc::new(Bells::default());
+        let crier = Crier { shelf: Arc::clone(&shelf), egress: Arc::clone(&egress), bells: Arc::clone(&bells) };
+        Ok(Self { shelf, egress, crier: Arc::new(crier), bells })
+    }
+}
+
+/// Tells the endpoints of all suppliers, until the task is aborted.
+pub(super) fn spawn(rest: &Arc<Rest>) -> Option<JoinHandle<()>> {
+    let crier = Arc::clone(&rest.hooks.as_ref()?.crier);
+    Some(tokio::spawn(crier.follow(Arc::clone(rest))))
+}
+
+/// Whether a partner may have endpoints of its own.
+fn may_have(partner: &Partner) -> bool {
+    partner.rest.as_ref().is_some_and(|rest| rest.webhook_endpoints)
+}
+
+pub(super) fn collection() -> MethodRouter<Arc<Rest>> {
+    get(list).post(create)
+}
+
+pub(super) fn member() -> MethodRouter<Arc<Rest>> {
+    get(one).patch(change).delete(delete)
+}
+
+pub(super) fn rotation() -> MethodRouter<Arc<Rest>> {
+    post(rotate)
+}
+
+pub(super) fn test() -> MethodRouter<Arc<Rest>> {
+    post(try_out)
+}
+
+/// What is told of an endpoint: everything but what signs.
+fn view(endpoint: &Endpoint) -> Value {
+    json!({
+        "id": endpoint.id,
+        "url": endpoint.url,
+        "types": endpoint.types,
+        "mode": endpoint.mode,
+        "state": endpoint.state,
+        "created_at": endpoint.created_at,
+        "failed_attempts": endpoint.attempts,
+        "next_attempt_at": endpoint.due,
+        "detail": endpoint.detail,
+    })
+}
+
+fn etag(endpoint: &Endpoint) -> String {
+    format!("\"{}-{}\"", endpoint.id, endpoint.revision)
+}
+
+/// An answer about one endpoint; with the secret that was made for it, nobody keeps it on the way.
+fn answer(status: StatusCode, endpoint: &Endpoint, secret: Option<&str>) -> Response {
+    let mut body = view(endpoint);
+    if let (Some(secret), Some(body)) = (secret, body.as_object_mut()) {
+        body.insert("secret".into(), secret.into());
+    }
+    let mut response = net::json(status, &body);
+    let headers = response.headers_mut();
+    if let Ok(etag) = HeaderValue::try_from(etag(endpoint)) {
+        headers.insert(ETAG, etag);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The endpoints, where this partner may have any.
+fn hooks<'r>(rest: &'r Rest, access: &ApiAccess) -> Result<&'r Hooks, Problem> {
+    let hooks = rest.hooks.as_ref().filter(|_| may_have(&access.partner));
+    hooks.ok_or_else(|| problems::NO_HOOKS.because("Ask the buyer: the partner's file does not allow it."))
+}
+
+fn found(hooks: &Hooks, access: &ApiAccess, id: &str) -> Result<Endpoint, Problem> {
+    let own = hooks.shelf.of(&access.partner.id).into_iter().find(|one| one.id == id && one.mode == access.mode);
+    own.ok_or_else(no_endpoint)
+}
+
+fn no_endpoint() -> Problem {
+    problems::NO_ENDPOINT.because("There is no endpoint with this id.")
+}
+
+/// Changes a partner's endpoints on disk.
+async fn shelve<T: Send + 'static>(
+    hooks: &Hooks,
+    partner: &str,
+    change: impl FnOnce(&mut Vec<Endpoint>) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let (shelf, of) = (Arc::clone(&hooks.shelf), partner.to_owned());
+    let changed = tokio::task::spawn_blocking(move || shelf.change(&of, change)).await;
+    let changed = changed.map_err(io::Error::other).and_then(|changed| changed);
+    let changed = changed.map_err(|error| {
+        tracing::error!(partner, %error, "Webhook endpoints cannot be written.");
+        problems::UNAVAILABLE.because("Nothing was changed; come again.").retry_after(problems::UNAVAILABLE_SECONDS)
+    });
+    hooks.bells.ring(partner);
+    changed
+}
+
+async fn list(Shared(rest): Shared<Arc<Rest>>, Extension(access): Extension<ApiAccess>) -> Result<Response, Problem> {
+    let own = hooks(&rest, &access)?.shelf.of(&access.partner.id);
+    let data: Vec<_> = own.iter().filter(|one| one.mode == access.mode).map(view).collect();
+    Ok(net::json(StatusCode::OK, &json!({ "data": data, "next": null })))
+}
+
+async fn one(
+    Shared(rest): Shared<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let endpoint = found(hooks(&rest, &access)?, &access, &id)?;
+    Ok(answer(StatusCode::OK, &endpoint, None))
+}
+
+/// Names an endpoint. The same key again names the same endpoint, whose secret is not shown twice.
+async fn create(
+    Shared(rest): Shared<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let hooks = hooks(&rest, &access)?;
+    let (head, body) = request.into_parts();
+    let key = submit::idempotency_key(&head.headers)?;
+    let mut fields = Fields::read(&head.headers, body, MAX_BODY).await?;
+    let url = fields.parsed("url", "an address that may be called, like https://supplier.example/events", |text| {
+        usable(hooks, text)
+    });
+    let types = types(&mut fields).unwrap_or_default();
+    fields.finish()?;
+    let Some(url) = url else { return Err(FIELDS.because("There is no url.")) };
+    let position = rest.ledger.head().await.map_err(problems::from_ledger)?;
+    let digest = keys::sha256_hex(format!("{}/{}/{key}", access.partner.id, access.mode.as_str()).as_bytes());
+    let (mode, secret, now) = (access.mode, secret(), Timestamp::now());
+    let new = Endpoint {
+        id: format!("we_{}", digest.get(..26).unwrap_or_default()),
+        url,
+        types,
+        mode,
+        state: State::Enabled,
+        detail: None,
+        created_at: now,
+        secrets: vec![Held { secret: secret.clone(), until: None }],
+        position,
+        attempts: 0,
+        due: None,
+        revision: 0,
+    };
+    let wanted = new.clone();
+    let before = shelve(hooks, &access.partner.id, move |own| match own.iter().find(|one| one.id == new.id) {
+        Some(before) => Ok(Some(before.clone())),
+        None if own.iter().filter(|one| one.mode == mode).count() >= MOST => Err(()),
+        None => {
+            own.push(new);
+            Ok(None)
+        }
+    });
+    let (endpoint, secret) = match before.await? {
+        Err(()) => {
+            return Err(
+                problems::TOO_MANY_HOOKS.because(format!("A partner may have {MOST} endpoints; delete one first."))
+            );
+        }
+        Ok(Some(before)) if before.url != wanted.url || before.types != wanted.types => {
+            return Err(problems::KEY_REUSED.because("This key named another endpoint before."));
+        }
+        Ok(Some(before)) => (before, None),
+        Ok(None) => (wanted, Some(secret)),
+    };
+    let mut response = answer(StatusCode::CREATED, &endpoint, secret.as_deref());
+    if let Ok(location) = HeaderValue::try_from(format!("/v1/webhook_endpoints/{}", endpoint.id)) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    match secret {
+        Some(_) => hooks.crier.begin(&rest, access.partner.id.clone(), endpoint.id),
+        None => drop(response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"))),
+    }
+    Ok(response)
+}
+
+async fn change(
+    Shared(rest): Shared<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let hooks = hooks(&rest, &access)?;
+    let known = found(hooks, &access, &id)?;
+    let (head, body) = request.into_parts();
+    let mut fields = Fields::read(&head.headers, body, MAX_BODY).await?;
+    let expected = "an address that may be called, like https://supplier.example/events";
+    let url = fields.optional("url", expected, |value| usable(hooks, value.as_str()?));
+    let types = types(&mut fields);
+    let state = fields.optional("state", "enabled or disabled", |value| serde_json::from_value(value.clone()).ok());
+    fields.finish()?;
+    let condition = Condition::of(&head.headers);
+    condition.holds(&known)?;
+    let changed = shelve(hooks, &access.partner.id, move |own| {
+        let own = own.iter_mut().find(|one| one.id == id).ok_or_else(no_endpoint)?;
+        condition.holds(own)?;
+        if let Some(state) = state {
+            // Whoever enables it wants to be told now.
+            (own.state, own.attempts, own.due, own.detail) = (state, 0, None, None);
+        }
+        own.url = url.unwrap_or_else(|| own.url.clone());
+        own.types = types.unwrap_or_else(|| own.types.clone());
+        own.revision += 1;
+        Ok(own.clone())
+    });
+    Ok(answer(StatusCode::OK, &changed.await??, None))
+}
+
+async fn delete(
+    Shared(rest): Shared<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let hooks = hooks(&rest, &access)?;
+    Condition::of(&headers).holds(&found(hooks, &access, &id)?)?;
+    shelve(hooks, &access.partner.id, move |own| own.retain(|one| one.id != id)).await?;
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    Ok(response)
+}
+
+/// Makes a new secret; the one before signs beside it for a while.
+async fn rotate(
+    Shared(rest): Shared<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let hooks = hooks(&rest, &access)?;
+    found(hooks, &access, &id)?;
+    let (head, body) = request.into_parts();
+    let mut fields = Fields::read(&head.headers, body, MAX_BODY).await?;
+    let overlap = fields.number("overlap_secs", 0..=OVERLAP, OVERLAP_USUAL);
+    fields.finish()?;
+    let (made, now) = (secret(), Timestamp::now());
+    let new = made.clone();
+    let changed = shelve(hooks, &access.partner.id, move |own| {
+        let own = own.iter_mut().find(|one| one.id == id).ok_or_else(no_endpoint)?;
+        let until = now.saturating_add(SignedDuration::from_secs(overlap.into())).unwrap_or(now);
+        own.rotate(new, until, now);
+        own.revision += 1;
+        Ok(own.clone())
+    });
+    Ok(answer(StatusCode::OK, &changed.await??, Some(&made)))
+}
+
+/// Posts an event that says it is a test, and tells what the endpoint made of it.
+async fn try_out(
+    Shared(rest): Shared<Arc<Rest>>,
+    Extension(access): Extension<ApiAccess>,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let hooks = hooks(&rest, &access)?;
+    let endpoint = found(hooks, &access, &id)?;
+    let event = format!("test_{}", keys::sha256_hex(&keys::random::<16>()).get(..26).unwrap_or_default());
+    let body = json!({
+        "specversion": CloudEvent::SPECVERSION,
+        "id": event,
+        "source": CloudEvent::source_of(&access.partner.id),
+        "type": "gangway.webhook_endpoint.test.v1",
+        "time": Timestamp::now(),
+        "data": { "endpoint": endpoint.id },
+    });
+    let posted = hooks.crier.post_body(&endpoint, &event, body.to_string().into()).await;
+    let (delivered, detail) = match posted {
+        Posted::Taken => (true, "The endpoint took it.".to_owned()),
+        Posted::Later { detail, .. } | Posted::Refused(detail) => (false, format!("{detail}.")),
+        Posted::Gone => (false, "The endpoint says that it is gone (410).".to_owned()),
+    };
+    Ok(net::json(StatusCode::OK, &json!({ "event": event, "delivered": delivered, "detail": detail })))
+}
+
+/// The types of events that are wanted, where the body says so; each has to be one that suppliers are told of.
+fn types(fields: &mut Fields) -> Option<Vec<String>> {
+    let expected = "a list of types of events, like [\"gangway.purchase_order.issued.v1\"]";
+    fields.optional("types", expected, |value| {
+        let of = |value: &Value| value.as_str().filter(|kind| Verb::of(kind).is_some()).map(ToOwned::to_owned);
+        value.as_array().filter(|all| all.len() <= 50)?.iter().map(of).collect()
+    })
+}
+
+/// An address that may be called: over TLS, unless the operator allowed the very network that it is in.
+fn usable(hooks: &Hooks, text: &str) -> Option<String> {
+    let url: HttpUrl = text.parse().ok()?;
+    hooks.egress.may_call(url.as_str()).then(|| text.to_owned())
+}
+
+/// A secret by Standard Webhooks.
+fn secret() -> String {
+    format!("whsec_{}", BASE64_STANDARD.encode(keys::random::<32>()))
+}
+
+/// What `If-Match` says.
+#[derive(Clone)]
+struct Condition(Option<String>);
+
+impl Condition {
+    fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get(IF_MATCH).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()))
+    }
+
+    fn holds(&self, endpoint: &Endpoint) -> Result<(), Problem> {
+        let own = etag(endpoint);
+        match &self.0 {
+            Some(wanted) if wanted.trim() != "*" && !wanted.split(',').any(|one| one.trim() == own) => {
+                Err(problems::STALE.because("The endpoint was changed since."))
+            }
+            _ => Ok(()),
+        }
+    }
+}

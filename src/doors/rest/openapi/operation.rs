@@ -1,0 +1,142 @@
+//! What is said of an operation, and how that is written in OpenAPI: parameters, bodies with an example that the tests send,
+//! and answers.
+
+use serde_json::{Value, json};
+
+use super::operations::ACKNOWLEDGEMENT;
+
+/// One method of one path.
+pub(super) struct Operation {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) id: &'static str,
+    pub(super) summary: &'static str,
+    pub(super) detail: &'static str,
+    pub(super) parameters: &'static [Parameter],
+    pub(super) body: Option<Body>,
+    /// The status of success, and the schema of its body; none where it is somebody's own bytes.
+    pub(super) status: u16,
+    pub(super) schema: Option<&'static str>,
+    /// The statuses of failure, beside those that any operation has.
+    pub(super) problems: &'static [u16],
+}
+
+/// What an operation takes.
+#[derive(Clone, Copy)]
+pub(super) enum Body {
+    /// A message's bytes.
+    Raw,
+    /// A canonical document, with an example; or a message's bytes.
+    Document(&'static str, &'static str),
+    /// Any of them, without effect.
+    Any,
+    /// An object of this schema, with an example.
+    Fields(&'static str, &'static str),
+    /// The same, where it makes something new.
+    New(&'static str, &'static str),
+}
+
+/// A parameter in the path, the query or a header.
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) place: &'static str,
+    pub(super) detail: &'static str,
+    pub(super) example: &'static str,
+}
+
+impl Parameter {
+    pub(super) fn is_in_path(&self) -> bool {
+        self.place == "path"
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let schema = match self.example.parse::<u32>() {
+            Ok(_) if !self.is_in_path() && self.name != "number" => json!({ "type": "integer", "minimum": 0 }),
+            _ => json!({ "type": "string" }),
+        };
+        json!({
+            "name": self.name, "in": self.place, "required": self.is_in_path(),
+            "description": self.detail, "schema": schema,
+            "example": schema_example(self.example, &schema),
+        })
+    }
+}
+
+fn schema_example(text: &str, schema: &Value) -> Value {
+    match text.parse::<u32>() {
+        Ok(number) if schema["type"] == "integer" => json!(number),
+        _ => json!(text),
+    }
+}
+
+impl Body {
+    /// Whether it leaves something on the record, so that it needs a key.
+    pub(super) fn is_stored(self) -> bool {
+        !matches!(self, Self::Any | Self::Fields(..))
+    }
+
+    pub(super) fn content(self) -> Value {
+        let raw = json!({ "schema": { "type": "string" }, "example": X12 });
+        let xml = json!({ "schema": { "type": "string" } });
+        match self {
+            Self::Raw => json!({ "application/edi-x12": raw, "application/xml": xml }),
+            Self::Document(schema, example) => json!({
+                "application/json": {
+                    "schema": { "$ref": format!("#/components/schemas/{schema}") },
+                    "example": parsed(example),
+                },
+                "application/edi-x12": raw,
+                "application/xml": xml,
+            }),
+            Self::Any => json!({
+                "application/json": { "schema": { "type": "object" }, "example": parsed(ACKNOWLEDGEMENT) },
+                "application/edi-x12": raw,
+                "application/xml": xml,
+            }),
+            Self::Fields(schema, example) | Self::New(schema, example) => json!({
+                "application/json": {
+                    "schema": { "$ref": format!("#/components/schemas/{schema}") },
+                    "example": parsed(example),
+                },
+            }),
+        }
+    }
+}
+
+impl Operation {
+    pub(super) fn answer(&self) -> Value {
+        let description = match self.status {
+            201 => "It was made. `Location` leads to it.",
+            202 => "It is on durable record. `Location` leads to what becomes of it.",
+            204 => "It is gone.",
+            _ => "Here it is.",
+        };
+        match self.schema {
+            Some(schema) => json!({
+                "description": description,
+                "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{schema}") } } },
+            }),
+            None if self.status == 204 => json!({ "description": description }),
+            None => json!({
+                "description": description,
+                "content": { "application/octet-stream": { "schema": { "type": "string" } } },
+            }),
+        }
+    }
+}
+
+fn parsed(example: &str) -> Value {
+    serde_json::from_str(example).unwrap_or_default()
+}
+
+pub(super) const fn path(name: &'static str, detail: &'static str, example: &'static str) -> Parameter {
+    Parameter { name, place: "path", detail, example }
+}
+
+pub(super) const fn query(name: &'static str, detail: &'static str, example: &'static str) -> Parameter {
+    Parameter { name, place: "query", detail, example }
+}
+
+/// The beginning of an interchange.
+const X12: &str =
+    "ISA*00*          *00*          *01*123456789      *01*098765432      *261121*0800*U*00401*000000001*0*P*>~…";
