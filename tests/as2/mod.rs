@@ -9,7 +9,7 @@
 //! | §5.2.1 | transfer encodings | `a_body_is_read_whatever_the_transfer_encoding_says` |
 //! | §5.3.1 | Content-Length, chunks | `a_body_comes_with_its_length_or_in_chunks_of_any_size` `a_body_that_ends_early_leaves_nothing` `whoever_waits_to_be_told_is_told_to_go_on` `what_will_be_refused_is_refused_before_its_body_comes` |
 //! | §5.3.3 | Message-ID, as it came | `a_message_id_that_is_none_is_an_error_and_is_repeated` `brackets_are_no_difference_and_refusals_are_passed_on` `ids_are_unique_and_long` |
-//! | §5.4, §5.5 | statuses, recovery | `what_may_go_better_is_tried_again_under_the_same_id` `a_server_that_is_down_gets_it_later_under_the_same_id` `another_attempt_sends_the_very_same_from_whichever_node` `what_is_no_message_is_answered_like_any_http_server_would` |
+//! | §5.4, §5.5 | statuses, recovery | `what_may_go_better_is_tried_again_under_the_same_id` `a_server_that_is_down_gets_it_later_under_the_same_id` `another_attempt_sends_the_very_same_from_whichever_node` `another_folder_with_the_same_ledger_keeps_every_promise` `what_is_no_message_is_answered_like_any_http_server_would` |
 //! | §6.1 | AS2-Version | `what_is_on_the_wire_is_what_the_partner_file_says` |
 //! | §6.2 | AS2-From, AS2-To | `what_must_not_come_in_is_refused_and_leaves_nothing` `a_partner_comes_from_its_networks_only_and_a_balancer_is_believed` `who_the_proxy_header_names_is_who_it_comes_from` |
 //! | §7.2 | receipts at once and later | `a_receipt_on_its_own_completes_the_delivery_after_a_crash_too` `a_receipt_on_its_way_survives_a_crash_and_a_server_that_is_down` `kill_9_loses_no_receipt_that_goes_on_its_own` `a_receipt_on_its_own_needs_a_place_to_come_to` `nothing_that_anybody_says_makes_us_call_them` |
@@ -17,7 +17,7 @@
 //! | §7.3.1 | the MIC | `a_plain_message_is_digested_without_headers_by_the_first_listed` `an_encrypted_message_is_digested_with_the_headers_inside` `a_signed_message_is_digested_as_it_was_signed_whatever_is_listed` `the_senders_spelling_is_kept` `a_sha_1_mic_is_signed_with_sha_256` `either_reading_of_the_rules_is_accepted` |
 //! | §7.5 | dispositions | `what_is_required_of_the_receipt_and_cannot_be_done_is_a_failure` `a_downgrade_is_refused` `a_digest_below_the_floor_is_refused` `what_openssl_makes_below_the_agreement_is_refused` `what_the_partner_cannot_read_it_says_so` |
 //! | §8 | certificates | `a_certificate_is_read_as_openssl_reads_it` `a_certificate_renewed_over_the_same_key_verifies` `a_certificate_outside_its_period_is_told_unless_that_is_allowed` `our_key_changes_without_an_outage` |
-//! | §9.1, §9.2 | attackers, TLS | `a_signer_whose_certificate_comes_only_with_the_message_is_nobody` `a_changed_body_is_told` `a_changed_tag_nonce_or_content_of_gcm_is_told` `a_bad_padding_is_told_like_a_bad_key` `appended_blocks_tell_nothing` `we_show_the_certificate_that_the_partners_file_names` |
+//! | §9.1, §9.2 | attackers, TLS | `a_signer_whose_certificate_comes_only_with_the_message_is_nobody` `a_changed_body_is_told` `a_changed_tag_nonce_or_content_of_gcm_is_told` `a_bad_padding_is_told_like_a_bad_key` `appended_blocks_tell_nothing` `we_show_the_certificate_that_the_partners_file_names` `a_partner_shows_the_certificate_that_its_file_names` |
 //! | §9.3 | repetitions | see the draft |
 //!
 //! | draft-ietf-ediint-rfc4130bis | tests |

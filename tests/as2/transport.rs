@@ -258,6 +258,43 @@ mod tls_that_asks_who_we_are {
         assert!(told.contains("`as2.client_key` is missing beside this"), "{told}");
     });
 
+    /// Posts a message over TLS by OpenSSL's client, which shows a certificate where it has one.
+    fn post_over_tls(dir: &Dir, shown: Option<&str>, outgoing: &Outgoing) -> Vec<u8> {
+        let listeners = std::fs::read(dir.join("data/listeners.json")).unwrap();
+        let listeners: serde_json::Value = serde_json::from_slice(&listeners).unwrap();
+        let (certificate, key) = match shown {
+            Some(name) => (dir.join(format!("partners/{name}.crt")), dir.join(format!("partners/{name}.key"))),
+            None => Default::default(),
+        };
+        let mut arguments =
+            vec!["s_client", "-quiet", "-ign_eof", "-connect", listeners["public_tls"].as_str().unwrap()];
+        if shown.is_some() {
+            arguments.extend(["-cert", path(&certificate), "-key", path(&key)]);
+        }
+        let length = format!("Content-Length: {}\r\nConnection: close\r\n\r\n", outgoing.http.body.len());
+        let text = [head(&headers(outgoing)).as_bytes(), length.as_bytes(), &outgoing.http.body].concat();
+        openssl(&arguments, &text).unwrap()
+    }
+
+    gwtest!(a_partner_shows_the_certificate_that_its_file_names, async |dir| {
+        made(&dir, "theirs");
+        made(&dir, "others");
+        let site = Site::start(&dir, "tls_certificates = [\"theirs.crt\"]").await;
+        let post = async |shown, number| {
+            let outgoing = site.acme.message(&[document(&x12(number))], &As2Form::default()).unwrap();
+            let said = tokio::task::block_in_place(|| post_over_tls(&dir, shown, &outgoing));
+            disposition(&site, &wire::read(&mut said.as_slice()).await.unwrap().unwrap()).to_string()
+        };
+        let unknown = "processed/error: unknown-trading-relationship";
+        assert_eq!(post(None, 1).await, unknown);
+        assert_eq!(post(Some("others"), 1).await, unknown);
+        // Without TLS nothing can be shown.
+        let sent = site.acme.send(&site.url(), &x12(1), &As2Form::default()).await.unwrap();
+        assert!(!read(&site.acme, &site::answered(&sent), sent.reply.body.clone()).disposition.is_accepted());
+        assert_eq!(post(Some("theirs"), 1).await, "processed");
+        drain(&site.gateway.erp(), "erp", 1).await;
+    });
+
     gwtest!(a_key_that_cannot_be_read_is_told, async |dir| {
         let server = As2Server::start(partner(parties::acme())).await.unwrap();
         made(&dir, "ours");

@@ -198,8 +198,9 @@ impl As2 {
         told.iter().rev().copied().find(|address| !is_ours(*address)).or(Some(peer))
     }
 
-    /// Whom a message is from, where its names belong together and it comes from where it may.
-    fn partner(&self, request: &Request, source: Option<IpAddr>) -> Option<Arc<Partner>> {
+    /// Whom a message is from, where its names belong together, it comes from where it may, and its system has shown the
+    /// certificate that it must.
+    fn partner(&self, request: &Request, source: Option<IpAddr>, context: &Context) -> Option<Arc<Partner>> {
         let directory = self.directory.load();
         let partner = directory.by_as2_id(&request.from)?;
         let as2 = partner.as2.as_ref()?;
@@ -207,7 +208,9 @@ impl As2 {
         let from = as2.from.as_slice();
         let is_from_there =
             from.is_empty() || source.is_some_and(|source| from.iter().any(|network| network.contains(source)));
-        (is_for_us && is_from_there).then(|| Arc::clone(partner))
+        let wanted = as2.tls_certificates.as_slice();
+        let has_shown = wanted.is_empty() || context.certificate.is_some_and(|shown| wanted.contains(&shown));
+        (is_for_us && is_from_there && has_shown).then(|| Arc::clone(partner))
     }
 }
 
@@ -227,7 +230,9 @@ async fn take_in(door: Arc<As2>, context: &Context, http: HttpRequest) -> Result
         events::Unreadable { source, why: &fault }.emit(&door.telemetry);
         problems::HEADERS.because(fault.to_string())
     })?;
-    let Some(partner) = door.partner(&request, source) else { return stranger::answer(&door, &request, source) };
+    let Some(partner) = door.partner(&request, source, context) else {
+        return stranger::answer(&door, &request, source);
+    };
     if partner.status == Status::Suspended {
         return Err(problems::SUSPENDED
             .because("The exchange with this partner is suspended for now.")
