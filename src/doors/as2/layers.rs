@@ -41,6 +41,7 @@ impl Layers {
     ///
     /// # Errors
     /// When it cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "`take` is the cap")]
     pub fn file(&self, path: &Path) -> io::Result<Content> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
