@@ -1,8 +1,6 @@
 //! A partner whose whole AS2 is OpenSSL's command line: what it sends, what it reads, and its receipts. MIME and HTTP are
 //! written by hand here. Debian's OpenSSL has no zlib, so compressed parts are made and read by hand, too.
 
-use std::io::Read;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{
@@ -282,7 +280,7 @@ fn inflated(cms: &[u8]) -> Vec<u8> {
     let encapsulated = within(after(after(data)));
     let octets = within(within(after(encapsulated)));
     let mut plain = Vec::new();
-    flate2::read::ZlibDecoder::new(octets).read_to_end(&mut plain).expect("zlib");
+    std::io::copy(&mut flate2::read::ZlibDecoder::new(octets), &mut plain).expect("zlib");
     plain
 }
 
