@@ -35,7 +35,7 @@ use crate::{
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Egress, Limits, Serving, Stop, Tls, bind, serve},
+    net::{self, App, Balancers, Egress, Limits, Serving, Stop, Tls, bind, serve_behind},
     observe::{Metrics, Started},
     partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
@@ -197,7 +197,8 @@ impl Gateway {
             Arc::clone(&receipts),
             Arc::clone(&metrics),
         );
-        let as2 = as2.map_err(|error| io("the folder as2", error))?.telling(Arc::new(exchange.clone()));
+        let as2 = as2.map_err(|error| io("the folder as2", error))?;
+        let as2 = as2.telling(Arc::new(exchange.clone())).limited_by(exchange.limiter());
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
         let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
@@ -240,22 +241,24 @@ impl Gateway {
         let (listener, private_address) = open("the private listener", settings.private.http.get()).await?;
         let mut listening = Listening { private: private_address, ..Listening::default() };
         let mut servings = Vec::new();
-        let mut serve = |listener, app: &App, tls| -> Result<(), StartError> {
+        let balancers = settings.public.proxy_protocol.clone();
+        let balancers = Balancers::new(move |address| balancers.iter().any(|network| network.contains(address)));
+        let mut serve = |listener, app: &App, tls, balancers| -> Result<(), StartError> {
             if let Some(listener) = listener {
-                let serving = serve(listener, app.clone(), tls, Limits::default(), stop.clone());
+                let serving = serve_behind(listener, app.clone(), tls, Limits::default(), balancers, stop.clone());
                 servings.push(serving.map_err(|error| io("a listener", error))?);
             }
             Ok(())
         };
         let (plain, address) = open("the public listener", settings.public.http.get()).await?;
         listening.public = address;
-        serve(plain, &public, None)?;
+        serve(plain, &public, None, balancers.clone())?;
         let (secure, address) = open("the public TLS listener", settings.public.https.get()).await?;
         listening.public_tls = address;
         if secure.is_some() {
             let of_tls = Arc::clone(&directory);
             let tls = tls(&settings)?.asking(move || of_tls.load().wants_certificates());
-            serve(secure, &public, Some(tls))?;
+            serve(secure, &public, Some(tls), balancers)?;
         }
 
         let of_console = Arc::clone(&directory);
@@ -273,7 +276,7 @@ impl Gateway {
         };
         let private = erp.router().merge(console.router()).merge(net::pages(page));
         let private = App::new("private", private).watched(requests_into(Arc::clone(&metrics)));
-        serve(listener, &private, None)?;
+        serve(listener, &private, None, Balancers::none())?;
 
         let (sftp, address) = open("the SFTP listener", settings.sftp.address.get()).await?;
         listening.sftp = address;

@@ -86,6 +86,9 @@ section! {
         /// The networks of our own balancers. Only what comes from them is believed when it says in X-Forwarded-For
         /// for whom it speaks.
         pub trusted_proxies: Vec<Network>,
+        /// The networks of our own balancers that begin every connection with a PROXY protocol header. Where a request came
+        /// from is what it says; what comes from elsewhere is never believed.
+        pub proxy_protocol: Vec<Network>,
     }
 }
 

@@ -125,6 +125,29 @@ impl Limiter {
         lock(&self.account(partner, channel).bytes).charge(bytes_quota(partner), bytes, self.now());
     }
 
+    /// Whether there is room for a call with a body of `bytes`, as far as they are known; nothing is used. For doors that
+    /// learn only from a body whose it is.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn room(&self, partner: &Partner, channel: Channel, bytes: Option<u64>) -> Result<(), Exceeded> {
+        let (account, now) = (self.account(partner, channel), self.now());
+        let look = |bucket: &Mutex<Bucket>, quota, amount, policy| {
+            // A copy is asked, so that nothing is used.
+            let mut copy = *lock(bucket);
+            copy.take(quota, amount, now).map_err(|wait| Exceeded { policy, wait })
+        };
+        look(&account.calls, calls(partner), 1, "requests")?;
+        look(&account.bytes, bytes_quota(partner), bytes.unwrap_or(1), "bytes")
+    }
+
+    /// Uses a call and its bytes, whether there was room or not: it has come.
+    pub fn came(&self, partner: &Partner, channel: Channel, bytes: u64) {
+        let (account, now) = (self.account(partner, channel), self.now());
+        lock(&account.calls).charge(calls(partner), 1, now);
+        lock(&account.bytes).charge(bytes_quota(partner), bytes, now);
+    }
+
     /// Counts documents that came at `at`, by whichever channel.
     pub fn documents(&self, partner: &str, count: u64, at: Timestamp) {
         self.day(partner).add(count, at);

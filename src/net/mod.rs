@@ -29,7 +29,7 @@ pub use egress::{CallError, Egress, Manner, Reply, Trust};
 pub use input::{Fields, Query, cursor, idempotency_key, media_type, whole};
 pub use problem::{Kind, Place, Problem};
 pub use request::{Context, RequestId, TraceParent, correlation_id};
-pub use server::{Drained, Limits, Serving, bind, serve, serve_with};
+pub use server::{Drained, Limits, Serving, bind, serve, serve_behind, serve_with};
 pub use stop::Stop;
 pub use tls::{Tls, TlsError};
 pub use watch::{TooSlow, is_too_slow};

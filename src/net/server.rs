@@ -20,6 +20,7 @@ use tokio::{
 
 use super::{
     app::App,
+    balancer::{Balancers, NoOrigin},
     linger::Lingering,
     request::Context,
     stop::Stop,
@@ -118,8 +119,20 @@ impl Serving {
 
 /// Serves `app` on `listener`, with TLS where it is given, until `stop`.
 pub fn serve(listener: TcpListener, app: App, tls: Option<Tls>, limits: Limits, stop: Stop) -> io::Result<Serving> {
+    serve_behind(listener, app, tls, limits, Balancers::none(), stop)
+}
+
+/// The same behind `balancers`, who say of each connection whose it is.
+pub fn serve_behind(
+    listener: TcpListener,
+    app: App,
+    tls: Option<Tls>,
+    limits: Limits,
+    balancers: Balancers,
+    stop: Stop,
+) -> io::Result<Serving> {
     let places = Arc::new(Semaphore::new(limits.connections));
-    let shared = Arc::new(Shared { app, tls, places: Arc::clone(&places), limits, stop: stop.clone() });
+    let shared = Arc::new(Shared { app, tls, places: Arc::clone(&places), limits, balancers, stop: stop.clone() });
     begin(listener, places, stop, move |stream, peer| {
         let shared = Arc::clone(&shared);
         async move { connection(stream, peer, &shared).await }
@@ -153,6 +166,7 @@ struct Shared {
     tls: Option<Tls>,
     places: Arc<Semaphore>,
     limits: Limits,
+    balancers: Balancers,
     stop: Stop,
 }
 
@@ -225,9 +239,15 @@ fn pause_after(error: &io::Error, failures: &mut u32) -> Option<Duration> {
     Some(pause.min(Duration::from_secs(1)))
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
+async fn connection(mut stream: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) {
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
+    let peer = match shared.balancers.origin(&mut stream, peer).await {
+        Ok(origin) => origin,
+        // A balancer that only looks whether the port is open says nothing, and closes.
+        Err(NoOrigin::Read(error)) => return tracing::debug!(%peer, %error, "A balancer's connection said nothing."),
+        Err(error) => return tracing::warn!(%peer, %error, "A balancer's connection is closed."),
+    };
     let stream = Lingering::new(stream, shared.limits.linger);
     let Some(tls) = &shared.tls else { return converse(stream, peer, None, shared).await };
     match timeout(shared.limits.handshake, tls.acceptor().accept(stream)).await {

@@ -167,6 +167,8 @@ pub struct As2Terms {
     pub files: Vec<PathBuf>,
     /// The networks it may come from; none means any.
     pub from: Vec<Network>,
+    /// The SHA-256 of each certificate that its system may show over TLS; where there are any, it has to show one.
+    pub tls_certificates: Vec<[u8; 32]>,
     /// Where its receipts may be sent when it asks for them apart from the response.
     pub receipts_to: Vec<HttpUrl>,
     /// What its messages must be.

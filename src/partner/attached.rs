@@ -13,6 +13,7 @@ use super::{
 use crate::{
     as2::{certificate::Certificate, send::Quirks},
     config::{AtLeastOne, Diagnostic, Spanned},
+    keys,
 };
 
 /// The days before a certificate's end on which it is told about, each time more loudly.
@@ -29,6 +30,8 @@ pub(super) struct Attached {
     pub(super) callers: Vec<Vec<u8>>,
     /// Our certificate for its server, with its chain.
     client: Vec<Vec<u8>>,
+    /// What its system may show on AS2.
+    as2_callers: Vec<Vec<u8>>,
     /// The files, by the path in the partner's file.
     pub(super) files: Vec<(String, Attachment)>,
 }
@@ -58,6 +61,10 @@ impl Attached {
         for path in &as2.trust {
             let ders = attached.certificates_in(path, fetch, findings);
             attached.trust.extend(ders.into_iter().flatten());
+        }
+        for path in &as2.tls_certificates {
+            let first = attached.certificates_in(path, fetch, findings).and_then(|ders| ders.into_iter().next());
+            attached.as2_callers.extend(first);
         }
         if let Some(path) = &as2.client_certificate {
             let ders = attached.certificates_in(path, fetch, findings);
@@ -121,6 +128,7 @@ impl Attached {
             url: section.url.as_ref().map(|url| url.value.clone()),
             certificates: self.certificates.clone(),
             files: named_in(section).map(|path| path.value.clone()).collect(),
+            tls_certificates: self.as2_callers.iter().map(|der| keys::sha256(der)).collect(),
             from: values(&section.from),
             receipts_to: values(&section.receipts_to),
             demands: As2Demands {
@@ -162,7 +170,8 @@ impl Attached {
 
 /// The files that an AS2 section names.
 fn named_in(section: &As2Section) -> impl Iterator<Item = &Spanned<PathBuf>> {
-    section.certificates.0.iter().chain(&section.trust).chain(&section.client_certificate)
+    let own = section.certificates.0.iter().chain(&section.tls_certificates);
+    own.chain(&section.trust).chain(&section.client_certificate)
 }
 
 /// What the shape of `[as2]` cannot say.

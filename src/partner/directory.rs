@@ -17,6 +17,8 @@ pub struct Directory {
     vendors: HashMap<String, usize>,
     /// By the certificates that callers show; several partners of one bureau may have the same.
     certificates: HashMap<[u8; 32], Vec<usize>>,
+    /// Whether any partner has to show a certificate on AS2, where its names say who it is.
+    as2_certificates: bool,
     oauth_clients: HashMap<String, usize>,
     /// The texts that each was made of, in the partners' order; none where they were made otherwise.
     written: Vec<Written>,
@@ -58,6 +60,7 @@ impl Directory {
                 new.envelopes.entry(party).or_default().push((id.group.clone(), index));
             }
             new.as2.extend(partner.as2.iter().map(|as2| (as2.id.to_string(), index)));
+            new.as2_certificates |= partner.as2.iter().any(|as2| !as2.tls_certificates.is_empty());
             let users = partner.sftp.iter().flat_map(|sftp| &sftp.users);
             new.sftp.extend(users.map(|user| (user.to_string(), index)));
             if let Some(rest) = &partner.rest {
@@ -116,7 +119,7 @@ impl Directory {
 
     /// Whether any partner has to show a certificate.
     pub fn wants_certificates(&self) -> bool {
-        !self.certificates.is_empty()
+        !self.certificates.is_empty() || self.as2_certificates
     }
 
     /// Who this is to the issuer of tokens.

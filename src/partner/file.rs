@@ -48,6 +48,7 @@ pub(super) const OWN: &[&str] = &[
     "as2.certificates",
     "as2.ours",
     "as2.receipts_to",
+    "as2.tls_certificates",
     "as2.client_certificate",
     "as2.client_key",
     "sftp.users",
@@ -206,6 +207,9 @@ section! {
         pub receipt_within: Duration = Duration::seconds(3600),
         /// The subject of our messages.
         pub subject: String = "EDI",
+        /// The certificates, as PEM files, one of which its system has to show when it calls over TLS; several while one
+        /// replaces another. With them, what comes in its name over plain HTTP is nobody's.
+        pub tls_certificates: Vec<Spanned<PathBuf>>,
         /// What its server must show: its own certificate or an authority's, PEM; none means what browsers trust.
         pub trust: Vec<Spanned<PathBuf>>,
         /// Our certificate for its server, PEM, where it asks for one, …

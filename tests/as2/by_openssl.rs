@@ -220,6 +220,10 @@ pub(super) fn open(said: &Said, from: &Party, to: &Party) -> Opened {
     let mut layers = 0;
     loop {
         let kind = part.header("content-type").to_owned();
+        if part.header("content-transfer-encoding") == "base64" {
+            let text: String = String::from_utf8(part.body).expect("base64").split_whitespace().collect();
+            part.body = STANDARD.decode(text).expect("base64");
+        }
         let inner = if kind.contains("nveloped-data") {
             form.encrypt = Some(if kind.contains("authEnveloped") { "-aes-128-gcm" } else { "-aes-256-cbc" });
             let recipient = ["-recip", path(&to.certificate_file), "-inkey", path(&to.key_file)];
@@ -228,6 +232,13 @@ pub(super) fn open(said: &Said, from: &Party, to: &Party) -> Opened {
         } else if kind.contains("multipart/signed") {
             form.sign = true;
             let bytes = verified(&kind, &part.body, from);
+            covered = Some(bytes.clone());
+            bytes
+        } else if kind.contains("signed-data") {
+            form.sign = true;
+            let trust = ["-CAfile", path(&from.certificate_file), "-certfile", path(&from.certificate_file)];
+            let arguments = ["cms", "-verify", "-binary", "-inform", "DER", "-purpose", "any"];
+            let bytes = openssl(&[&arguments[..], &trust].concat(), &part.body).expect("OpenSSL verifies it");
             covered = Some(bytes.clone());
             bytes
         } else if kind.contains("compressed-data") {
@@ -255,8 +266,9 @@ fn verified(kind: &str, body: &[u8], by: &Party) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("covered");
     std::fs::write(&file, &body[start..end]).unwrap();
-    let trust = ["-CAfile", path(&by.certificate_file), "-purpose", "any", "-content", path(&file)];
-    let arguments = [&["cms", "-verify", "-binary", "-inform", "DER"][..], &trust].concat();
+    let trust = ["-CAfile", path(&by.certificate_file), "-certfile", path(&by.certificate_file)];
+    let arguments = ["cms", "-verify", "-binary", "-inform", "DER", "-purpose", "any", "-content", path(&file)];
+    let arguments = [&arguments[..], &trust].concat();
     let out = openssl(&arguments, &STANDARD.decode(text).expect("base64")).expect("OpenSSL verifies it");
     assert_eq!(out, body[start..end]);
     out

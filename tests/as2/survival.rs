@@ -2,6 +2,11 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -9,10 +14,11 @@ use gangway::{as2::disposition::Disposition, play::As2Form};
 
 use super::{
     door::document,
-    site::{Site, proven, read, url, x12},
-    wire,
+    parties,
+    site::{Site, partner, proven, read, url, write, x12},
+    wire::{self, Listener, Said},
 };
-use crate::util::{Gateway, campaign::Chance, drain, full, gwtest, wait_for};
+use crate::util::{Dir, Gateway, campaign::Chance, drain, full, gwtest, wait_for};
 
 gwtest!(kill_9_on_either_side_of_the_commit_is_one_event_and_a_receipt_for_the_retry, async |dir| {
     let mut site = Site::start(&dir, "").await;
@@ -166,4 +172,51 @@ gwtest!(a_receipt_on_its_way_survives_a_crash_and_a_server_that_is_down, async |
     wait_for("the receipt again", async || (site.server.receipts().len() >= 2).then_some(())).await;
     let all = site.server.receipts();
     assert!(all.iter().all(|(_, body)| *body == all[0].1));
+});
+
+// What AS2 has promised is in the ledger: another machine with nothing but that goes on where the first one ended.
+gwtest!(another_folder_with_the_same_ledger_keeps_every_promise, async |dir| {
+    let (seen, refusing): (Arc<Mutex<Vec<Said>>>, _) = (Arc::default(), Arc::new(AtomicBool::new(true)));
+    let (keeping, refuse) = (Arc::clone(&seen), Arc::clone(&refusing));
+    let listener = Listener::start(move |said| {
+        keeping.lock().unwrap().push(said);
+        let status = if refuse.load(Ordering::SeqCst) { 503 } else { 200 };
+        async move { Said::answer(status, Vec::new(), Vec::new()) }
+    });
+    let listener = listener.await;
+    let their_url = format!("http://{}/as2", listener.address);
+    write(&dir, &their_url, "receipt = \"none\"\n[send]\nretry_after = \"1 s\"", "live");
+    let gateway = Gateway::start(&dir).await;
+    let acme = partner(parties::acme());
+    let form = As2Form { deliver_to: Some(their_url.clone()), ..As2Form::default() };
+    let sent = acme.send(&url(&gateway), &x12(1), &form).await.unwrap();
+    assert_eq!(sent.reply.status, 200);
+    // The receipt and the 997, each in vain.
+    let is_receipt = |said: &Said| String::from_utf8_lossy(&said.body).contains("message/disposition-notification");
+    let both = async |from: usize| {
+        wait_for("the receipt and the 997", async || {
+            let all = seen.lock().unwrap()[from..].to_vec();
+            let receipt = all.iter().find(|said| is_receipt(said)).cloned()?;
+            Some((receipt, all.into_iter().find(|said| !is_receipt(said))?))
+        })
+        .await
+    };
+    let (receipt, acknowledgement) = both(0).await;
+    gateway.kill9();
+    let other = Dir::new("elsewhere");
+    for folder in ["partners", "data"] {
+        let copied = Command::new("cp").arg("-a").arg(dir.join(folder)).arg(other.join("")).status().unwrap();
+        assert!(copied.success());
+    }
+    std::fs::copy(dir.join("gangway.toml"), other.join("gangway.toml")).unwrap();
+    std::fs::remove_dir_all(other.join("data/as2")).unwrap();
+    let tried = seen.lock().unwrap().len();
+    refusing.store(false, Ordering::SeqCst);
+    let gateway = Gateway::start(&other).await;
+    let (again, acknowledgement_again) = both(tried).await;
+    assert_eq!(again.headers, receipt.headers);
+    assert!(again.body == receipt.body, "another receipt");
+    assert_eq!(acknowledgement_again.headers, acknowledgement.headers);
+    assert!(acknowledgement_again.body == acknowledgement.body, "another message");
+    drain(&gateway.erp(), "erp", 1).await;
 });

@@ -12,7 +12,7 @@ use std::{
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
 };
 
@@ -95,6 +95,13 @@ pub(super) async fn connect(address: &str) -> BufReader<TcpStream> {
     BufReader::new(TcpStream::connect(address).await.expect("somebody listens"))
 }
 
+/// Connects to `address` from an address of this machine.
+pub(super) async fn connect_from(source: [u8; 4], address: &str) -> BufReader<TcpStream> {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((source, 0).into()).unwrap();
+    BufReader::new(socket.connect(address.parse().unwrap()).await.expect("somebody listens"))
+}
+
 /// Writes bytes at once.
 pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
     stream.write_all(bytes).await?;
@@ -112,7 +119,11 @@ pub(super) fn head(headers: &[(String, String)]) -> String {
 
 /// Posts a message with its length.
 pub(super) async fn post(address: &str, headers: &[(String, String)], body: &[u8]) -> Said {
-    let mut stream = connect(address).await;
+    post_on(connect(address).await, headers, body).await
+}
+
+/// The same on a connection.
+pub(super) async fn post_on(mut stream: BufReader<TcpStream>, headers: &[(String, String)], body: &[u8]) -> Said {
     let length = format!("Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     write(&mut stream, &[head(headers).as_bytes(), length.as_bytes(), body].concat()).await.expect("it is read");
     read(&mut stream).await.expect("an answer").expect("an answer")

@@ -107,6 +107,7 @@ impl Sending {
 }
 
 /// Reads a rope until its end, an error, or until nobody wants more.
+#[expect(clippy::disallowed_methods, reason = "`take` is the cap")]
 fn read_ahead(rope: &Rope, sender: &mpsc::Sender<io::Result<Bytes>>) {
     let mut reader = rope.reader();
     loop {

@@ -86,12 +86,15 @@ impl Strange<'_> {
 pub(super) struct PutOff<'a> {
     pub(super) partner: &'a str,
     pub(super) source: Option<IpAddr>,
+    /// The limit that is reached.
+    pub(super) policy: &'static str,
 }
 
 impl PutOff<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         let source = self.source.map(tracing::field::display);
-        tracing::info!(code = %codes::BUSY, partner = self.partner, source, "An AS2 message was put off.");
+        let Self { partner, policy, .. } = self;
+        tracing::info!(code = %codes::BUSY, partner, source, policy, "An AS2 message was put off.");
         telemetry.refuse(codes::BUSY);
     }
 }

@@ -41,6 +41,7 @@ impl Layers {
     ///
     /// # Errors
     /// When it cannot be read.
+    #[expect(clippy::disallowed_methods, reason = "`take` is the cap")]
     pub fn file(&self, path: &Path) -> io::Result<Content> {
         let file = File::open(path)?;
         let len = file.metadata()?.len();
@@ -165,7 +166,7 @@ mod tests {
             sink.write_all(piece).unwrap();
         }
         let content = sink.finish().unwrap();
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the file has no name");
         content
     }
 

@@ -55,6 +55,7 @@ use crate::{
     as2::{headers::Request, mdn::HttpMessage, mime::Fields},
     config::{Network, Settings},
     exchange::Intake,
+    limits::Limiter,
     net::{Context, Problem},
     observe::Metrics,
     partner::{Directory, Partner, Status},
@@ -82,7 +83,6 @@ pub struct As2 {
     proofs: PathBuf,
     limits: limits::Limits,
     work: Turns,
-    uploads: Semaphore,
 }
 
 /// Who we are, and whom we believe about where something came from.
@@ -164,15 +164,19 @@ impl As2 {
             telemetry: events::Telemetry::new(&metrics),
             metrics,
             identity: Identity::of(settings),
-            limits: limits::Limits::default(),
+            limits: limits::Limits::new(*settings.limits.uploads),
             work: Turns::new(workers),
-            uploads: Semaphore::new(*settings.limits.uploads as usize),
         })
     }
 
     /// Tells `carrying` of receipts that come on their own.
     pub fn telling(self, carrying: Arc<dyn Carrying>) -> Self {
         Self { carrying: Some(carrying), ..self }
+    }
+
+    /// Counts what partners send on the accounts that all doors share.
+    pub fn limited_by(self, limiter: Arc<Limiter>) -> Self {
+        Self { limits: self.limits.proven_by(limiter), ..self }
     }
 
     /// Its route.
@@ -194,8 +198,9 @@ impl As2 {
         told.iter().rev().copied().find(|address| !is_ours(*address)).or(Some(peer))
     }
 
-    /// Whom a message is from, where its names belong together and it comes from where it may.
-    fn partner(&self, request: &Request, source: Option<IpAddr>) -> Option<Arc<Partner>> {
+    /// Whom a message is from, where its names belong together, it comes from where it may, and its system has shown the
+    /// certificate that it must.
+    fn partner(&self, request: &Request, source: Option<IpAddr>, context: &Context) -> Option<Arc<Partner>> {
         let directory = self.directory.load();
         let partner = directory.by_as2_id(&request.from)?;
         let as2 = partner.as2.as_ref()?;
@@ -203,7 +208,9 @@ impl As2 {
         let from = as2.from.as_slice();
         let is_from_there =
             from.is_empty() || source.is_some_and(|source| from.iter().any(|network| network.contains(source)));
-        (is_for_us && is_from_there).then(|| Arc::clone(partner))
+        let wanted = as2.tls_certificates.as_slice();
+        let has_shown = wanted.is_empty() || context.certificate.is_some_and(|shown| wanted.contains(&shown));
+        (is_for_us && is_from_there && has_shown).then(|| Arc::clone(partner))
     }
 }
 
@@ -223,7 +230,9 @@ async fn take_in(door: Arc<As2>, context: &Context, http: HttpRequest) -> Result
         events::Unreadable { source, why: &fault }.emit(&door.telemetry);
         problems::HEADERS.because(fault.to_string())
     })?;
-    let Some(partner) = door.partner(&request, source) else { return stranger::answer(&door, &request, source) };
+    let Some(partner) = door.partner(&request, source, context) else {
+        return stranger::answer(&door, &request, source);
+    };
     if partner.status == Status::Suspended {
         return Err(problems::SUSPENDED
             .because("The exchange with this partner is suspended for now.")
@@ -233,15 +242,11 @@ async fn take_in(door: Arc<As2>, context: &Context, http: HttpRequest) -> Result
     if body.size_hint().lower() > cap {
         return Err(problems::too_large(partner.message_size));
     }
-    if let Err(seconds) = door.limits.admit(&partner.id, partner.requests, source, Timestamp::now()) {
-        events::PutOff { partner: &partner.id, source }.emit(&door.telemetry);
-        return Err(problems::BUSY.because("Too many messages at once; send it again.").retry_after(seconds));
-    }
-    let Ok(_place) = door.uploads.try_acquire() else {
-        return Err(problems::BUSY
-            .because("Too much is coming in; send it again.")
-            .retry_after(problems::BUSY_SECONDS));
-    };
+    let place = door.limits.admit(&partner, source, body.size_hint().exact());
+    let _place = place.map_err(|exceeded| {
+        events::PutOff { partner: &partner.id, source, policy: exceeded.policy }.emit(&door.telemetry);
+        problems::over_limit(exceeded)
+    })?;
     let body = door.spool.receive(body, cap).await.map_err(problems::from_spool)?;
     let arrived = take::Arrived {
         partner,

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 
 use super::codes;
 use crate::{
+    limits::Exceeded,
     net::{
         Kind, Problem, is_too_slow,
         problem::{INTERRUPTED, TOO_LARGE, TOO_SLOW},
@@ -24,6 +25,12 @@ pub(super) const REFUSED: Kind = Kind::new(StatusCode::BAD_REQUEST, codes::REFUS
 pub(super) const SUSPENDED_SECONDS: u32 = 3600;
 pub(super) const BUSY_SECONDS: u32 = 30;
 pub(super) const UNAVAILABLE_SECONDS: u32 = 60;
+
+/// Not now. Partners' software knows 503 and tries again; few of them know 429.
+pub(super) fn over_limit(exceeded: Exceeded) -> Problem {
+    let seconds = exceeded.wait.as_secs_f64().ceil().clamp(1.0, 3600.0) as u32;
+    BUSY.because(format!("The limit of {} is reached; send it again.", exceeded.policy)).retry_after(seconds)
+}
 
 pub(super) fn too_large(limit: u64) -> Problem {
     TOO_LARGE.because(format!("A message may have {limit} bytes, unpacked."))

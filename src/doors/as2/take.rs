@@ -90,7 +90,10 @@ pub(super) async fn take(door: Arc<As2>, arrived: Arrived) -> Result<Response, P
             .emit(&door.telemetry);
             refuse(&door, &arrived, &fault, opened.mdn).await
         }
-        Ok(accepted) => accept(&door, &arrived, accepted, opened.mdn, opened.proof, began).await,
+        Ok(accepted) => {
+            door.limits.came(&arrived.partner, arrived.body.len);
+            accept(&door, &arrived, accepted, opened.mdn, opened.proof, began).await
+        }
     }
 }
 
