@@ -217,7 +217,8 @@ impl Gateway {
         ];
         let intake: Arc<dyn Intake> = Arc::new(exchange.clone());
         let largest = settings.limits.body.get();
-        let collector = Collector::new(lines, intake, Arc::clone(&spool), Arc::clone(&metrics), largest);
+        let own = data.join("sftp");
+        let collector = Collector::new(lines, intake, Arc::clone(&spool), Arc::clone(&metrics), own, largest);
         tasks.push(collector.spawn(Arc::clone(&directory)));
         let delivering = exchange.spawn_delivering(couriers);
         if let Some(url) = &settings.alerts.url {

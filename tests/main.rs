@@ -7,6 +7,9 @@ mod as2;
 mod broken;
 mod demo;
 mod dockerfile;
+mod fuzz;
+#[path = "fuzz/src/lib.rs"]
+mod fuzz_targets;
 mod hostile;
 mod http;
 mod keeping;
@@ -24,6 +27,7 @@ mod spine;
 mod standards;
 mod supplier;
 mod util;
+mod x12_codes;
 mod x12_complaints;
 mod x12_corpus;
 mod x12_hostile;

@@ -9,3 +9,4 @@ mod push;
 mod raw;
 mod site;
 mod sshd;
+mod whole;

@@ -20,9 +20,16 @@ pub fn joined<P: AsRef<[u8]>>(tag: u8, pieces: &[P]) -> Vec<u8> {
     bytes
 }
 
-/// The tag and length of an element with `size` bytes of content.
+/// The tag and length of an element with `size` bytes of content, and room for them.
 pub fn header(tag: u8, size: usize) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(size + 10);
+    let mut bytes = opening(tag, size as u64);
+    bytes.reserve_exact(size);
+    bytes
+}
+
+/// The tag and length of an element with `size` bytes of content, which stand elsewhere.
+pub fn opening(tag: u8, size: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(10);
     bytes.push(tag);
     match u8::try_from(size) {
         Ok(short) if short < 0x80 => bytes.push(short),

@@ -14,6 +14,7 @@
 
 pub mod algorithm;
 pub mod ber;
+mod build;
 pub mod certificate;
 pub mod cms;
 pub mod codes;
@@ -30,6 +31,7 @@ pub mod mic;
 pub mod mime;
 pub mod oid;
 pub mod receive;
+pub mod rope;
 pub mod send;
 
 /// The pages of this room's codes.

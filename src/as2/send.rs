@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     algorithm::{Cipher, Digest, Scheme, Spelling, Transport},
+    build::{self, Part},
     certificate::Certificate,
-    cms::{self, SignOptions},
     content::Content,
     disposition::Disposition,
     entropy::token,
     fault::Fault,
     headers::write_name,
     key::OwnKey,
-    mdn::{HttpMessage, Mdn, MdnSignature, base64_lines, date, signed_multipart},
+    mdn::{HttpMessage, Mdn, MdnSignature, date},
     mic::Mic,
-    mime::quote,
     receive::Tools,
+    rope::Rope,
 };
 
 /// A document to send.
@@ -24,6 +24,24 @@ use super::{
 pub struct Document<'a> {
     /// Its bytes.
     pub content: &'a [u8],
+    /// Its media type.
+    pub content_type: &'a str,
+    /// Its name.
+    pub filename: Option<&'a str>,
+}
+
+impl<'a> Document<'a> {
+    fn in_memory(&self) -> Enclosure<'a> {
+        let content = Content::from(self.content.to_vec());
+        Enclosure { content, content_type: self.content_type, filename: self.filename }
+    }
+}
+
+/// A document to send, wherever its bytes are.
+#[derive(Debug, Clone)]
+pub struct Enclosure<'a> {
+    /// Its bytes.
+    pub content: Content,
     /// Its media type.
     pub content_type: &'a str,
     /// Its name.
@@ -171,7 +189,18 @@ impl Version {
     }
 }
 
-/// A message, ready for the wire.
+/// A message of any size, ready for the wire.
+#[derive(Debug, Clone)]
+pub struct Composed {
+    /// Its headers, `Content-Length` among them.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Rope,
+    /// What its receipt must say.
+    pub expectation: Expectation,
+}
+
+/// A message in memory, ready for the wire.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     /// Its headers and body. Retries send the same.
@@ -202,7 +231,10 @@ pub fn message_id(host: &str, tools: Tools<'_>) -> String {
     format!("<{}@{}>", token(tools.entropy), if host.is_empty() { "gangway" } else { &host })
 }
 
-/// Builds a message of one or several documents.
+/// Builds a message of one or several documents, in memory.
+///
+/// # Errors
+/// When it cannot be built on these terms.
 pub fn build(
     documents: &[Document<'_>],
     subject: &str,
@@ -210,34 +242,44 @@ pub fn build(
     terms: &Terms<'_>,
     tools: Tools<'_>,
 ) -> Result<Outgoing, Fault> {
+    let enclosures: Vec<_> = documents.iter().map(Document::in_memory).collect();
+    let Composed { headers, body, expectation } = compose(&enclosures, subject, message_id, terms, tools)?;
+    let body = body.bytes().map_err(Fault::Storage)?.into();
+    Ok(Outgoing { http: HttpMessage { headers, body }, expectation })
+}
+
+/// Builds a message of one or several documents of any size; what is compressed and encrypted goes into the scratch of
+/// `tools`, and documents are copied nowhere else.
+///
+/// # Errors
+/// When it cannot be built on these terms, or a document cannot be read.
+pub fn compose(
+    documents: &[Enclosure<'_>],
+    subject: &str,
+    message_id: &str,
+    terms: &Terms<'_>,
+    tools: Tools<'_>,
+) -> Result<Composed, Fault> {
     let (from, to) = (write_name(terms.from)?, write_name(terms.to)?);
     if !message_id.bytes().all(|byte| byte.is_ascii_graphic()) || !(1..=255).contains(&message_id.len()) {
         return Err(Fault::Settings(format!("{message_id:?} cannot be a Message-ID")));
     }
-    let innermost = innermost(documents, tools)?;
+    let innermost = build::innermost(documents, tools)?;
     let mut part = innermost.clone();
     let mut covered = None;
     if terms.compress == Compress::BeforeSigning {
-        part = part.compressed(&terms.quirks)?;
+        part = part.compressed(&terms.quirks, tools)?;
     }
     if let Some(signing) = &terms.sign {
         let signed = part.whole();
-        part = signed_part(&signed, signing, terms, tools)?;
+        part = build::signed(&signed, signing, &terms.quirks, tools)?;
         covered = Some(signed);
     }
     if terms.compress == Compress::AfterSigning {
-        part = part.compressed(&terms.quirks)?;
+        part = part.compressed(&terms.quirks, tools)?;
     }
     if let Some(encryption) = &terms.encrypt {
-        let sealed = cms::encrypt(
-            &part.whole(),
-            encryption.certificates,
-            encryption.cipher,
-            encryption.transport,
-            tools.entropy,
-        )?;
-        let kind = if encryption.cipher.is_authenticated() { "authEnveloped-data" } else { "enveloped-data" };
-        part = Part::cms(kind, "smime.p7m", sealed, &terms.quirks);
+        part = part.encrypted(encryption, &terms.quirks, tools)?;
     }
     let expectation = Expectation {
         message_id: message_id.to_owned(),
@@ -247,7 +289,7 @@ pub fn build(
         mics: expected_mics(terms, covered, innermost)?,
     };
     let headers = headers(&part, subject, message_id, (from, to), terms, tools)?;
-    Ok(Outgoing { http: HttpMessage { headers, body: part.body }, expectation })
+    Ok(Composed { headers, body: part.body, expectation })
 }
 
 impl Expectation {
@@ -291,117 +333,8 @@ fn bare(id: &[u8]) -> &[u8] {
     id.strip_prefix(b"<").and_then(|id| id.strip_suffix(b">")).unwrap_or(id)
 }
 
-/// A MIME part while it is wrapped.
-#[derive(Debug, Clone)]
-struct Part {
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
-impl Part {
-    /// A CMS part.
-    fn cms(kind: &str, name: &str, cms: Vec<u8>, quirks: &Quirks) -> Self {
-        let (encoding, body) = match quirks.transfer_encoding {
-            TransferEncoding::Binary => ("binary", cms),
-            TransferEncoding::Base64 => ("base64", base64_lines(&cms)),
-        };
-        let headers = vec![
-            ("Content-Type", format!("application/pkcs7-mime; smime-type={kind}; name={name}")),
-            ("Content-Transfer-Encoding", encoding.to_owned()),
-            ("Content-Disposition", format!("attachment; filename={name}")),
-        ];
-        Self { headers, body }
-    }
-
-    /// Headers and body.
-    fn whole(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(self.body.len() + 512);
-        for (name, value) in &self.headers {
-            bytes.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
-        }
-        bytes.extend_from_slice(b"\r\n");
-        bytes.extend_from_slice(&self.body);
-        bytes
-    }
-
-    fn compressed(&self, quirks: &Quirks) -> Result<Self, Fault> {
-        Ok(Self::cms("compressed-data", "smime.p7z", cms::compress(&self.whole())?, quirks))
-    }
-}
-
-/// The document, or several of them as multipart/related (RFC 6362).
-fn innermost(documents: &[Document<'_>], tools: Tools<'_>) -> Result<Part, Fault> {
-    let part = |document: &Document<'_>| {
-        let printable = |text: &str| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
-        if !document.content_type.contains('/') || !printable(document.content_type) {
-            return Err(Fault::Settings(format!("{:?} is not a media type", document.content_type)));
-        }
-        let mut headers = vec![
-            ("Content-Type", document.content_type.to_owned()),
-            ("Content-Transfer-Encoding", "binary".to_owned()),
-        ];
-        if let Some(name) = document.filename {
-            headers.push(("Content-Disposition", format!("attachment; {}", filename(name))));
-        }
-        Ok(Part { headers, body: document.content.to_vec() })
-    };
-    match documents {
-        [] => Err(Fault::Settings("there is nothing to send".into())),
-        [only] => part(only),
-        [first, ..] => {
-            let boundary = format!("gangway-{}", token(tools.entropy));
-            let mut body = Vec::new();
-            for document in documents {
-                body.extend_from_slice(format!("--{boundary}\r\n").as_bytes());
-                body.extend_from_slice(&part(document)?.whole());
-                body.extend_from_slice(b"\r\n");
-            }
-            body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-            let kind = format!("multipart/related; type=\"{}\"; boundary=\"{boundary}\"", first.content_type);
-            Ok(Part { headers: vec![("Content-Type", kind)], body })
-        }
-    }
-}
-
-/// A filename parameter; names beyond ASCII as RFC 2231 has them.
-fn filename(name: &str) -> String {
-    if name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-        return format!("filename={}", quote(name));
-    }
-    let encoded: String = name
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    format!("filename*=UTF-8''{encoded}")
-}
-
-fn signed_part(signed: &[u8], signing: &Signing<'_>, terms: &Terms<'_>, tools: Tools<'_>) -> Result<Part, Fault> {
-    let quirks = &terms.quirks;
-    let options = SignOptions {
-        scheme: signing.scheme,
-        digest: signing.digest,
-        with_certificate: !quirks.omit_certificate,
-        algorithm_protection: quirks.algorithm_protection,
-        now: tools.now,
-    };
-    let cms = cms::sign(signed, quirks.opaque_signature, signing.key, &options)?;
-    if quirks.opaque_signature {
-        return Ok(Part::cms("signed-data", "smime.p7m", cms, quirks));
-    }
-    let (_, digest) = signing.key.signs_with(signing.scheme, signing.digest);
-    let boundary = format!("gangway-{}", token(tools.entropy));
-    let kind = format!(
-        "multipart/signed; protocol=\"application/pkcs7-signature\"; micalg={}; boundary=\"{boundary}\"",
-        digest.name(quirks.spelling)
-    );
-    Ok(Part { headers: vec![("Content-Type", kind)], body: signed_multipart(signed, &cms, &boundary) })
-}
-
 /// Every MIC that an honest receipt could tell.
-fn expected_mics(terms: &Terms<'_>, signed: Option<Vec<u8>>, innermost: Part) -> Result<Vec<Mic>, Fault> {
+fn expected_mics(terms: &Terms<'_>, signed: Option<Rope>, innermost: Part) -> Result<Vec<Mic>, Fault> {
     let listed = terms.receipt.as_ref().map_or(&[][..], |receipt| receipt.digests);
     let mut digests: Vec<Digest> = Vec::new();
     let signature = terms.sign.as_ref().map(|signing| signing.key.signs_with(signing.scheme, signing.digest).1);
@@ -423,9 +356,9 @@ fn expected_mics(terms: &Terms<'_>, signed: Option<Vec<u8>>, innermost: Part) ->
     };
     let mut mics = Vec::new();
     for bytes in covered {
-        let content = Content::from(bytes);
-        for digest in &digests {
-            mics.push(Mic::of(&content, *digest)?.labelled(digest.name(terms.quirks.spelling)));
+        let values = bytes.digests(&digests).map_err(Fault::Storage)?;
+        for (value, digest) in values.iter().zip(&digests) {
+            mics.push(Mic::new(value.as_ref().to_vec(), *digest).labelled(digest.name(terms.quirks.spelling)));
         }
     }
     Ok(mics)
@@ -473,7 +406,7 @@ fn headers(
             headers.push((*name, value.clone()));
         }
     }
-    headers.push(("Content-Length", part.body.len().to_string()));
+    headers.push(("Content-Length", part.body.size().to_string()));
     let name = |name: &str| if quirks.lower_case_headers { name.to_ascii_lowercase() } else { name.to_owned() };
     Ok(headers.into_iter().map(|(header, value)| (name(header), value)).collect())
 }

@@ -4,6 +4,7 @@
 use std::{
     fmt::Write as _,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -23,17 +24,19 @@ use crate::{
         mdn::{self, Mdn, MdnSignature},
         mime::{Entity, Fields},
         receive::{self, Accepted, Layer, Policy, Received, Relation, Tools},
-        send::{self, Document},
+        send::{self, Composed, Enclosure},
     },
     config::Settings,
-    doors::as2::{Caller, Ring, build, ring, wire},
+    doors::as2::{Caller, Layers, Ring, compose, ring},
     mapping::Library,
     net::Egress,
-    partner::{Directory, Partner, ReceiptBy, Sources},
+    partner::{Directory, Partner, Receipt, ReceiptBy, Sources},
 };
 
 /// How long the partner's server may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// What is larger than this when it is sent is not held in memory.
+const INLINE: usize = 1 << 20;
 /// The largest file that is looked at.
 const LARGEST: u64 = 512 << 20;
 
@@ -117,7 +120,6 @@ fn send_file(
     content_type: &str,
     save: Option<&Path>,
 ) -> anyhow::Result<ExitCode> {
-    let bytes = read(file)?;
     let mut partner = partner.clone();
     let Some(as2) = &mut partner.as2 else { return Err(exit(USAGE, "the partner's file has no [as2]")) };
     as2.sending.receipt_by = ReceiptBy::Response;
@@ -127,17 +129,24 @@ fn send_file(
     let now = Timestamp::now();
     let id = send::message_id("gangway", tools(now));
     let name = file.file_name().and_then(|name| name.to_str());
-    let document = Document { content: &bytes, content_type, filename: name };
-    let outgoing =
-        build(&partner, &from, &id, &[document], &ring, None, now).map_err(|fault| exit(CONFIGURATION, fault))?;
+    let scratch = Layers::at(&std::env::temp_dir(), INLINE)?;
+    let content = scratch.file(file).map_err(|error| exit(USAGE, format!("{}: {error}", file.display())))?;
+    let document = Enclosure { content, content_type, filename: name };
+    let message = compose(&partner, &from, &id, &[document], &ring, None, now, &scratch);
+    let Composed { headers, body, expectation } = message.map_err(|fault| exit(CONFIGURATION, fault))?;
     if let Some(save) = save {
-        fs::write(save, wire(&outgoing.http))?;
+        let mut file = fs::File::create(save)?;
+        for (name, value) in &headers {
+            write!(file, "{name}: {value}\r\n")?;
+        }
+        file.write_all(b"\r\n")?;
+        body.each(|piece| file.write_all(piece))?;
     }
-    print_text(&format!("Sending {} bytes as {id} to {url}\n", outgoing.http.body.len()))?;
+    print_text(&format!("Sending {} bytes as {id} to {url}\n", body.size()))?;
     let caller = Caller::new(Egress::new(settings.calls.reach()), settings.root.clone());
     let Some(as2) = &partner.as2 else { return Err(exit(USAGE, "the partner's file has no [as2]")) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let reply = runtime.block_on(caller.post(url.as_str(), &outgoing.http, &as2.sending, PATIENCE));
+    let reply = runtime.block_on(caller.post(url.as_str(), &headers, body, &as2.sending, PATIENCE));
     let reply = reply.map_err(|error| exit(TRY_AGAIN, error))?;
     print_text(&format!("The server answers {}\n", reply.status))?;
     let mut fields = Fields::default();
@@ -148,13 +157,13 @@ fn send_file(
     if !mdn::is_receipt(&fields, &body) {
         let text = String::from_utf8_lossy(&reply.body);
         print_text(&format!("There is no receipt in the answer.\n{}\n", text.chars().take(2000).collect::<String>()))?;
-        let fine = outgoing.expectation.mics.is_empty() && (200..300).contains(&reply.status);
+        let fine = as2.sending.receipt == Receipt::None && (200..300).contains(&reply.status);
         return Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) });
     }
     let read = mdn::read(&fields, body, &as2.certificates, &rules(&partner, now), &InMemory);
     let mdn = read.map_err(|fault| exit(FINDINGS, format!("{}: {fault}", fault.code())))?;
     print_text(&receipt(&mdn))?;
-    match outgoing.expectation.check(&mdn) {
+    match expectation.check(&mdn) {
         Ok(disposition) if disposition.is_accepted() => {
             print_text("It proves that the partner has the message as it was sent.\n")?;
             Ok(ExitCode::SUCCESS)

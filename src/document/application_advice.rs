@@ -116,6 +116,10 @@ document! {
         kind: maybe String,
         /// Who keeps the list of `code`, as sent. RED03.
         agency: maybe String,
+        /// Which of the agency's tables, as sent. RED04.
+        table: maybe String,
+        /// Which list of the industry, as sent. RED05.
+        code_list: maybe String,
         /// RED06, by that agency's list.
         code: maybe String,
     }

@@ -2,6 +2,7 @@
 
 use super::{
     common::*,
+    planning::LeadTime,
     scalar::{Date, Decimal},
     words::*,
 };

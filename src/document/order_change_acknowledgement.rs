@@ -3,6 +3,7 @@
 use super::{
     LineAcknowledgement,
     common::*,
+    planning::LeadTime,
     scalar::{Date, Decimal},
     words::*,
 };
@@ -32,11 +33,11 @@ document! {
         issue_date: maybe Date,
         /// The date of the change that is answered. BCA11.
         change_date: maybe Date,
-        /// BCA12.
+        /// BCA13.
         order_type: maybe OrderType,
-        /// As sent. BCA13.
-        security_level: maybe String,
         /// As sent. BCA14.
+        security_level: maybe String,
+        /// As sent. BCA15.
         transaction_kind: maybe String,
         all order_terms,
         /// POC loops, UBL `OrderLine`.

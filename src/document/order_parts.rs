@@ -16,6 +16,8 @@ shared_fields! { order_terms
     parties: list Party,
     /// DTM.
     dates: list DocumentDate,
+    /// LDT.
+    lead_times: list LeadTime,
     /// TAX.
     tax_references: list TaxReference,
     /// FOB, UBL `DeliveryTerms`.
@@ -59,6 +61,8 @@ shared_fields! { order_line_details
     contacts: list Contact,
     /// DTM.
     dates: list DocumentDate,
+    /// LDT loops.
+    lead_times: list LeadTime,
     /// SCH.
     schedule: list Schedule,
     /// SDQ.

@@ -1,5 +1,5 @@
 //! What forecasts, ship schedules and inventory reports have in common: buckets of time, delivery patterns, what was
-//! shipped until now, how long something takes.
+//! shipped until now, how long something takes (which orders say too).
 
 use super::{
     common::*,
@@ -53,6 +53,8 @@ document! {
         time: maybe Time,
         /// REF after JIT: kanban or sequence numbers.
         references: list Reference,
+        /// DTM after JIT, since 5010.
+        dates: list DocumentDate,
     }
 
     /// On which days and at which times goods are routinely shipped or delivered. X12 SDP.
@@ -107,5 +109,11 @@ document! {
         period: maybe String,
         /// From when it holds. LDT04.
         date: maybe Date,
+        /// For how many it holds. QTY after LDT.
+        quantities: list QuantityInformation,
+        /// REF after LDT.
+        references: list Reference,
+        /// In words. MSG or MTX after LDT.
+        text: list String,
     }
 }

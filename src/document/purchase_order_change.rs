@@ -5,6 +5,7 @@
 
 use super::{
     common::*,
+    planning::LeadTime,
     scalar::{Date, Decimal},
     words::*,
 };

@@ -196,6 +196,10 @@ open_enum! {
         Distributor = "distributor",
         /// Issues the forecast or schedule. X12 `MI`.
         ScheduleIssuer = "schedule_issuer",
+        /// From whom the message is. X12 `FR`.
+        MessageFrom = "message_from",
+        /// To whom the message is. X12 `TO`.
+        MessageTo = "message_to",
     }
 
     /// Whose number it is, or which registry's. X12 235, 66 and 88; UBL `@schemeID`.
@@ -334,6 +338,12 @@ open_enum! {
         ShipPromised = "ship_promised",
         /// Needed by. X12 `106`.
         Required = "required",
+        /// Cumulative quantities count from then. X12 `051`.
+        CumulativeStart = "cumulative_start",
+        /// Cumulative quantities count up to then. X12 `052`.
+        CumulativeEnd = "cumulative_end",
+        /// Made. X12 `094`.
+        Manufactured = "manufactured",
     }
 
     /// What a reference points at. X12 128, UBL document references.
@@ -426,6 +436,8 @@ open_enum! {
         AccountsPayable = "accounts_payable",
         /// In general. X12 `CN`.
         General = "general",
+        /// Answers for the schedule. X12 `SC`.
+        Schedule = "schedule",
     }
 
     /// How a contact is reached. X12 365.

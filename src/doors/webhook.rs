@@ -61,7 +61,11 @@ impl Courier for WebhookCourier {
                 Err(error) => return Carried::TryAgain { detail: format!("{error}."), retry_after: None },
             }
         }
-        let (content_type, body) = body(parcel);
+        let payload = match parcel.bytes().await {
+            Ok(payload) => payload,
+            Err(error) => return Carried::TryAgain { detail: format!("{error}."), retry_after: None },
+        };
+        let (content_type, body) = body(parcel, payload);
         let hook = Hook { url, secrets: &secrets, id: &parcel.transport_id, content_type: &content_type, body };
         match post(&self.egress, hook, Timestamp::now()).await {
             Posted::Taken => Carried::Delivered { detail: format!("{url} took it."), receipt: None },
@@ -78,10 +82,10 @@ impl Courier for WebhookCourier {
 }
 
 /// What is posted.
-fn body(parcel: &Parcel) -> (String, Bytes) {
-    let data = serde_json::from_slice::<Box<RawValue>>(&parcel.payload);
+fn body(parcel: &Parcel, payload: Bytes) -> (String, Bytes) {
+    let data = serde_json::from_slice::<Box<RawValue>>(&payload);
     let (Some(kind), Ok(data), "application/json") = (parcel.document, data, parcel.content_type.as_str()) else {
-        return (parcel.content_type.clone(), parcel.payload.clone());
+        return (parcel.content_type.clone(), payload);
     };
     let event = json!({
         "specversion": CloudEvent::SPECVERSION,

@@ -1,7 +1,7 @@
 //! Who carries what is issued to a partner: one courier per channel on which we call and the partner answers. The doors
 //! implement them and the gateway hands them to the exchange, which decides what is carried when, and how often.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use crate::{
     document::{DocumentType, MessageId, Mode},
-    ledger::Channel,
+    ledger::{Channel, Payload},
     partner::Partner,
 };
 
@@ -32,8 +32,8 @@ pub struct Parcel {
     pub message: MessageId,
     /// To whom, as the configuration is now.
     pub partner: Arc<Partner>,
-    /// Its bytes, the same at every attempt.
-    pub payload: Bytes,
+    /// Its bytes, the same at every attempt; large ones are in a file.
+    pub payload: Payload,
     /// Which attempt this is, from 1.
     pub attempt: u32,
     /// An id for the channel's own use, like the left half of an AS2 Message-ID: the same at every attempt of one delivery,
@@ -53,6 +53,19 @@ pub struct Parcel {
     pub mode: Mode,
     /// What to look for in logs.
     pub correlation: String,
+}
+
+impl Parcel {
+    /// Its bytes at hand, whatever their number.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn bytes(&self) -> io::Result<Bytes> {
+        match &self.payload {
+            Payload::Inline(bytes) => Ok(bytes.clone()),
+            Payload::File(path) => tokio::fs::read(path).await.map(Bytes::from),
+        }
+    }
 }
 
 /// What became of an attempt.

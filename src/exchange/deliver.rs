@@ -148,9 +148,6 @@ impl Exchange {
         let lost = || LedgerError::NotFound(delivery.message.to_string());
         let message = ledger.message(delivery.message).await?.ok_or_else(lost)?;
         let payload = ledger.payload(delivery.message).await?.ok_or_else(lost)?;
-        let of_ledger = ledger.clone();
-        let payload = tokio::task::spawn_blocking(move || of_ledger.read_payload(&payload)).await;
-        let payload = payload.map_err(|error| LedgerError::Unavailable(error.to_string()))??;
         let first = ledger.documents(message.id, 0, 1).await?.pop();
         let ending = if message.content_type.as_deref() == Some("application/json") { "json" } else { "edi" };
         let kind = first.as_ref().map_or("document", |document| document.format_kind.as_str());

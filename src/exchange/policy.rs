@@ -8,7 +8,7 @@ use crate::{
     config::Diagnostic,
     mapping,
     partner::{Characters, Charset, Detail, Directory, Functional, Partner, Repetition, RuleSeverity, Ta1, X12Terms},
-    x12::{self, AckPolicy, standard::Standard},
+    x12::{self, AckPolicy, PartyId, standard::Standard},
 };
 
 /// The policies of all partners that have X12 terms, by partner.
@@ -90,6 +90,7 @@ fn compile(terms: &X12Terms) -> (x12::Policy, Vec<String>) {
             Characters::Basic => x12::CharacterSet::Basic,
             Characters::Extended => x12::CharacterSet::Extended,
         },
+        receiver: Some(PartyId { qualifier: terms.ours.qualifier.clone(), id: terms.ours.id.clone() }),
         strict_isa: terms.strict,
         ..x12::Policy::default()
     };

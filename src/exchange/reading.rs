@@ -396,7 +396,9 @@ fn objection(context: &Context, partner: Option<&Arc<Partner>>, header: &Interch
         ));
     }
     let terms = partner.x12.as_ref()?;
-    if terms.ours.is(&header.receiver.qualifier, &header.receiver.id, None) {
+    // Where the partner's file makes it an error, it is rejected and needs nobody to look at it.
+    let rejected = context.snapshot.policies.of(Some(partner)).severities.of(x12::codes::ISA_RECEIVER);
+    if terms.ours.is(&header.receiver.qualifier, &header.receiver.id, None) || rejected == x12::Severity::Error {
         return None;
     }
     Some(Problem::new(

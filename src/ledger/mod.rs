@@ -280,6 +280,21 @@ pub trait Ledger: Send + Sync + 'static {
     /// Lets deliveries go on; the audit log says who did it.
     async fn resume_deliveries(&self, who: &str, reason: &str, now: Timestamp) -> Result<()>;
 
+    // ---- what doors have promised ---------------------------------------------------------------------------------
+
+    /// Remembers something small by its name, in place of what was remembered under it: what a door has promised and not
+    /// done yet, so that it is done after a restart, and by whichever node finds it.
+    async fn remember(&self, kind: &'static str, name: &str, what: Bytes) -> Result<()>;
+
+    /// What is remembered under a name.
+    async fn recall(&self, kind: &'static str, name: &str) -> Result<Option<Bytes>>;
+
+    /// Everything of a kind, by name.
+    async fn remembered(&self, kind: &'static str) -> Result<Vec<(String, Bytes)>>;
+
+    /// Forgets what is remembered under a name, if anything is.
+    async fn forget(&self, kind: &'static str, name: &str) -> Result<()>;
+
     // ---- keeping --------------------------------------------------------------------------------------------------
 
     /// Adds to the audit log: what a person did, and why. The log is a hash chain.

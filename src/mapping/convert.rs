@@ -229,28 +229,29 @@ impl Converter {
 
     /// Whether a text of plain characters is written as it stands.
     #[inline]
-    pub(crate) fn writes_as_is(&self) -> bool {
-        matches!(self, Self::Text)
+    pub(crate) fn writes_as_is(&self, canonical: &str) -> bool {
+        let bytes = canonical.as_bytes();
+        match self {
+            Self::Text => true,
+            Self::Upper => !bytes.iter().any(u8::is_ascii_lowercase),
+            Self::Trim => !bytes.is_empty() && bytes.trim_ascii().len() == bytes.len(),
+            Self::Int => {
+                let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+                let plain = all_digits(digits) && without_leading_zeros(digits).len() == digits.len();
+                plain && digits.len() <= 18 && bytes != b"-0"
+            }
+            Self::Decimal => is_canonical_decimal(bytes),
+            _ => false,
+        }
     }
 
     /// Writes the X12 form of a canonical value, which is the text of its JSON without quotes; `None` if there is none.
     pub(crate) fn write(&self, canonical: &str, out: &mut Vec<u8>) -> Option<()> {
         let bytes = canonical.as_bytes();
-        let as_it_is = |out: &mut Vec<u8>| out.extend_from_slice(bytes);
         match self {
-            Self::Text => as_it_is(out),
-            Self::Upper => {
-                (!bytes.iter().any(u8::is_ascii_lowercase)).then(|| as_it_is(out))?;
+            Self::Text | Self::Upper | Self::Trim | Self::Int | Self::Decimal => {
+                self.writes_as_is(canonical).then(|| out.extend_from_slice(bytes))?;
             }
-            Self::Trim => {
-                (!bytes.is_empty() && bytes.trim_ascii().len() == bytes.len()).then(|| as_it_is(out))?;
-            }
-            Self::Int => {
-                let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-                let plain = all_digits(digits) && without_leading_zeros(digits).len() == digits.len();
-                (plain && digits.len() <= 18 && bytes != b"-0").then(|| as_it_is(out))?;
-            }
-            Self::Decimal => is_canonical_decimal(bytes).then(|| as_it_is(out))?,
             Self::Implied(scale) => write_implied(bytes, usize::from(*scale), out)?,
             Self::Date => write_date(bytes, out)?,
             Self::Time => write_time(bytes, out)?,
@@ -269,7 +270,7 @@ impl Converter {
                 let plain = all_digits(bytes) && without_leading_zeros(bytes).len() == bytes.len();
                 plain.then(|| {
                     out.extend(std::iter::repeat_n(b'0', zeros));
-                    as_it_is(out);
+                    out.extend_from_slice(bytes);
                 })?;
             }
             Self::Named(named) => out.extend_from_slice((named.write)(canonical)?.as_bytes()),

@@ -22,7 +22,8 @@ pub(crate) fn collect(set: &SetView<'_>, charset: Charset, left: &mut Vec<(u32, 
     let extras: Vec<Value> = left
         .iter()
         .filter_map(|(number, element)| {
-            let segment = set.segment(*number as usize)?;
+            // LS and LE only stand around a loop, and say which, like ST and SE.
+            let segment = set.segment(*number as usize).filter(|segment| !matches!(segment.tag(), b"LS" | b"LE"))?;
             let value = segment.element(usize::from(*element));
             let mut extra = json!({
                 "segment": segment.position(),

@@ -257,6 +257,12 @@ section! {
         pub sessions: Spanned<u32> = sftp::SESSIONS,
         /// How many files it may begin. What is over it is told to come later.
         pub files: Rate = sftp::FILES,
+        /// How many bytes it may send within a minute. What is over it begins no further file, and is told when to come again.
+        pub bytes_per_minute: Size = sftp::BYTES_PER_MINUTE,
+        /// How many bytes of a second it may have, each way; none means as many as there are. What is over it is slowed down.
+        pub bandwidth: Option<Size>,
+        /// How many bytes of files that it began and did not finish are kept.
+        pub quota: Size = sftp::QUOTA,
         /// Its own names for folders, beside inbound, outbound and receipts, like `"/upload" = "inbound"`. A file in a
         /// "staging" folder counts once it is moved into an inbound one.
         pub folders: Entries<Folder, FolderPath>,

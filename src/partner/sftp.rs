@@ -4,7 +4,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{PasswordHash, SftpUser, SshKey};
-use crate::config::{Duration, Key, Network, Rate, TextForm, Wrong, choice, text_form};
+use crate::config::{Duration, Key, Network, Rate, Size, TextForm, Wrong, choice, text_form};
 
 choice! {
     /// What a folder is for.
@@ -79,6 +79,12 @@ pub struct SftpTerms {
     pub sessions: u32,
     /// The files it may begin.
     pub files: Rate,
+    /// The bytes it may send within a minute.
+    pub bytes_per_minute: Size,
+    /// The bytes of a second, each way; none means as many as there are.
+    pub bandwidth: Option<Size>,
+    /// The bytes of what it began and did not finish.
+    pub quota: Size,
     /// Its own names for folders.
     pub folders: Vec<(FolderPath, Folder)>,
     /// When its files are whole.
@@ -109,6 +115,9 @@ impl SftpTerms {
             sources: Vec::new(),
             sessions: SESSIONS,
             files: FILES,
+            bytes_per_minute: BYTES_PER_MINUTE,
+            bandwidth: None,
+            quota: QUOTA,
             folders: Vec::new(),
             complete: Complete::Close,
             marker: MARKER.to_owned(),
@@ -126,6 +135,10 @@ impl SftpTerms {
 pub(super) const SESSIONS: u32 = 8;
 /// Files begun, unless the file says otherwise.
 pub(super) const FILES: Rate = Rate::per_minute(3000);
+/// Bytes sent within a minute, unless the file says otherwise: a fast line for itself.
+pub(super) const BYTES_PER_MINUTE: Size = Size::mib(8192);
+/// Bytes begun and not finished, unless the file says otherwise.
+pub(super) const QUOTA: Size = Size::mib(16_384);
 /// A marker's ending, unless the file says otherwise.
 pub(super) const MARKER: &str = ".done";
 /// How long quiet is, unless the file says otherwise.

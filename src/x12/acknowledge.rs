@@ -6,7 +6,6 @@
 mod tests;
 
 use super::element::{is_date, is_time};
-use super::envelope::PartyId;
 use super::finding::Finding;
 use super::rules::AckCode;
 use super::standard::Standard;
@@ -171,15 +170,23 @@ fn write(
     let mut writer = Writer::new(layout, now)?;
     let header = &verdict.header;
     let first = verdict.groups.first().map_or("", |group| &group.header.version);
-    writer.begin_interchange(&InterchangeOut {
-        sender: fitting(&header.receiver),
-        receiver: fitting(&header.sender),
+    // Their names go back to them byte for byte.
+    let named = |number: usize, most: usize| {
+        let name: Vec<u8> = header.element(number).iter().copied().filter(|byte| !b"\r\n".contains(byte)).collect();
+        let name = name.trim_ascii();
+        name.get(..most).unwrap_or(name).to_vec()
+    };
+    let parties = [named(7, 2), named(8, 15), named(5, 2), named(6, 15)];
+    let between = InterchangeOut {
+        sender: header.receiver.clone(),
+        receiver: header.sender.clone(),
         version: interchange_version(&header.version, first),
         control: numbers.interchange,
         // An acknowledgement asks for none.
         ack_requested: false,
         usage: if b"PTI".contains(&header.usage) { header.usage } else { b'P' },
-    })?;
+    };
+    writer.begin_interchange_between(parties.each_ref().map(Vec::as_slice), &between)?;
     if let Some(ta1_facts) = verdict.ta1.filter(|_| ta1) {
         let control = format!("{:0>9}", header.control_number);
         let date = Some(header.date.as_str()).filter(|date| date.len() == 6 && is_date(date.as_bytes()));
@@ -369,18 +376,6 @@ fn codes_of(findings: &[Finding], pick: impl Fn(AckCode) -> Option<u8>) -> BTree
         .filter_map(|finding| pick(finding.ack))
         .map(|n| n.to_string())
         .collect()
-}
-
-/// A party whose fields fit the ISA.
-fn fitting(party: &PartyId) -> PartyId {
-    let cut = |text: &str, most: usize| {
-        let mut text = text.to_owned();
-        while text.len() > most {
-            text.pop();
-        }
-        text
-    };
-    PartyId { qualifier: cut(&party.qualifier, 2), id: cut(&party.id, 15) }
 }
 
 /// The inbound ISA12 where it is a version, or else the one that goes with the group's.

@@ -33,28 +33,38 @@ impl<'a> Line<'a> {
 /// What CTT counts in a set, and which element of it CTT02 sums up.
 struct Counted {
     set: &'static str,
-    line: &'static [u8],
+    /// What CTT01 counts; where partners read the note in two ways, either.
+    lines: &'static [&'static [u8]],
     quantity: Option<(&'static [u8], usize)>,
 }
 
-const fn counted(set: &'static str, line: &'static [u8], quantity: Option<(&'static [u8], usize)>) -> Counted {
-    Counted { set, line, quantity }
+const fn counted(
+    set: &'static str,
+    lines: &'static [&'static [u8]],
+    quantity: Option<(&'static [u8], usize)>,
+) -> Counted {
+    Counted { set, lines, quantity }
 }
 
-/// The sets whose CTT01 counts lines, as their notes in the standard say.
+/// The sets with a CTT, as their notes in the standard say; those without a quantity have no hash total.
 const COUNTED: &[Counted] = &[
-    counted("810", b"IT1", Some((b"IT1", 2))),
-    counted("830", b"LIN", Some((b"FST", 1))),
-    counted("840", b"PO1", Some((b"PO1", 2))),
-    counted("843", b"PO1", Some((b"PO1", 2))),
-    counted("846", b"LIN", None),
-    counted("850", b"PO1", Some((b"PO1", 2))),
-    counted("855", b"PO1", Some((b"PO1", 2))),
-    counted("856", b"HL", Some((b"SN1", 2))),
-    counted("860", b"POC", Some((b"POC", 3))),
-    counted("861", b"RCD", Some((b"RCD", 2))),
-    counted("862", b"LIN", Some((b"FST", 1))),
-    counted("865", b"POC", Some((b"POC", 3))),
+    counted("810", &[b"IT1"], Some((b"IT1", 2))),
+    counted("830", &[b"LIN"], Some((b"FST", 1))),
+    counted("832", &[b"LIN"], None),
+    counted("840", &[b"PO1"], Some((b"PO1", 2))),
+    counted("843", &[b"PO1"], Some((b"PO1", 2))),
+    counted("846", &[b"LIN"], Some((b"QTY", 2))),
+    counted("850", &[b"PO1"], Some((b"PO1", 2))),
+    counted("852", &[b"LIN"], None),
+    counted("855", &[b"PO1"], Some((b"PO1", 2))),
+    counted("856", &[b"HL"], Some((b"SN1", 2))),
+    counted("860", &[b"POC"], Some((b"POC", 3))),
+    counted("861", &[b"RCD"], Some((b"RCD", 2))),
+    counted("862", &[b"LIN"], Some((b"FST", 1))),
+    counted("865", &[b"POC"], Some((b"POC", 3))),
+    counted("867", &[b"LIN"], Some((b"QTY", 2))),
+    counted("869", &[b"HL", b"LIN"], None),
+    counted("870", &[b"HL", b"PO1"], None),
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +80,7 @@ struct Level {
 #[derive(Debug, Default)]
 pub(super) struct Balance {
     counted: Option<usize>,
-    lines: u64,
+    lines: [u64; 2],
     sum: Option<i128>,
     /// The same values summed the way data element 347 tells: their digits, without decimal points, signs and exponents.
     hash: Option<i128>,
@@ -84,7 +94,7 @@ impl Balance {
     /// Starts over for a set.
     pub(super) fn begin(&mut self, set: &[u8]) {
         self.counted = COUNTED.iter().position(|counted| counted.set.as_bytes() == set);
-        self.lines = 0;
+        self.lines = [0; 2];
         self.sum = Some(0);
         self.hash = Some(0);
         self.amount = (set == b"810").then_some(0);
@@ -99,7 +109,18 @@ impl Balance {
             [b'H', b'L'] => true,
             [a, b, c] => matches!(
                 &[a, b, c],
-                b"PO1" | b"IT1" | b"CTT" | b"SN1" | b"LIN" | b"FST" | b"POC" | b"RCD" | b"TDS" | b"SAC" | b"TXI"
+                b"PO1"
+                    | b"IT1"
+                    | b"CTT"
+                    | b"SN1"
+                    | b"LIN"
+                    | b"FST"
+                    | b"QTY"
+                    | b"POC"
+                    | b"RCD"
+                    | b"TDS"
+                    | b"SAC"
+                    | b"TXI"
             ),
             _ => false,
         }
@@ -108,8 +129,8 @@ impl Balance {
     /// Takes one segment.
     pub(super) fn take(&mut self, tag: &[u8], line: &Line<'_>, severities: &Severities, into: &mut Collector) {
         let Some(counted) = self.counted.and_then(|at| COUNTED.get(at)) else { return };
-        if tag == counted.line {
-            self.lines += 1;
+        for (count, line) in self.lines.iter_mut().zip(counted.lines) {
+            *count += u64::from(tag == *line);
         }
         if let Some((quantity, number)) = counted.quantity
             && tag == quantity
@@ -184,10 +205,15 @@ impl Balance {
 
     fn total(&self, counted: &Counted, line: &Line<'_>, severities: &Severities, into: &mut Collector) {
         let says = line.element(1);
-        if decimal(says).is_some_and(|says| says != i128::from(self.lines) * 10_i128.pow(SCALE)) {
+        let is_count = |says: i128| {
+            let counts = self.lines.iter().take(counted.lines.len());
+            counts.into_iter().any(|count| says == i128::from(*count) * 10_i128.pow(SCALE))
+        };
+        if decimal(says).is_some_and(|says| !is_count(says)) {
             into.add(severities, codes::CTT_COUNT, || {
-                let tag = counted.line.escape_ascii();
-                let text = format!("CTT01 says {} {tag} segments, but {} came", says.escape_ascii(), self.lines);
+                let tag = counted.lines.first().map_or(String::new(), |tag| tag.escape_ascii().to_string());
+                let came = self.lines.first().copied().unwrap_or_default();
+                let text = format!("CTT01 says {} {tag} segments, but {came} came", says.escape_ascii());
                 Finding::new(codes::CTT_COUNT, line.offset, text).of("CTT", line.position).at_element(1).with(says)
             });
         }
@@ -231,10 +257,12 @@ impl Balance {
     fn invoice(&self, line: &Line<'_>, severities: &Severities, into: &mut Collector) {
         // Charges of the summary follow TDS, so only what is plainly not the lines' sum, with or without charges, is told here.
         let (Some(lines), says) = (self.amount, line.element(1)) else { return };
-        let Some(cents) = decimal(says).map(|n| n / 10_i128.pow(SCALE)).filter(|_| self.lines > 0) else { return };
+        let Some(cents) = decimal(says).map(|n| n / 10_i128.pow(SCALE)).filter(|_| self.lines != [0; 2]) else {
+            return;
+        };
         let rounded =
             |amount: i128| (amount + amount.signum() * 5 * 10_i128.pow(2 * SCALE - 3)) / 10_i128.pow(2 * SCALE - 2);
-        let slack = i128::from(self.lines);
+        let slack = i128::from(self.lines.iter().sum::<u64>());
         let fits = |amount: i128| (rounded(amount) - cents).abs() <= slack;
         if self.charges == 0 && !fits(lines) && cents < rounded(lines) {
             into.add(severities, codes::TDS_TOTAL, || {
@@ -347,11 +375,28 @@ mod tests {
             ("861", "RCD*1*40~RCD*2*2~CTT*2*"),
             ("856", "HL*1**S~SN1**40~SN1**2~CTT*1*"),
             ("843", "PO1**40~PO1**2~CTT*2*"),
+            ("846", "LIN~QTY*33*40~LIN~QTY*33*2~CTT*2*"),
+            ("867", "PTD*SD~QTY*32*40~LIN~QTY*32*2~LIN~CTT*2*"),
         ] {
             assert_eq!(findings(set, &format!("{body}42~")), [], "{set}");
             let wrong = findings(set, &format!("{body}41~"));
             assert_eq!(wrong.iter().map(|(code, _)| *code).collect::<Vec<_>>(), ["X12-0602"], "{set}");
         }
+    }
+
+    #[test]
+    fn sets_without_a_hash_total_have_their_lines_counted() {
+        for (set, body) in [
+            ("832", "LIN~CTP~LIN~CTT*"),
+            ("852", "LIN~ZA*QS*40~LIN~ZA*QS*2~CTT*"),
+            ("869", "HL*1**O~HL*2*1*I~LIN~CTT*"),
+            ("870", "HL*1**O~PO1~HL*2*1*I~CTT*"),
+        ] {
+            assert_eq!(findings(set, &format!("{body}2*99~")), [], "{set}");
+            assert_eq!(findings(set, &format!("{body}3*99~"))[0].0, "X12-0601", "{set}");
+        }
+        // A report may count its orders' lines and not its levels.
+        assert_eq!(findings("870", "HL*1**O~PO1~HL*2*1*I~CTT*1~"), []);
     }
 
     #[test]

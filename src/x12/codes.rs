@@ -43,6 +43,14 @@ crate::codes! {
     STRAY_SEGMENT = "X12-0115";
     /// A set stands outside of any group.
     SET_OUTSIDE_GROUP = "X12-0116";
+    /// ISA01 is no known qualifier, or ISA02 is blank where it says that something stands there.
+    ISA_AUTHORIZATION = "X12-0117";
+    /// ISA03 is no known qualifier, or ISA04 is blank where it says that something stands there.
+    ISA_SECURITY = "X12-0118";
+    /// ISA11 names no standard, and is no repetition separator either.
+    ISA_STANDARD = "X12-0119";
+    /// ISA07 and ISA08 are not ours.
+    ISA_RECEIVER = "X12-0120";
     // The group.
     /// The group has no GE.
     GE_MISSING = "X12-0201";

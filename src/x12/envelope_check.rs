@@ -4,7 +4,8 @@ use super::codes;
 use super::element::{is_date, is_time};
 use super::envelope::{GroupHeader, InterchangeHeader};
 use super::finding::{Collector, Finding};
-use super::policy::Policy;
+use super::isa;
+use super::policy::{Policy, Repetition};
 use super::rules::{AckCode, Severity};
 use super::set_check::Tables;
 use super::standard::Standard;
@@ -16,7 +17,7 @@ use std::collections::{BTreeMap, HashSet};
 const NAMES: usize = 100_000;
 
 /// Checks what the ISA says.
-pub(super) fn isa(header: &InterchangeHeader, policy: &Policy, into: &mut Collector) {
+pub(super) fn interchange(header: &InterchangeHeader, policy: &Policy, into: &mut Collector) {
     let mut add = |code: Code, element: usize, note: u8, text: String| {
         into.add(&policy.severities, code, || {
             let finding = Finding::new(code, header.offset, text).of("ISA", None).becoming(AckCode::Interchange(note));
@@ -25,6 +26,28 @@ pub(super) fn isa(header: &InterchangeHeader, policy: &Policy, into: &mut Collec
     };
     if header.bytes.len() != 105 {
         add(codes::ISA_WIDTH, 0, 22, format!("the ISA has {} bytes and not 106", header.bytes.len() + 1));
+    }
+    let blank = |number| header.element(number).trim_ascii().is_empty();
+    match header.element(1).trim_ascii() {
+        b"00" => {}
+        b"01" | b"02" | b"03" | b"04" | b"05" | b"06" if blank(2) => {
+            add(
+                codes::ISA_AUTHORIZATION,
+                2,
+                11,
+                "ISA02 is blank, but ISA01 says that something stands there".to_owned(),
+            );
+        }
+        b"01" | b"02" | b"03" | b"04" | b"05" | b"06" => {}
+        _ => add(codes::ISA_AUTHORIZATION, 1, 10, "ISA01 is no known qualifier".to_owned()),
+    }
+    match header.element(3).trim_ascii() {
+        b"00" => {}
+        b"01" if blank(4) => {
+            add(codes::ISA_SECURITY, 4, 13, "ISA04 is blank, but ISA03 says that a password stands there".to_owned());
+        }
+        b"01" => {}
+        _ => add(codes::ISA_SECURITY, 3, 12, "ISA03 is no known qualifier".to_owned()),
     }
     let qualifiers =
         Standard::get("005010").and_then(|standard| standard.element("I05")).and_then(|e| e.codes.as_ref());
@@ -37,15 +60,32 @@ pub(super) fn isa(header: &InterchangeHeader, policy: &Policy, into: &mut Collec
             add(codes::ISA_PARTY, element + 1, element as u8 + 1, format!("ISA{:02} is empty", element + 1));
         }
     }
+    if policy.receiver.as_ref().is_some_and(|ours| *ours != header.receiver) {
+        let text = format!("{}/{} is none of our addresses", header.receiver.qualifier, header.receiver.id);
+        add(codes::ISA_RECEIVER, 8, 9, text);
+    }
     if !is_date(header.date.as_bytes()) {
         add(codes::ISA_DATE, 9, 14, format!("ISA09 `{}` is no date", header.date));
     }
     if header.time.len() != 4 || !is_time(header.time.as_bytes()) {
         add(codes::ISA_TIME, 10, 15, format!("ISA10 `{}` is no time", header.time));
     }
-    let version = header.version.strip_prefix("00").filter(|rest| rest.len() == 3).and_then(|rest| rest.parse().ok());
-    if !version.is_some_and(|version: u32| (200..900).contains(&version)) {
-        add(codes::ISA_VERSION, 12, 17, format!("ISA12 `{}` is no known version", header.version));
+    match (header.element(11), isa::has_repetitions(&header.version)) {
+        _ if header.delimiters.repetition.is_some() => {}
+        (b"U", false) => {}
+        ([b'A'..=b'Z'], false) => {
+            add(codes::ISA_STANDARD, 11, 2, "ISA11 names a standard other than U, the only one".to_owned());
+        }
+        (_, false) => add(codes::ISA_STANDARD, 11, 16, "ISA11 is not U, the only standard".to_owned()),
+        (_, true) if policy.repetition == Repetition::Off => {}
+        (_, true) => add(codes::ISA_STANDARD, 11, 16, "ISA11 can separate no repetitions".to_owned()),
+    }
+    let version =
+        Some(&header.version).filter(|text| text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit()));
+    match version.and_then(|text| text.parse::<u32>().ok()) {
+        None => add(codes::ISA_VERSION, 12, 17, format!("ISA12 `{}` is no version", header.version)),
+        Some(200..900) => {}
+        Some(_) => add(codes::ISA_VERSION, 12, 3, format!("ISA12 `{}` is no known version", header.version)),
     }
     let number = &header.control_number;
     if !(1..=9).contains(&number.len()) || !number.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -64,7 +104,7 @@ pub(super) fn isa(header: &InterchangeHeader, policy: &Policy, into: &mut Collec
 }
 
 /// Checks what the GS says.
-pub(super) fn gs(header: &GroupHeader, policy: &Policy, into: &mut Collector, seen: &mut Seen) {
+pub(super) fn group(header: &GroupHeader, policy: &Policy, into: &mut Collector, seen: &mut Seen) {
     let mut add = |code: Code, element: usize, text: String| {
         into.add(&policy.severities, code, || {
             Finding::new(code, header.offset, text).of("GS", None).at_element(element).with(header.element(element))

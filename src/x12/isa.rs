@@ -260,8 +260,12 @@ pub(super) fn repetition(header: &InterchangeHeader, always: bool) -> Option<u8>
     let &[byte] = header.element(11) else { return None };
     let Delimiters { element, component, segment, .. } = header.delimiters;
     let separator = !byte.is_ascii_alphanumeric() && byte != b' ' && ![element, component, segment].contains(&byte);
-    let since = header.version.parse::<u32>().is_ok_and(|version| version >= 402);
-    (separator && (always || since)).then_some(byte)
+    (separator && (always || has_repetitions(&header.version))).then_some(byte)
+}
+
+/// Whether ISA11 is a separator in envelopes of that version.
+pub(super) fn has_repetitions(version: &str) -> bool {
+    version.parse::<u32>().is_ok_and(|version| version >= 402)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! The defaults are what most partners need; a partner's file changes single rules.
 
+use super::envelope::PartyId;
 use super::rules::Severities;
 use super::standard::Standard;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct Policy {
     pub version: Option<String>,
     /// Standards with the partner's overlay applied, used instead of the built-in ones of the same version.
     pub standards: Vec<Arc<Standard>>,
+    /// Who we are to this partner; anybody, if not given.
+    pub receiver: Option<PartyId>,
     /// What to make of ISA11.
     pub repetition: Repetition,
     /// Which characters elements may hold.

@@ -8,7 +8,7 @@ mod open;
 pub use open::{Mark, OpenSegment, Place};
 
 use super::codes;
-use super::envelope::PartyId;
+use super::envelope::{PartyId, text};
 use super::token::{Delimiters, Segment};
 use crate::error::Code;
 use jiff::civil::DateTime;
@@ -137,6 +137,8 @@ pub struct Writer {
     interchange: Option<(u64, u64)>,
     group: Option<(u64, u64)>,
     set: Option<(Vec<u8>, u64)>,
+    /// Which bytes separate, outside of the ISA.
+    separates: Box<[bool; 256]>,
 }
 
 impl Writer {
@@ -155,7 +157,9 @@ impl Writer {
         if !usable || all.len() != count {
             return Err(WriteError::Separators);
         }
-        Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None })
+        let mut separates = Box::new([false; 256]);
+        all.iter().for_each(|byte| separates[usize::from(*byte)] = true);
+        Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None, separates })
     }
 
     /// The separators it writes with.
@@ -169,13 +173,26 @@ impl Writer {
     ///
     /// If a value does not fit its place.
     pub fn begin_interchange(&mut self, isa: &InterchangeOut) -> Result<(), WriteError> {
+        let InterchangeOut { sender, receiver, .. } = isa;
+        let parties = [&sender.qualifier, &sender.id, &receiver.qualifier, &receiver.id];
+        self.begin_interchange_between(parties.map(|text| text.as_bytes()), isa)
+    }
+
+    /// The same with ISA05 to ISA08 as bytes, which may be no UTF-8.
+    pub(super) fn begin_interchange_between(
+        &mut self,
+        parties: [&[u8]; 4],
+        isa: &InterchangeOut,
+    ) -> Result<(), WriteError> {
         let Delimiters { component, repetition, .. } = self.layout.delimiters;
-        let fixed = |place: &'static str, value: &str, width: usize| {
+        let fixed = |place: &'static str, value: &[u8], width: usize| {
             if value.len() > width {
                 let why = "it is too long";
-                return Err(WriteError::Envelope { place, value: value.to_owned(), why });
+                return Err(WriteError::Envelope { place, value: text(value), why });
             }
-            Ok(format!("{value:<width$}"))
+            let mut padded = value.to_vec();
+            padded.resize(width, b' ');
+            Ok(padded)
         };
         if isa.version.len() != 5 {
             let why = "a version has five digits";
@@ -184,8 +201,9 @@ impl Writer {
         let control = control("ISA13", isa.control)?;
         let since = isa.version.as_str() >= "00402";
         let standards = repetition.filter(|_| since).unwrap_or(b'U');
-        let qualifiers = [fixed("ISA05", &isa.sender.qualifier, 2)?, fixed("ISA07", &isa.receiver.qualifier, 2)?];
-        let ids = [fixed("ISA06", &isa.sender.id, 15)?, fixed("ISA08", &isa.receiver.id, 15)?];
+        let [sends, sender, receives, receiver] = parties;
+        let qualifiers = [fixed("ISA05", sends, 2)?, fixed("ISA07", receives, 2)?];
+        let ids = [fixed("ISA06", sender, 15)?, fixed("ISA08", receiver, 15)?];
         let (date, time) = (self.now.strftime("%y%m%d").to_string(), self.now.strftime("%H%M").to_string());
         let [sender, receiver] = &ids;
         let [sends, receives] = &qualifiers;
@@ -194,10 +212,10 @@ impl Writer {
             b"          ",
             b"00",
             b"          ",
-            sends.as_bytes(),
-            sender.as_bytes(),
-            receives.as_bytes(),
-            receiver.as_bytes(),
+            sends,
+            sender,
+            receives,
+            receiver,
             date.as_bytes(),
             time.as_bytes(),
             &[standards],
@@ -431,12 +449,14 @@ impl Writer {
     /// Writes one value. In the ISA only what would break it collides: components and repetitions do not exist there.
     fn value(&mut self, tag: &str, element: usize, value: &[u8], isa: bool) -> Result<(), WriteError> {
         let Delimiters { element: e, component, repetition, segment } = self.layout.delimiters;
-        let separates =
-            |byte: u8| byte == e || byte == segment || !isa && (byte == component || Some(byte) == repetition);
-        if !isa && !value.iter().any(|byte| separates(*byte)) {
+        // Without a way out in between, which would cost more than it saves: values are short.
+        let collides = |value: &[u8]| value.iter().fold(false, |any, byte| any | self.separates[usize::from(*byte)]);
+        if !isa && !collides(value) {
             self.out.extend_from_slice(value);
             return Ok(());
         }
+        let separates =
+            |byte: u8| byte == e || byte == segment || !isa && (byte == component || Some(byte) == repetition);
         for byte in value.iter().copied() {
             let written = if !separates(byte) {
                 byte

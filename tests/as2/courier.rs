@@ -1,6 +1,6 @@
 //! The courier against a partner's server: what is sent, what its answers mean, and that a retry is the same message.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -8,7 +8,10 @@ use gangway::{
     config::Settings,
     doors::as2::{As2Courier, Caller, Receipts, Ring},
     exchange::{Carried, Courier, Parcel},
-    ledger::sqlite::{Options, SqliteLedger},
+    ledger::{
+        Payload, SharedLedger,
+        sqlite::{Options, SqliteLedger},
+    },
     net::Egress,
     observe::Metrics,
     partner::{Directory, Sources},
@@ -17,8 +20,9 @@ use gangway::{
 use jiff::Timestamp;
 
 use super::{
-    parties,
+    by_openssl, parties,
     site::{partner, write, x12},
+    wire::{Listener, Said},
 };
 use crate::util::{Dir, gwtest};
 
@@ -31,14 +35,18 @@ fn read(dir: &Dir) -> (Settings, Directory) {
     (settings, directory)
 }
 
-/// A courier over the files in `dir`.
+/// A courier over the files in `dir`, with a ledger of its own.
 pub(super) async fn courier(dir: &Dir) -> As2Courier {
+    let own = tempfile::tempdir_in(dir.join("")).unwrap().keep();
+    courier_on(dir, Arc::new(SqliteLedger::open(&own, &Options::default()).unwrap()))
+}
+
+/// A courier over the files in `dir` and a ledger.
+fn courier_on(dir: &Dir, ledger: SharedLedger) -> As2Courier {
     let (settings, directory) = read(dir);
     std::fs::create_dir_all(&settings.data).unwrap();
     let (ring, _) = Ring::open(&settings).unwrap();
     let caller = Caller::new(Egress::default(), settings.root.clone());
-    let own = tempfile::tempdir_in(dir.join("")).unwrap().keep();
-    let ledger = Arc::new(SqliteLedger::open(&own, &Options::default()).unwrap());
     let directory = Arc::new(ArcSwap::from_pointee(directory));
     let receipts = Receipts::new(&settings, caller.clone(), directory, ledger, &Metrics::new()).unwrap();
     let url = settings.as2.url.as_ref().map(|url| url.value.clone());
@@ -52,7 +60,7 @@ pub(super) fn parcel(dir: &Dir, transport_id: &str, payload: &[u8]) -> Parcel {
         delivery: 1,
         message: gangway::document::MessageId::new(Timestamp::now().as_millisecond() as u64, 7),
         partner: Arc::clone(directory.partner("acme").unwrap()),
-        payload: Bytes::copy_from_slice(payload),
+        payload: Payload::Inline(Bytes::copy_from_slice(payload)),
         attempt: 1,
         transport_id: transport_id.into(),
         filename: "purchase_order_4711.edi".into(),
@@ -154,5 +162,56 @@ gwtest!(a_receipt_on_its_own_needs_a_place_to_come_to, async |dir| {
     let carried = courier(&dir).await.carry(&parcel(&dir, "d1", &x12(1))).await;
     let Carried::Waiting { detail, .. } = &carried else { panic!("{carried:?}") };
     assert!(detail.contains("<d1@127.0.0.1>"), "{detail}");
-    assert!(dir.join("data/as2/awaited/d1.json").exists());
+});
+
+gwtest!(another_attempt_sends_the_very_same_from_whichever_node, async |dir| {
+    let seen: Arc<Mutex<Vec<Said>>> = Arc::default();
+    let keeping = Arc::clone(&seen);
+    let listener = Listener::start(move |said| {
+        keeping.lock().unwrap().push(said);
+        async { Said::answer(503, Vec::new(), Vec::new()) }
+    });
+    let listener = listener.await;
+    let url = format!("http://{}/as2", listener.address);
+    write(&dir, &url, "encrypt = \"aes256-gcm\"\npadding = \"pss\"\ncompress = \"before-signing\"", "live");
+    let shared = tempfile::tempdir_in(dir.join("")).unwrap();
+    let ledger: SharedLedger = Arc::new(SqliteLedger::open(shared.path(), &Options::default()).unwrap());
+    let parcel = parcel(&dir, "d1", &x12(1));
+    let again = async |attempt: u32| {
+        // A node that starts with nothing but the ledger.
+        let _ = std::fs::remove_dir_all(dir.join("data/as2"));
+        let carried = courier_on(&dir, Arc::clone(&ledger)).carry(&Parcel { attempt, ..parcel.clone() }).await;
+        assert!(matches!(carried, Carried::TryAgain { .. }), "{carried:?}");
+        let all = seen.lock().unwrap();
+        assert_eq!(all.len(), attempt as usize);
+        all.last().cloned().unwrap()
+    };
+    let first = again(1).await;
+    let second = again(2).await;
+    assert_eq!(second.headers, first.headers);
+    assert!(second.body == first.body, "the bytes differ");
+    // Whoever mends the partner's file wants the next attempt to follow it; it is the same message all the same.
+    write(&dir, &url, "encrypt = \"aes256-cbc\"\npadding = \"pss\"\ncompress = \"before-signing\"", "live");
+    let (_, directory) = read(&dir);
+    let parcel = Parcel { partner: Arc::clone(directory.partner("acme").unwrap()), attempt: 3, ..parcel };
+    let courier = courier_on(&dir, Arc::clone(&ledger));
+    assert!(matches!(courier.carry(&parcel).await, Carried::TryAgain { .. }));
+    let third = seen.lock().unwrap().last().cloned().unwrap();
+    assert!(third.body != first.body, "it follows the file");
+    assert_eq!(third.header("message-id"), first.header("message-id"));
+    let mic = |said: &Said| by_openssl::open(said, parties::gangway(), parties::acme()).mic;
+    assert_eq!(mic(&third), mic(&first));
+    // One that is too large to be remembered whole is built again: the same id, the same MIC.
+    let large: Vec<u8> = (0..400_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let file = dir.create("large.edi", &large);
+    let parcel = Parcel { payload: Payload::File(file), transport_id: "d2".into(), ..parcel };
+    for _ in 0..2 {
+        let courier = courier_on(&dir, Arc::clone(&ledger));
+        assert!(matches!(courier.carry(&parcel).await, Carried::TryAgain { .. }));
+    }
+    let all = seen.lock().unwrap().clone();
+    let [.., one, other] = all.as_slice() else { panic!() };
+    assert_eq!(one.header("message-id"), other.header("message-id"));
+    assert_eq!(mic(one), mic(other));
+    assert_eq!(by_openssl::open(other, parties::gangway(), parties::acme()).document, large);
 });

@@ -92,8 +92,8 @@ gwtest!(killed_after_the_commit_the_receipt_is_there_and_the_retry_gets_it, asyn
     assert!(events[0].event.id.contains(&kept), "{} is not of {kept}", events[0].event.id);
 });
 
-/// The promise of a receipt is kept before its message is committed, and let go after: a crash anywhere between leaves a
-/// receipt for every message on the record, and none for those that are not.
+// The promise of a receipt is kept before its message is committed, and let go after: a crash anywhere between leaves a
+// receipt for every message on the record, and none for those that are not.
 gwtest!(kill_9_loses_no_receipt_that_goes_on_its_own, async |dir| {
     let mut site = Site::start(&dir, "").await;
     let form = As2Form { deliver_to: Some(site.server.url()), ..As2Form::default() };

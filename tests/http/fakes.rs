@@ -494,6 +494,18 @@ impl Ledger for FakeLedger {
     async fn backup(&self, _: &Path) -> Result<()> {
         unused()
     }
+    async fn remember(&self, _: &'static str, _: &str, _: Bytes) -> Result<()> {
+        unused()
+    }
+    async fn recall(&self, _: &'static str, _: &str) -> Result<Option<Bytes>> {
+        unused()
+    }
+    async fn remembered(&self, _: &'static str) -> Result<Vec<(String, Bytes)>> {
+        unused()
+    }
+    async fn forget(&self, _: &'static str, _: &str) -> Result<()> {
+        unused()
+    }
     async fn close(&self) -> Result<()> {
         unused()
     }

@@ -40,7 +40,7 @@ fn parcel(partner: &Arc<Partner>, seed: u128, payload: &[u8], attempt: u32) -> P
         delivery: 1,
         message,
         partner: partner.clone(),
-        payload: Bytes::copy_from_slice(payload),
+        payload: gangway::ledger::Payload::Inline(Bytes::copy_from_slice(payload)),
         attempt,
         transport_id: format!("{message}.1"),
         filename: String::new(),
@@ -59,7 +59,7 @@ fn delivered(carried: &Carried) -> bool {
 
 fn collector(dir: &Path, site: &Site) -> Collector {
     let spool = Arc::new(Spool::new(dir.join("spool"), 64 << 10, 64 << 20).unwrap());
-    Collector::new(lines(dir), site.desk.clone(), spool, Arc::new(Metrics::new()), 400 << 20)
+    Collector::new(lines(dir), site.desk.clone(), spool, Arc::new(Metrics::new()), dir.join("sftp"), 400 << 20)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -202,6 +202,16 @@ async fn files_are_collected_from_an_openssh_server_once() {
         assert!(own.collect(&files).await && collector(dir.path(), &site).collect(&files).await);
     }
     assert_eq!(site.desk.names().iter().filter(|name| *name == "kept.edi").count(), 1);
+    // It is not even asked for again: with other bytes behind the same size and date, nobody would have seen it.
+    let written = std::fs::metadata(out.join("kept.edi")).unwrap().modified().unwrap();
+    std::fs::write(out.join("kept.edi"), b"KEPT").unwrap();
+    std::fs::File::options().append(true).open(out.join("kept.edi")).unwrap().set_modified(written).unwrap();
+    assert!(collector(dir.path(), &site).collect(&files).await);
+    assert_eq!(site.desk.names().iter().filter(|name| *name == "kept.edi").count(), 1);
+    // Only what is remembered keeps it from being fetched.
+    std::fs::remove_dir_all(dir.path().join("sftp/collected")).unwrap();
+    assert!(collector(dir.path(), &site).collect(&files).await);
+    assert_eq!(site.desk.names().iter().filter(|name| *name == "kept.edi").count(), 2);
     server.cut();
     drop(server);
     assert!(!collector(dir.path(), &site).collect(&files).await, "nobody answers");

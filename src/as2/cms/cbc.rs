@@ -48,18 +48,31 @@ pub(super) fn decrypt(
     sink.write_all(plain.written()).map_err(Fault::Storage)
 }
 
-/// Encrypts bytes with an AES key.
-pub(super) fn encrypt(cipher: Cipher, key: &[u8], iv: &[u8; 16], plain: &[u8]) -> Result<Vec<u8>, Fault> {
+/// Encrypts `plain` with an AES key into `sink`.
+pub(super) fn encrypt(
+    cipher: Cipher,
+    key: &[u8],
+    iv: &[u8; 16],
+    plain: &mut dyn Read,
+    sink: &mut dyn Write,
+) -> Result<(), Fault> {
     let failed = |_| Fault::Settings("the content could not be encrypted".into());
     let key = UnboundCipherKey::new(primitive(cipher), key).map_err(failed)?;
     let context = EncryptionContext::Iv128(FixedLength::from(iv));
     let mut key = StreamingEncryptingKey::less_safe_cbc_pkcs7(key, context).map_err(failed)?;
-    let mut output = vec![0; plain.len() + 32];
-    let written = key.update(plain, &mut output).map_err(failed)?.written().len();
-    let (_, rest) = key.finish(output.get_mut(written..).unwrap_or_default()).map_err(failed)?;
-    let whole = written + rest.written().len();
-    output.truncate(whole);
-    Ok(output)
+    let mut input = vec![0; PIECE];
+    let mut output = vec![0; PIECE + 32];
+    loop {
+        let count = fill(plain, &mut input).map_err(Fault::Storage)?;
+        let piece = input.get(..count).unwrap_or_default();
+        let sealed = key.update(piece, &mut output).map_err(failed)?;
+        sink.write_all(sealed.written()).map_err(Fault::Storage)?;
+        if count < PIECE {
+            break;
+        }
+    }
+    let (_, rest) = key.finish(&mut output).map_err(failed)?;
+    sink.write_all(rest.written()).map_err(Fault::Storage)
 }
 
 fn wrong_iv() -> Fault {
@@ -78,7 +91,7 @@ pub(super) fn primitive(cipher: Cipher) -> &'static cipher::Algorithm {
 }
 
 /// Reads until the buffer is full or nothing more comes.
-pub(super) fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(in super::super) fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(free) = buffer.get_mut(filled..).filter(|free| !free.is_empty()) {
         match source.read(free)? {

@@ -97,20 +97,28 @@ pub(super) fn decrypt(
     constant_time::verify_slices_are_equal(expected, tag).map_err(|_| Fault::Decryption)
 }
 
-/// Encrypts bytes; gives the ciphertext and its tag.
+/// Encrypts `plain` into `sink`; gives the tag.
 pub(super) fn encrypt(
     cipher: Cipher,
     key: &[u8],
     nonce: &[u8; 12],
-    plain: &[u8],
-) -> Result<(Vec<u8>, [u8; 16]), Fault> {
-    let failed = || Fault::Settings("the content could not be encrypted".into());
-    let mut gcm = Gcm::new(cipher, key, nonce, &[]).map_err(|_| failed())?;
-    let mut output = vec![0; plain.len() + 16];
-    gcm.apply(plain, &mut output).map_err(|_| failed())?;
-    output.truncate(plain.len());
-    gcm.hash.update_padded(&output);
-    Ok((output, gcm.tag()))
+    plain: &mut dyn Read,
+    sink: &mut dyn Write,
+) -> Result<[u8; 16], Fault> {
+    let failed = |_| Fault::Settings("the content could not be encrypted".into());
+    let mut gcm = Gcm::new(cipher, key, nonce, &[]).map_err(failed)?;
+    let mut input = vec![0; PIECE];
+    let mut output = vec![0; PIECE + 16];
+    loop {
+        // Whole pieces, so that the hash sees whole blocks until the last.
+        let count = fill(plain, &mut input).map_err(Fault::Storage)?;
+        let sealed = gcm.apply(input.get(..count).unwrap_or_default(), &mut output).map_err(failed)?;
+        gcm.hash.update_padded(sealed);
+        sink.write_all(sealed).map_err(Fault::Storage)?;
+        if count < PIECE {
+            return Ok(gcm.tag());
+        }
+    }
 }
 
 fn counter_stream(cipher: Cipher, key: &[u8], start: [u8; 16]) -> Result<StreamingDecryptingKey, Fault> {
@@ -150,7 +158,8 @@ mod tests {
                         )
                         .unwrap();
                     if associated.is_empty() {
-                        let (ours, our_tag) = encrypt(cipher, &key, &nonce, &plain).unwrap();
+                        let mut ours = Vec::new();
+                        let our_tag = encrypt(cipher, &key, &nonce, &mut &plain[..], &mut ours).unwrap();
                         assert_eq!((&ours, &our_tag[..]), (&sealed, tag.as_ref()), "{cipher:?} {size}");
                     }
                     let open = |sealed: &[u8], tag: &[u8]| {

@@ -12,10 +12,11 @@ mod parameters;
 mod signed;
 mod write;
 
+pub(super) use cbc::fill;
 pub use compressed::Compressed;
 pub use enveloped::{Decrypted, DecryptionRules, Enveloped};
 pub use signed::{SignatureRules, SignedData, Verified};
-pub use write::{SignOptions, compress, encrypt, sign};
+pub use write::{SignOptions, compress, compress_rope, encrypt, encrypt_rope, sign, sign_rope};
 
 use super::{
     ber::{Elements, Stream, tag},

@@ -1,4 +1,5 @@
-//! Writes CMS as DER: one signer, several recipients, zlib.
+//! Writes CMS as DER: one signer, several recipients, zlib. The content may be of any size: what stands around it is written
+//! beside it, with lengths that are known once it has been encrypted or compressed into a scratch.
 
 use std::io::Write;
 
@@ -11,11 +12,13 @@ use super::{
         algorithm::{Cipher, Digest, Scheme, Transport},
         ber::tag,
         certificate::Certificate,
+        content::{InMemory, Scratch},
         der,
         entropy::Entropy,
         fault::Fault,
         key::{OwnKey, SMALLEST_RSA, oaep_algorithm},
         oid,
+        rope::Rope,
     },
     cbc, gcm, parameters,
 };
@@ -37,8 +40,14 @@ pub struct SignOptions {
 
 /// SignedData over `content`, which goes into it where `opaque`.
 pub fn sign(content: &[u8], opaque: bool, key: &OwnKey, options: &SignOptions) -> Result<Vec<u8>, Fault> {
+    in_memory(&sign_rope(&content.to_vec().into(), opaque, key, options)?)
+}
+
+/// The same over a content of any size.
+pub fn sign_rope(content: &Rope, opaque: bool, key: &OwnKey, options: &SignOptions) -> Result<Rope, Fault> {
     let (scheme, digest) = key.signs_with(options.scheme, options.digest);
-    let value = aws_lc_rs::digest::digest(digest.algorithm(), content);
+    let value = content.digests(&[digest]).map_err(Fault::Storage)?;
+    let value = value.first().map(AsRef::as_ref).unwrap_or_default();
     let digest_algorithm = der::algorithm(digest.oid(), &[]);
     let signature_algorithm = match scheme {
         Scheme::RsaPkcs1 => der::algorithm(oid::RSA, &der::null()),
@@ -48,7 +57,7 @@ pub fn sign(content: &[u8], opaque: bool, key: &OwnKey, options: &SignOptions) -
     let mut attributes = vec![
         attribute(oid::CONTENT_TYPE, der::oid(oid::DATA)),
         attribute(oid::SIGNING_TIME, der::time(options.now)),
-        attribute(oid::MESSAGE_DIGEST, der::octets(value.as_ref())),
+        attribute(oid::MESSAGE_DIGEST, der::octets(value)),
     ];
     if options.algorithm_protection {
         // CMSAlgorithmProtection { digest, [1] IMPLICIT signature algorithm }.
@@ -66,16 +75,18 @@ pub fn sign(content: &[u8], opaque: bool, key: &OwnKey, options: &SignOptions) -
         signature_algorithm,
         der::octets(&signature),
     ]);
-    let mut encapsulated = vec![der::oid(oid::DATA)];
-    if opaque {
-        encapsulated.push(der::element(tag::context(0), &der::octets(content)));
-    }
-    let mut fields = vec![der::number(1), der::element(tag::SET, &digest_algorithm), der::sequence(&encapsulated)];
+    let enclosed =
+        if opaque { around(tag::context(0), [around(tag::OCTETS, [content.clone()])]) } else { Rope::default() };
+    let mut fields = vec![
+        Rope::from(der::number(1)),
+        der::element(tag::SET, &digest_algorithm).into(),
+        around(tag::SEQUENCE, [der::oid(oid::DATA).into(), enclosed]),
+    ];
     if options.with_certificate {
-        fields.push(der::element(tag::context(0), certificate.der()));
+        fields.push(der::element(tag::context(0), certificate.der()).into());
     }
-    fields.push(der::element(tag::SET, &signer));
-    Ok(content_info(oid::SIGNED_DATA, &der::sequence(&fields)))
+    fields.push(der::element(tag::SET, &signer).into());
+    Ok(content_info(oid::SIGNED_DATA, fields))
 }
 
 /// `content` encrypted for all of `certificates`: EnvelopedData, or AuthEnvelopedData with a cipher that authenticates.
@@ -86,6 +97,19 @@ pub fn encrypt(
     transport: Transport,
     entropy: &dyn Entropy,
 ) -> Result<Vec<u8>, Fault> {
+    let content = content.to_vec().into();
+    in_memory(&encrypt_rope(&content, certificates, cipher, transport, entropy, &InMemory)?)
+}
+
+/// The same of a content of any size; the ciphertext goes into `scratch`.
+pub fn encrypt_rope(
+    content: &Rope,
+    certificates: &[Certificate],
+    cipher: Cipher,
+    transport: Transport,
+    entropy: &dyn Entropy,
+    scratch: &dyn Scratch,
+) -> Result<Rope, Fault> {
     if cipher == Cipher::TripleDesCbc {
         return Err(Fault::Settings("nothing is encrypted with triple DES".into()));
     }
@@ -99,40 +123,62 @@ pub fn encrypt(
         .map(|certificate| recipient(certificate, &key, transport))
         .collect::<Result<Vec<_>, _>>()?;
     let recipients = der::set(tag::SET, recipients);
-    let encrypted = |parameters: &[u8], sealed: &[u8]| {
-        der::sequence(&[
-            der::oid(oid::DATA),
-            der::algorithm(cipher.oid(), parameters),
-            der::element(tag::context_primitive(0), sealed),
-        ])
-    };
-    if cipher.is_authenticated() {
+    let mut sink = scratch.begin(content.size() + 16).map_err(Fault::Storage)?;
+    let (kind, parameters, mac) = if cipher.is_authenticated() {
         let mut nonce = [0; 12];
         entropy.fill(&mut nonce);
-        let (sealed, mac) = gcm::encrypt(cipher, &key, &nonce, content)?;
+        let mac = gcm::encrypt(cipher, &key, &nonce, &mut content.reader(), &mut *sink)?;
         let parameters = der::sequence(&[der::octets(&nonce), der::number(16)]);
-        let fields = [der::number(0), recipients, encrypted(&parameters, &sealed), der::octets(&mac)];
-        return Ok(content_info(oid::AUTH_ENVELOPED_DATA, &der::sequence(&fields)));
-    }
-    let mut iv = [0; 16];
-    entropy.fill(&mut iv);
-    let sealed = cbc::encrypt(cipher, &key, &iv, content)?;
-    let fields = [der::number(0), recipients, encrypted(&der::octets(&iv), &sealed)];
-    Ok(content_info(oid::ENVELOPED_DATA, &der::sequence(&fields)))
+        (oid::AUTH_ENVELOPED_DATA, parameters, der::octets(&mac))
+    } else {
+        let mut iv = [0; 16];
+        entropy.fill(&mut iv);
+        cbc::encrypt(cipher, &key, &iv, &mut content.reader(), &mut *sink)?;
+        (oid::ENVELOPED_DATA, der::octets(&iv), Vec::new())
+    };
+    let sealed = sink.finish().map_err(Fault::Storage)?;
+    let encrypted = around(
+        tag::SEQUENCE,
+        [
+            der::oid(oid::DATA).into(),
+            der::algorithm(cipher.oid(), &parameters).into(),
+            around(tag::context_primitive(0), [sealed.into()]),
+        ],
+    );
+    Ok(content_info(kind, [der::number(0).into(), recipients.into(), encrypted, mac.into()]))
 }
 
 /// CompressedData of `content`.
 pub fn compress(content: &[u8]) -> Result<Vec<u8>, Fault> {
-    let mut zlib = ZlibEncoder::new(Vec::with_capacity(content.len() / 4), Compression::default());
-    zlib.write_all(content).map_err(Fault::Storage)?;
-    let deflated = zlib.finish().map_err(Fault::Storage)?;
-    let encapsulated = [der::oid(oid::DATA), der::element(tag::context(0), &der::octets(&deflated))];
-    let fields = [der::number(0), der::algorithm(oid::ZLIB, &[]), der::sequence(&encapsulated)];
-    Ok(content_info(oid::COMPRESSED_DATA, &der::sequence(&fields)))
+    in_memory(&compress_rope(&content.to_vec().into(), &InMemory)?)
 }
 
-fn content_info(kind: &[u8], content: &[u8]) -> Vec<u8> {
-    der::sequence(&[der::oid(kind), der::element(tag::context(0), content)])
+/// The same of a content of any size; what is compressed goes into `scratch`.
+pub fn compress_rope(content: &Rope, scratch: &dyn Scratch) -> Result<Rope, Fault> {
+    let mut sink = scratch.begin(content.size() / 4).map_err(Fault::Storage)?;
+    let mut zlib = ZlibEncoder::new(&mut *sink, Compression::default());
+    content.each(|piece| zlib.write_all(piece)).map_err(Fault::Storage)?;
+    zlib.finish().map_err(Fault::Storage)?;
+    let deflated = sink.finish().map_err(Fault::Storage)?;
+    let enclosed = around(tag::context(0), [around(tag::OCTETS, [deflated.into()])]);
+    let encapsulated = around(tag::SEQUENCE, [der::oid(oid::DATA).into(), enclosed]);
+    Ok(content_info(oid::COMPRESSED_DATA, [der::number(0).into(), der::algorithm(oid::ZLIB, &[]).into(), encapsulated]))
+}
+
+/// A ContentInfo around a sequence of `fields`.
+fn content_info(kind: &[u8], fields: impl IntoIterator<Item = Rope>) -> Rope {
+    let content = around(tag::context(0), [around(tag::SEQUENCE, fields)]);
+    around(tag::SEQUENCE, [der::oid(kind).into(), content])
+}
+
+/// An element around others.
+fn around(tag: u8, fields: impl IntoIterator<Item = Rope>) -> Rope {
+    let fields: Rope = fields.into_iter().collect();
+    [Rope::from(der::opening(tag, fields.size())), fields].into_iter().collect()
+}
+
+fn in_memory(rope: &Rope) -> Result<Vec<u8>, Fault> {
+    rope.bytes().map(Vec::from).map_err(Fault::Storage)
 }
 
 fn attribute(kind: &[u8], value: Vec<u8>) -> Vec<u8> {

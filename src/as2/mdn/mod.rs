@@ -5,7 +5,7 @@ mod write;
 
 pub use read::{Mdn, MdnSignature, is_receipt, read};
 pub use write::{ReceiptTerms, write};
-pub(super) use write::{base64_lines, date, signed_multipart};
+pub(super) use write::{base64_lines, date, signature_part};
 
 /// An HTTP message without its start line.
 #[derive(Debug, Clone, PartialEq, Eq)]

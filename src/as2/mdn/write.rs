@@ -91,21 +91,19 @@ pub fn write(
 }
 
 /// What is signed, and its signature in base64, which every product reads.
-pub(in super::super) fn signed_multipart(signed: &[u8], signature: &[u8], boundary: &str) -> Vec<u8> {
-    let mut body = format!("--{boundary}\r\n").into_bytes();
-    body.extend_from_slice(signed);
-    body.extend_from_slice(
-        format!(
-            "\r\n--{boundary}\r\n\
-             Content-Type: application/pkcs7-signature; name=smime.p7s; smime-type=signed-data\r\n\
-             Content-Transfer-Encoding: base64\r\n\
-             Content-Disposition: attachment; filename=smime.p7s\r\n\r\n"
-        )
-        .as_bytes(),
+fn signed_multipart(signed: &[u8], signature: &[u8], boundary: &str) -> Vec<u8> {
+    [format!("--{boundary}\r\n").as_bytes(), signed, &signature_part(signature, boundary)].concat()
+}
+
+/// The end of a multipart/signed: a signature in base64, and the edges around it.
+pub(in super::super) fn signature_part(signature: &[u8], boundary: &str) -> Vec<u8> {
+    let head = format!(
+        "\r\n--{boundary}\r\n\
+         Content-Type: application/pkcs7-signature; name=smime.p7s; smime-type=signed-data\r\n\
+         Content-Transfer-Encoding: base64\r\n\
+         Content-Disposition: attachment; filename=smime.p7s\r\n\r\n"
     );
-    body.extend_from_slice(&base64_lines(signature));
-    body.extend_from_slice(format!("--{boundary}--\r\n").as_bytes());
-    body
+    [head.as_bytes(), &base64_lines(signature), format!("--{boundary}--\r\n").as_bytes()].concat()
 }
 
 /// Base64 in lines of 76 characters, each with its line end.

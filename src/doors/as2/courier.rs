@@ -1,43 +1,47 @@
 //! The way out: builds a message as the partner's file says, posts it, and holds the receipt against what was sent.
 //!
 //! A delivery keeps its Message-ID over all attempts, so a partner that has the message already answers with the receipt it
-//! gave before. What the receipt must say is kept in `as2/awaited` of the data folder before anything is sent, so that a
-//! receipt that comes on its own is understood after a restart, too.
+//! gave before. The message and what its receipt must say are remembered before anything is sent, so another attempt sends
+//! the very same, and a receipt that comes on its own is understood after a restart, too.
+//!
+//! A document may be of any size: it is read from where the ledger has it, and what is made of it goes through a scratch.
 
-use std::{fs, io, sync::Arc, time::Duration};
+use std::{fs, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
-use super::{As2, Caller, Receipts, Ring, fields, receipts::write_whole};
+use super::{As2, Caller, Receipts, Ring, fields};
 use crate::{
     as2::{
         algorithm::Digest,
         certificate::Certificate,
         cms::SignatureRules,
-        content::{Content, InMemory},
+        content::{Content, InMemory, Scratch},
         delivery::{Event, ReceiptMode, Schedule, State},
         entropy::System,
         fault::Fault,
-        mdn::{self, HttpMessage, Mdn},
+        mdn::{self, Mdn},
         mime::Fields,
         receive::Tools,
-        send::{self, Document, Encryption, Expectation, Outgoing, ReceiptTerms, Signing, Terms},
+        send::{self, Composed, Enclosure, Encryption, Expectation, ReceiptTerms, Signing, Terms},
     },
     document::MessageId,
     exchange::{Carried, Courier, Exchange, Parcel},
-    ledger::Channel,
+    keys,
+    ledger::{Channel, Payload},
     net::Reply,
     partner::{As2Terms, Partner, Receipt, ReceiptBy},
     spool,
 };
 
-/// How long one attempt may take, the partner's work on its receipt included.
+/// How long one attempt may take, the partner's work on its receipt included …
 const PATIENCE: Duration = Duration::from_secs(300);
+/// … and a second more for as many bytes.
+const SLOWEST: u64 = 64 << 10;
 
 /// What takes the news of a delivery whose receipt came on its own.
 #[async_trait]
@@ -54,15 +58,6 @@ impl Carrying for Exchange {
     async fn carried(&self, message: MessageId, delivery: u64, carried: Carried) -> Result<(), String> {
         Self::carried(self, message, delivery, carried).await.map_err(|error| error.to_string())
     }
-}
-
-/// A delivery whose receipt may come on its own.
-#[derive(Debug, Serialize, Deserialize)]
-struct Awaited {
-    message: MessageId,
-    delivery: u64,
-    partner: String,
-    expectation: Expectation,
 }
 
 /// Carries parcels to partners' AS2 servers.
@@ -94,19 +89,17 @@ impl Courier for As2Courier {
         if as2.sending.receipt != Receipt::None && as2.sending.receipt_by == ReceiptBy::Callback && self.url.is_none() {
             return refused("`receipt_by` is \"callback\", and gangway.toml has no `url` in [as2] for it to come to");
         }
-        let outgoing = match self.outgoing(parcel).await {
-            Ok(outgoing) => outgoing,
+        let message = match self.message(parcel).await {
+            Ok(message) => message,
+            Err(fault) if fault.is_ours() => {
+                return Carried::TryAgain { detail: format!("{fault}."), retry_after: None };
+            }
             Err(fault) => return refused(&fault.to_string()),
         };
-        if as2.sending.receipt != Receipt::None
-            && let Err(error) = self.expect(parcel, &outgoing.expectation).await
-        {
-            let detail = format!("what the receipt must say could not be kept: {error}");
-            return Carried::TryAgain { detail, retry_after: None };
-        }
         // Some partners are quicker with their receipt than with their answer.
         let early = self.receipts.begin(&parcel.transport_id);
-        let reply = self.caller.post(url.as_str(), &outgoing.http, &as2.sending, PATIENCE).await;
+        let patience = PATIENCE + Duration::from_secs(message.body.size() / SLOWEST);
+        let reply = self.caller.post(url.as_str(), &message.headers, message.body, &as2.sending, patience).await;
         let early = early.end();
         let (event, receipt, retry_after) = match reply {
             Err(error) if error.is_final() => return refused(&error.to_string()),
@@ -115,72 +108,66 @@ impl Courier for As2Courier {
         };
         let carried = match early {
             Some(carried) => carried,
-            None => judged(as2, parcel.attempt, event, &outgoing.expectation, receipt, retry_after),
+            None => judged(as2, parcel.attempt, event, &message.expectation, receipt, retry_after),
         };
         if !matches!(carried, Carried::Waiting { .. } | Carried::TryAgain { .. }) {
-            forget(&self.receipts, &parcel.transport_id).await;
+            self.receipts.done_with(&parcel.transport_id).await;
         }
         carried
     }
 }
 
 impl As2Courier {
-    /// The message, built away from the async threads.
-    async fn outgoing(&self, parcel: &Parcel) -> Result<Outgoing, Fault> {
-        let message_id = format!("<{}@{}>", parcel.transport_id, self.receipts.identity().host);
+    /// The message: the one that was sent before, or one that is built now, away from the async threads, and remembered.
+    async fn message(&self, parcel: &Parcel) -> Result<Composed, Fault> {
+        let storage = |error: &dyn std::fmt::Display| Fault::Storage(std::io::Error::other(error.to_string()));
         let from = self.receipts.identity().to(&parcel.partner).to_owned();
-        let (ring, url, parcel) = (self.ring.load_full(), self.url.clone(), parcel.clone());
+        let (ring, now) = (self.ring.load_full(), Timestamp::now());
+        let agreement = agreement(&parcel.partner, &from, &ring, self.url.as_deref(), now);
+        let before = self.receipts.sent(&parcel.transport_id).await.map_err(|error| storage(&error))?;
+        if let Some(before) = &before
+            && let Some(again) =
+                self.receipts.again(parcel, before, &agreement).await.map_err(|error| storage(&error))?
+        {
+            return Ok(again);
+        }
+        let message_id = format!("<{}@{}>", parcel.transport_id, self.receipts.identity().host);
+        let (scratch, url, own) = (self.receipts.scratch.clone(), self.url.clone(), parcel.clone());
         let built = spawn_blocking(move || {
-            let document = Document {
-                content: &parcel.payload,
-                content_type: &parcel.content_type,
-                filename: Some(parcel.filename.as_str()).filter(|name| !name.is_empty()),
+            let content = match &own.payload {
+                Payload::Inline(bytes) => Content::Memory(bytes.clone()),
+                Payload::File(path) => scratch.file(path).map_err(Fault::Storage)?,
             };
-            build(&parcel.partner, &from, &message_id, &[document], &ring, url.as_deref(), Timestamp::now())
+            let enclosure = Enclosure {
+                content,
+                content_type: &own.content_type,
+                filename: Some(own.filename.as_str()).filter(|name| !name.is_empty()),
+            };
+            compose(&own.partner, &from, &message_id, &[enclosure], &ring, url.as_deref(), now, &scratch)
         });
-        built.await.unwrap_or_else(|_| Err(Fault::Settings("the message could not be built".into())))
-    }
-
-    /// Keeps what the receipt must say. What an earlier attempt would have it say, under an older version of the
-    /// partner's file, will do as well.
-    async fn expect(&self, parcel: &Parcel, expectation: &Expectation) -> io::Result<()> {
-        let Some(name) = name_of(&parcel.transport_id) else {
-            return Err(io::Error::other("the delivery's id cannot be a file's name"));
-        };
-        let mut awaited = Awaited {
-            message: parcel.message,
-            delivery: parcel.delivery,
-            partner: parcel.partner.id.clone(),
-            expectation: expectation.clone(),
-        };
-        let folder = self.receipts.awaited().to_owned();
-        let kept = spawn_blocking(move || {
-            if let Some(before) =
-                fs::read(folder.join(&name)).ok().and_then(|text| serde_json::from_slice::<Awaited>(&text).ok())
-            {
-                let more = before.expectation.mics.into_iter().filter(|mic| !awaited.expectation.mics.contains(mic));
-                let more: Vec<_> = more.collect();
-                awaited.expectation.mics.extend(more);
-            }
-            write_whole(&folder, &name, &serde_json::to_vec(&awaited)?)
-        });
-        kept.await.map_err(io::Error::other)?
+        let built = built.await.unwrap_or_else(|_| Err(Fault::Settings("the message could not be built".into())));
+        let mut message = built?;
+        let kept = self.receipts.will_send(parcel, &mut message, agreement, before).await;
+        kept.map_err(|error| storage(&error))?;
+        Ok(message)
     }
 }
 
-/// Builds a message to a partner.
+/// Builds a message to a partner; what is made of large documents goes into `scratch`.
 ///
 /// # Errors
 /// When it cannot be built as the partner's file says.
-pub fn build(
+#[expect(clippy::too_many_arguments, reason = "each is something that a message depends on")]
+pub fn compose(
     partner: &Partner,
     from: &str,
     message_id: &str,
-    documents: &[Document<'_>],
+    documents: &[Enclosure<'_>],
     ring: &Ring,
     callback: Option<&str>,
     now: Timestamp,
-) -> Result<Outgoing, Fault> {
+    scratch: &dyn Scratch,
+) -> Result<Composed, Fault> {
     let missing = |what: &str| Fault::Settings(format!("{}: {what}", partner.id));
     let as2 = partner.as2.as_ref().ok_or_else(|| missing("there is no [as2] in the partner's file"))?;
     let terms = &as2.sending;
@@ -208,8 +195,25 @@ pub fn build(
         receipt,
         quirks: terms.quirks.clone(),
     };
-    let tools = Tools { now, scratch: &InMemory, entropy: &System };
-    send::build(documents, &as2.sending.subject, message_id, &terms, tools)
+    let tools = Tools { now, scratch, entropy: &System };
+    send::compose(documents, &as2.sending.subject, message_id, &terms, tools)
+}
+
+/// Everything that a message depends on but its document, as a digest: what was built on the same may be sent again.
+fn agreement(partner: &Partner, from: &str, ring: &Ring, callback: Option<&str>, now: Timestamp) -> String {
+    let Some(as2) = &partner.as2 else { return String::new() };
+    let own = ring.signing(now).map(|own| own.key.certificate().fingerprint());
+    let theirs: Vec<_> = encrypt_for(as2, now).iter().map(Certificate::fingerprint).collect();
+    let terms = &as2.sending;
+    let text = format!(
+        "{:?}",
+        (
+            (from, as2.id.as_str(), own, theirs, callback),
+            (terms.sign, terms.padding, terms.encrypt, terms.key_transport, terms.compress),
+            (terms.receipt, terms.receipt_by, &terms.subject, &terms.quirks),
+        )
+    );
+    keys::hex(aws_lc_rs::digest::digest(Digest::Sha256.algorithm(), text.as_bytes()).as_ref())
 }
 
 /// The certificates that a message is encrypted for: of those that are valid, the one that began first, which the partner
@@ -300,19 +304,6 @@ fn refused(detail: &str) -> Carried {
     Carried::Refused { detail: detail.to_owned() }
 }
 
-/// The file of what a delivery waits for, where its id can be one.
-fn name_of(transport_id: &str) -> Option<String> {
-    let plain = transport_id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
-    (plain && !transport_id.starts_with('.') && (1..=120).contains(&transport_id.len()))
-        .then(|| format!("{transport_id}.json"))
-}
-
-async fn forget(receipts: &Receipts, transport_id: &str) {
-    let Some(name) = name_of(transport_id) else { return };
-    let path = receipts.awaited().join(name);
-    let _ = spawn_blocking(move || fs::remove_file(path)).await;
-}
-
 /// A receipt as it came: headers, an empty line, the body.
 pub(super) fn raw(headers: &Fields, body: &spool::Body) -> Bytes {
     match &body.content {
@@ -339,10 +330,13 @@ impl As2 {
     /// belongs to nothing.
     pub(super) async fn awaiting(&self, partner: &Partner, named: &str, mdn: Mdn, raw: Bytes) -> Result<bool, String> {
         let id = named.trim().trim_start_matches('<').split('@').next().unwrap_or_default().to_owned();
-        let name = name_of(&id).ok_or("it names no message of ours")?;
-        let path = self.receipts.awaited().join(name);
-        let read = spawn_blocking(move || fs::read(path)).await.map_err(|error| error.to_string())?;
-        let awaited: Option<Awaited> = read.ok().and_then(|text| serde_json::from_slice(&text).ok());
+        let awaited = match self.receipts.sent(&id).await {
+            Ok(awaited) => awaited,
+            Err(error) => {
+                tracing::warn!(%error, "An AS2 receipt waits until the ledger answers again.");
+                return Ok(false);
+            }
+        };
         let awaited = awaited.filter(|awaited| awaited.partner == partner.id);
         let awaited = awaited.ok_or("no message to this partner waits for it")?;
         let disposition = awaited.expectation.check(&mdn).map_err(|fault| format!("{}: {fault}", fault.code()))?;
@@ -359,16 +353,7 @@ impl As2 {
             tracing::warn!(delivery = awaited.delivery, why, "An AS2 receipt could not be recorded.");
             return Ok(false);
         }
-        forget(&self.receipts, &id).await;
+        self.receipts.done_with(&id).await;
         Ok(true)
     }
-}
-
-/// A message as it goes on the wire, for tools.
-pub fn wire(message: &HttpMessage) -> Vec<u8> {
-    let mut headers = Fields::default();
-    for (name, value) in &message.headers {
-        headers.push(name, value.as_bytes());
-    }
-    with_headers(&headers, &message.body).to_vec()
 }

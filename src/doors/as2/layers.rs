@@ -2,7 +2,7 @@
 //! which are gone with the last who reads them.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -22,15 +22,34 @@ const PIECE: u64 = 1 << 20;
 
 /// Layers in a folder.
 #[derive(Debug, Clone)]
-pub(super) struct Layers {
+pub struct Layers {
     folder: PathBuf,
     inline: usize,
 }
 
 impl Layers {
-    /// Layers up to `inline` bytes stay in memory.
-    pub(super) fn new(folder: &Path, inline: usize) -> Self {
-        Self { folder: folder.to_owned(), inline }
+    /// Layers in a folder, which is made where it is missing; those up to `inline` bytes stay in memory.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn at(folder: &Path, inline: usize) -> io::Result<Self> {
+        fs::create_dir_all(folder)?;
+        Ok(Self { folder: folder.to_owned(), inline })
+    }
+
+    /// A file's bytes: small ones in memory, others where they are.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn file(&self, path: &Path) -> io::Result<Content> {
+        let file = File::open(path)?;
+        let len = file.metadata()?.len();
+        if len > self.inline as u64 {
+            return Ok(Content::stored(Arc::new(Stored(Arc::new(file))), len));
+        }
+        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
+        file.take(self.inline as u64).read_to_end(&mut bytes)?;
+        Ok(bytes.into())
     }
 }
 
@@ -141,7 +160,7 @@ mod tests {
 
     fn layer(bytes: &[u8], inline: usize) -> Content {
         let folder = tempfile::tempdir().unwrap();
-        let mut sink = Layers::new(folder.path(), inline).begin(bytes.len() as u64 * 1000).unwrap();
+        let mut sink = Layers::at(folder.path(), inline).unwrap().begin(bytes.len() as u64 * 1000).unwrap();
         for piece in bytes.chunks(7) {
             sink.write_all(piece).unwrap();
         }

@@ -19,6 +19,7 @@ mod limits;
 mod problems;
 mod receipts;
 pub mod ring;
+mod sent;
 mod stored;
 mod stranger;
 mod take;
@@ -44,8 +45,9 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 pub use caller::Caller;
-pub use courier::{As2Courier, Carrying, build, wire};
+pub use courier::{As2Courier, Carrying, compose};
 pub use expiry::{inspect, watch};
+pub use layers::Layers;
 pub use receipts::Receipts;
 pub use ring::{Own, Ring, RingError};
 
@@ -76,7 +78,7 @@ pub struct As2 {
     metrics: Arc<Metrics>,
     telemetry: events::Telemetry,
     identity: Identity,
-    layers: layers::Layers,
+    layers: Layers,
     proofs: PathBuf,
     limits: limits::Limits,
     work: Turns,
@@ -148,13 +150,12 @@ impl As2 {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             workers => workers as usize,
         };
-        let (scratch, proofs) = (settings.data.join("as2/layers"), settings.data.join("as2/proofs"));
-        std::fs::create_dir_all(&scratch)?;
+        let proofs = settings.data.join("as2/proofs");
         std::fs::create_dir_all(&proofs)?;
         Ok(Self {
             directory,
             intake,
-            layers: layers::Layers::new(&scratch, spool.inline()),
+            layers: Layers::at(&settings.data.join("as2/layers"), spool.inline())?,
             proofs,
             spool,
             ring,

@@ -1,15 +1,13 @@
 //! Receipts on connections of their own, both ways.
 //!
-//! Ours go only to addresses that the partner's file lists. Each is a file in `as2/receipts` of the data folder: written
-//! before the message is committed, let go after, tried with growing pauses until its server takes it, and still there
-//! after a restart. One that was written and never let go is held against the record: if the message is there its receipt
-//! goes out, and if not nothing was promised.
+//! Ours go only to addresses that the partner's file lists. Each is remembered by the ledger: before its message is
+//! committed, let go after, tried with growing pauses until its server takes it, and still there after a restart, on this
+//! node or on another. One that was prepared and never let go is held against the record: if the message is there its
+//! receipt goes out, and if not nothing was promised.
 
 use std::{
     collections::HashMap,
-    fs,
-    io::{self, Write},
-    path::{Path, PathBuf},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -21,11 +19,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::{
     sync::{Notify, Semaphore},
-    task::{JoinHandle, spawn_blocking},
+    task::JoinHandle,
 };
 
 use super::{
-    As2, Caller, Identity, events, nothing, problems,
+    As2, Caller, Identity, Layers, events, nothing, problems,
     stored::{Asked, StoredReceipt},
     take::Arrived,
 };
@@ -40,7 +38,7 @@ use crate::{
     document::MessageId,
     exchange::Carried,
     keys,
-    ledger::{Channel, Direction, Fact, MessageFilter, SharedLedger},
+    ledger::{Channel, Direction, Fact, LedgerError, MessageFilter, SharedLedger},
     net::Problem,
     observe::Metrics,
     partner::Directory,
@@ -52,14 +50,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TRIED_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many are on their way at once.
 const AT_ONCE: usize = 8;
-/// How often the folder is looked at, whatever happens.
+/// How often is looked for what is due, whatever happens.
 const LOOK: Duration = Duration::from_secs(30);
+/// How often what is done with is forgotten, where whoever did it could not say so.
+const TIDY: Duration = Duration::from_secs(60 * 60);
+/// No commit takes as long: what was prepared before and is not on the record never will be.
+const PREPARED_FOR: Duration = Duration::from_secs(10 * 60);
+/// What the ledger remembers receipts on their way as.
+const KIND: &str = "as2 receipts";
 
 /// One receipt on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Job {
-    /// The file's name without its ending.
+    /// What it is remembered by.
     id: String,
+    /// Whether its message is on the record, so that it may go.
+    ready: bool,
     partner: String,
     url: String,
     /// The message that it is about, as its sender names it.
@@ -82,6 +88,7 @@ impl Job {
         let id = format!("{}-{}", arrived.at.as_millisecond(), keys::hex(&keys::random::<8>()));
         let job = Self {
             id,
+            ready: false,
             partner: arrived.partner.id.clone(),
             url: url.to_owned(),
             message_id: String::from_utf8_lossy(&arrived.request.message_id).into_owned(),
@@ -116,11 +123,11 @@ impl Job {
 
 /// Receipts on their way.
 pub struct Receipts {
-    folder: PathBuf,
-    awaited: PathBuf,
     caller: Caller,
     directory: Arc<ArcSwap<Directory>>,
-    ledger: SharedLedger,
+    pub(super) ledger: SharedLedger,
+    /// Where large messages of ours are built.
+    pub(super) scratch: Layers,
     telemetry: events::Telemetry,
     identity: Identity,
     wake: Notify,
@@ -151,7 +158,7 @@ impl Receipts {
     /// Over these.
     ///
     /// # Errors
-    /// When its folders cannot be made.
+    /// When its folder for large messages cannot be made.
     pub fn new(
         settings: &Settings,
         caller: Caller,
@@ -159,17 +166,15 @@ impl Receipts {
         ledger: SharedLedger,
         metrics: &Metrics,
     ) -> io::Result<Self> {
-        let (folder, awaited) = (settings.data.join("as2/receipts"), settings.data.join("as2/awaited"));
-        fs::create_dir_all(&folder)?;
-        fs::create_dir_all(&awaited)?;
+        let inline = usize::try_from(settings.limits.inline.get()).unwrap_or(usize::MAX);
+        let scratch = Layers::at(&settings.data.join("as2/layers"), inline)?;
         let telemetry = events::Telemetry::of_receipts(metrics);
         let identity = Identity::of(settings);
         Ok(Self {
-            folder,
-            awaited,
             caller,
             directory,
             ledger,
+            scratch,
             telemetry,
             identity,
             wake: Notify::new(),
@@ -177,12 +182,13 @@ impl Receipts {
         })
     }
 
-    /// Delivers what is there and what comes, until the task is aborted. What an earlier process wrote and did not let go
+    /// Delivers what is there and what comes, until the task is aborted. What an earlier process prepared and did not let go
     /// is settled first.
     pub fn spawn(self: Arc<Self>) -> JoinHandle<()> {
         tokio::spawn(async move {
-            self.settle().await;
+            self.take_over().await;
             let places = Arc::new(Semaphore::new(AT_ONCE));
+            let mut tidied = Timestamp::now();
             loop {
                 let now = Timestamp::now();
                 let (due, next) = self.look(now).await;
@@ -194,7 +200,11 @@ impl Receipts {
                         drop(place);
                     });
                 }
-                // Those that were just begun are marked as such in their files, so that nobody begins them again.
+                if now.duration_since(tidied).unsigned_abs() > TIDY {
+                    tidied = now;
+                    self.tidy().await;
+                }
+                // Those that were just begun are marked as such, so that nobody begins them again.
                 let pause = next.map_or(LOOK, |next| until(next, now).min(LOOK));
                 tokio::select! {
                     () = self.wake.notified() => {}
@@ -205,26 +215,22 @@ impl Receipts {
     }
 
     /// Keeps a receipt whose message is about to be committed.
-    pub(super) async fn prepare(&self, job: &Job) -> io::Result<()> {
-        self.write(job.clone(), "prepared").await
+    pub(super) async fn prepare(&self, job: &Job) -> Result<(), LedgerError> {
+        self.write(job).await
     }
 
     /// Lets a receipt go.
-    pub(super) async fn send(&self, job: Job) -> io::Result<()> {
-        self.write(job.clone(), "ready").await?;
-        self.remove(&job.id, "prepared").await;
+    pub(super) async fn send(&self, job: Job) -> Result<(), LedgerError> {
+        self.write(&Job { ready: true, ..job }).await?;
         self.wake.notify_one();
         Ok(())
     }
 
-    /// Forgets one whose message was not committed.
+    /// Forgets one whose message was not committed, or that has arrived.
     pub(super) async fn forget(&self, job: &Job) {
-        self.remove(&job.id, "prepared").await;
-    }
-
-    /// The folder of what messages of ours wait for.
-    pub(super) fn awaited(&self) -> &Path {
-        &self.awaited
+        if let Err(error) = self.ledger.forget(KIND, &job.id).await {
+            tracing::warn!(%error, "An AS2 receipt that is done with is still remembered.");
+        }
     }
 
     /// A message is on its way from now on.
@@ -249,30 +255,34 @@ impl Receipts {
         &self.identity
     }
 
-    async fn write(&self, job: Job, ending: &'static str) -> io::Result<()> {
-        let folder = self.folder.clone();
-        let written = spawn_blocking(move || {
-            let text = serde_json::to_vec(&job)?;
-            write_whole(&folder, &format!("{}.{ending}", job.id), &text)
-        });
-        written.await.map_err(io::Error::other)?
+    async fn write(&self, job: &Job) -> Result<(), LedgerError> {
+        let text = serde_json::to_vec(job).map_err(|error| LedgerError::Conflict(error.to_string()))?;
+        self.ledger.remember(KIND, &job.id, text.into()).await
     }
 
-    async fn remove(&self, id: &str, ending: &str) {
-        let path = self.folder.join(format!("{id}.{ending}"));
-        let _ = spawn_blocking(move || fs::remove_file(path)).await;
+    /// Every receipt on its way. What cannot be read is left for a person to look at.
+    async fn jobs(&self) -> Vec<Job> {
+        match self.ledger.remembered(KIND).await {
+            Ok(all) => all.iter().filter_map(|(_, text)| serde_json::from_slice(text).ok()).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "AS2 receipts on their way wait until the ledger answers again.");
+                Vec::new()
+            }
+        }
     }
 
     /// What is due, marked as begun; and when the next is.
     async fn look(&self, now: Timestamp) -> (Vec<Job>, Option<Timestamp>) {
-        let folder = self.folder.clone();
-        let jobs = spawn_blocking(move || read_all(&folder, "ready")).await.unwrap_or_default();
-        let (due, later): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.due <= now);
+        let (ready, prepared): (Vec<_>, Vec<_>) = self.jobs().await.into_iter().partition(|job| job.ready);
+        for job in prepared.into_iter().filter(|job| age(job, now) > LOOK) {
+            self.settle(job, now).await;
+        }
+        let (due, later): (Vec<_>, Vec<_>) = ready.into_iter().partition(|job| job.due <= now);
         let next = later.iter().map(|job| job.due).min();
         let mut begun = Vec::with_capacity(due.len());
         for job in due {
             let marked = Job { due: now + PATIENCE + PATIENCE, ..job.clone() };
-            match self.write(marked, "ready").await {
+            match self.write(&marked).await {
                 Ok(()) => begun.push(job),
                 Err(error) => tracing::error!(%error, "An AS2 receipt on its way cannot be written."),
             }
@@ -288,7 +298,7 @@ impl Receipts {
         let allowed = as2.filter(|as2| as2.receipts_to.iter().any(|url| url.as_str() == job.url));
         let outcome = match (allowed, job.mdn()) {
             (Some(as2), Some(mdn)) => {
-                let reply = self.caller.post(&job.url, &mdn, &as2.sending, PATIENCE).await;
+                let reply = self.caller.post(&job.url, &mdn.headers, mdn.body.into(), &as2.sending, PATIENCE).await;
                 reply.map_err(|error| (error.to_string(), error.is_final())).and_then(|reply| match reply.status {
                     200..=299 => Ok(()),
                     status => Err((format!("status {status}"), false)),
@@ -298,7 +308,7 @@ impl Receipts {
         };
         match outcome {
             Ok(()) => {
-                self.remove(&job.id, "ready").await;
+                self.forget(&job).await;
                 events::ReceiptDelivered { partner: &job.partner, message_id: &job.message_id, attempts }
                     .emit(&self.telemetry);
                 self.note(&job, "receipt delivered", format!("to {}", job.url)).await;
@@ -316,11 +326,11 @@ impl Receipts {
                 failed.emit(&self.telemetry);
                 if given_up {
                     self.note(&job, "receipt undelivered", format!("to {}: {why}", job.url)).await;
-                    self.remove(&job.id, "ready").await;
+                    self.forget(&job).await;
                 } else {
                     let pause = schedule().pause(attempts, &System);
                     let again = Job { attempts, due: now + pause, ..job };
-                    if let Err(error) = self.write(again, "ready").await {
+                    if let Err(error) = self.write(&again).await {
                         tracing::error!(%error, "An AS2 receipt on its way cannot be written.");
                     }
                     self.wake.notify_one();
@@ -337,26 +347,29 @@ impl Receipts {
         }
     }
 
-    /// What a process wrote and did not let go before it ended. What it was just delivering is delivered again: a receipt
-    /// that comes twice says the same.
-    async fn settle(&self) {
-        let folder = self.folder.clone();
-        let (prepared, begun) = spawn_blocking(move || (read_all(&folder, "prepared"), read_all(&folder, "ready")))
-            .await
-            .unwrap_or_default();
-        for job in begun {
-            let due = job.due.min(Timestamp::now());
-            let _ = self.write(Job { due, ..job }, "ready").await;
-        }
-        for job in prepared {
-            match self.promised(&job).await {
-                Some((message, mdn)) => {
-                    if let Err(error) = self.send(job.about(Some(message), &mdn)).await {
-                        tracing::error!(%error, "An AS2 receipt on its way cannot be written.");
-                    }
-                }
-                None => self.forget(&job).await,
+    /// What another process left. What it was just delivering is delivered again: a receipt that comes twice says the same.
+    async fn take_over(&self) {
+        let now = Timestamp::now();
+        for job in self.jobs().await {
+            if !job.ready {
+                self.settle(job, now).await;
+            } else if job.due > now {
+                let _ = self.write(&Job { due: now, ..job }).await;
             }
+        }
+    }
+
+    /// Whether a receipt that was prepared and not let go is owed.
+    async fn settle(&self, job: Job, now: Timestamp) {
+        match self.promised(&job).await {
+            Some((message, mdn)) => {
+                if let Err(error) = self.send(job.about(Some(message), &mdn)).await {
+                    tracing::error!(%error, "An AS2 receipt on its way cannot be written.");
+                }
+            }
+            // Another node may be about to commit its message.
+            None if age(&job, now) < PREPARED_FOR => {}
+            None => self.forget(&job).await,
         }
     }
 
@@ -387,21 +400,8 @@ fn until(next: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(next.duration_since(now)).unwrap_or_default()
 }
 
-/// Every job in a folder with this ending. What cannot be read is left for a person to look at.
-fn read_all(folder: &Path, ending: &str) -> Vec<Job> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let ours = paths.filter(|path| path.extension().is_some_and(|own| own == ending));
-    ours.filter_map(|path| serde_json::from_slice(&fs::read(path).ok()?).ok()).collect()
-}
-
-/// Writes a file, whole or not at all, so that it is there after a crash.
-pub(super) fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(".").suffix(".part").tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(folder.join(name)).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()
+fn age(job: &Job, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(job.made)).unwrap_or_default()
 }
 
 /// A receipt that came on its own, for a message of ours.

@@ -15,6 +15,8 @@ crate::codes! {
     HOST_KEY = "SFT-0106";
     /// A peer that does not keep to the protocol.
     PROTOCOL = "SFT-0107";
+    /// A request that was refused.
+    REFUSED = "SFT-0108";
     /// An upload that broke off.
     CUT = "SFT-0201";
     /// An interchange without its end, or a file with a gap.
@@ -23,10 +25,12 @@ crate::codes! {
     EXPIRED = "SFT-0203";
     /// A file larger than the partner's limit.
     TOO_LARGE = "SFT-0204";
-    /// More files than the partner may begin.
+    /// More files or bytes of a minute than the partner may send.
     TOO_FAST = "SFT-0205";
     /// A whole file that could not be taken now.
     NOT_TAKEN = "SFT-0206";
+    /// More that is not finished than the partner may leave.
+    QUOTA = "SFT-0207";
     /// A file of ours that could not be marked as delivered.
     NOT_MARKED = "SFT-0301";
     /// A partner's server with a host key that is not known.

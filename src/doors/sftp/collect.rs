@@ -8,6 +8,7 @@ use std::{
     collections::{HashMap, HashSet},
     fs::File,
     io,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,6 +26,7 @@ use super::{
     courier::below,
     events::{CollectFailed, Collecting, Left},
     home::{Clerk, Slip, blocking},
+    left::LeftThere,
     lines::{Lines, NoLine},
     parts::{TAIL, judge, read_at},
     shelf::{Content as Look, is_temporary},
@@ -58,18 +60,22 @@ pub struct Collector {
     spool: Arc<Spool>,
     metrics: Arc<Metrics>,
     telemetry: Collecting,
+    /// The door's own in the data folder.
+    folder: PathBuf,
     /// The largest file, whatever a partner's own limit is.
     largest: u64,
-    seen: Mutex<HashMap<String, Seen>>,
+    seen: Mutex<HashMap<String, Arc<Mutex<Seen>>>>,
 }
 
 /// What is remembered of one partner's server.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Seen {
     /// By path, as the last look showed it.
     files: HashMap<String, Entry>,
-    /// What stays there, and is done with.
-    done: HashSet<(String, Entry)>,
+    /// What cannot be taken as it is.
+    unfit: HashSet<(String, Entry)>,
+    /// What was taken, and stays.
+    left: LeftThere,
 }
 
 /// When a partner is asked next.
@@ -103,16 +109,18 @@ impl From<SpoolError> for NotTaken {
 }
 
 impl Collector {
-    /// Over these; its own metrics are registered with the rest. `largest` is the largest file.
+    /// Over these; its own metrics are registered with the rest. `folder` is the door's own in the data folder, and
+    /// `largest` is the largest file.
     pub fn new(
         lines: Arc<Lines>,
         intake: Arc<dyn Intake>,
         spool: Arc<Spool>,
         metrics: Arc<Metrics>,
+        folder: PathBuf,
         largest: u64,
     ) -> Self {
         let telemetry = Collecting::new(&metrics);
-        Self { lines, intake, spool, metrics, telemetry, largest, seen: Mutex::default() }
+        Self { lines, intake, spool, metrics, telemetry, folder, largest, seen: Mutex::default() }
     }
 
     /// Asks every partner's server as often as its file says, until the task is aborted.
@@ -152,21 +160,21 @@ impl Collector {
     }
 
     async fn folder(&self, partner: &Arc<Partner>, terms: &SftpPushTerms, folder: &str) -> Result<(), NotTaken> {
+        let seen = &*self.seen_of(&partner.id).await?;
         let line = self.lines.to(partner).await?;
-        let mut found = self.candidates(partner, folder, line.list(folder).await?);
-        if self.look(partner, folder, &found).len() < found.len() {
+        let mut found = candidates(seen, terms, folder, line.list(folder).await?);
+        if settled(seen, folder, &found).len() < found.len() {
             // Something that was not there before: is it still growing?
             sleep(SETTLE).await;
-            found = self.candidates(partner, folder, line.list(folder).await?);
+            found = candidates(seen, terms, folder, line.list(folder).await?);
         }
-        let settled = self.look(partner, folder, &found);
-        let mut rest = settled.into_iter();
+        let mut rest = settled(seen, folder, &found).into_iter();
         let mut coming = FuturesUnordered::new();
         loop {
             while coming.len() < AT_ONCE
                 && let Some(entry) = rest.next()
             {
-                coming.push(self.take(partner, terms, folder, entry));
+                coming.push(self.take(seen, partner, terms, folder, entry));
             }
             if coming.next().await.is_none() {
                 return Ok(());
@@ -174,46 +182,41 @@ impl Collector {
         }
     }
 
-    /// What of a listing is for us, and not done with.
-    fn candidates(&self, partner: &Partner, folder: &str, listed: Vec<Entry>) -> Vec<Entry> {
-        let mut seen = self.seen();
-        let seen = seen.entry(partner.id.clone()).or_default();
-        let paths: HashSet<String> = listed.iter().map(|entry| below(folder, &entry.name)).collect();
-        let here =
-            |path: &String| path.rsplit_once('/').is_some_and(|(before, _)| before == folder.trim_end_matches('/'));
-        seen.done.retain(|(path, _)| !here(path) || paths.contains(path));
-        let wanted = |entry: &Entry| {
-            !is_temporary(&entry.name) && !seen.done.contains(&(below(folder, &entry.name), entry.clone()))
-        };
-        listed.into_iter().filter(wanted).collect()
-    }
-
-    /// Those that look as they did at the last look; this one is remembered for the next.
-    fn look(&self, partner: &Partner, folder: &str, found: &[Entry]) -> Vec<Entry> {
-        let mut seen = self.seen();
-        let seen = seen.entry(partner.id.clone()).or_default();
-        let settled = found.iter().filter(|entry| seen.files.get(&below(folder, &entry.name)) == Some(*entry));
-        let settled = settled.cloned().collect();
-        seen.files
-            .retain(|path, _| path.rsplit_once('/').is_none_or(|(before, _)| before != folder.trim_end_matches('/')));
-        seen.files.extend(found.iter().map(|entry| (below(folder, &entry.name), entry.clone())));
-        settled
-    }
-
-    fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is remembered of a partner's server, by this process and by those before it.
+    async fn seen_of(&self, partner: &str) -> io::Result<Arc<Mutex<Seen>>> {
+        if let Some(seen) = lock(&self.seen).get(partner) {
+            return Ok(Arc::clone(seen));
+        }
+        let (folder, own) = (self.folder.clone(), partner.to_owned());
+        let left = blocking(move || LeftThere::open(&folder, &own)).await?;
+        let seen = Arc::new(Mutex::new(Seen { files: HashMap::new(), unfit: HashSet::new(), left }));
+        Ok(Arc::clone(lock(&self.seen).entry(partner.to_owned()).or_insert(seen)))
     }
 
     /// Takes one file. What goes wrong with it is told, and keeps nothing else from being taken.
-    async fn take(&self, partner: &Arc<Partner>, terms: &SftpPushTerms, folder: &str, entry: Entry) {
+    async fn take(
+        &self,
+        seen: &Mutex<Seen>,
+        partner: &Arc<Partner>,
+        terms: &SftpPushTerms,
+        folder: &str,
+        entry: Entry,
+    ) {
         let path = below(folder, &entry.name);
         let largest = partner.message_size.min(self.largest);
         let taken = match entry.size > largest {
             true => Err(NotTaken::TooLarge(entry.size, largest)),
             false => self.fetch(partner, terms, &path, &entry).await,
         };
-        let done = match taken {
-            Ok(digest) => self.settle(partner, terms, folder, &entry, &digest).await,
+        match taken {
+            Ok(digest) => {
+                if self.settle(partner, terms, folder, &entry, &digest).await
+                    && let Err(error) = lock(seen).left.add(there(terms, &path), &entry)
+                {
+                    // It is taken; the next process will only fetch it once more.
+                    tracing::warn!(partner = partner.id, %error, "What stays on a partner's server could not be noted.");
+                }
+            }
             Err(error) => {
                 let code = match error {
                     NotTaken::TooLarge(..) => codes::TOO_LARGE,
@@ -224,11 +227,10 @@ impl Collector {
                 Left { code, partner: &partner.id, path: &path, bytes: entry.size, reason: &reason }
                     .emit(&self.telemetry);
                 // Waiting does not make these better; another size or date does.
-                matches!(error, NotTaken::TooLarge(..) | NotTaken::Unfinished)
+                if matches!(error, NotTaken::TooLarge(..) | NotTaken::Unfinished) {
+                    lock(seen).unfit.insert((path, entry));
+                }
             }
-        };
-        if done {
-            self.seen().entry(partner.id.clone()).or_default().done.insert((path, entry));
         }
     }
 
@@ -360,8 +362,47 @@ fn is_asked(partner: &Partner) -> bool {
     collects && matches!(partner.status, Status::Test | Status::Live)
 }
 
-fn lock(turns: &Mutex<HashMap<String, Turn>>) -> MutexGuard<'_, HashMap<String, Turn>> {
-    turns.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What of a listing is for us, and not done with.
+fn candidates(seen: &Mutex<Seen>, terms: &SftpPushTerms, folder: &str, listed: Vec<Entry>) -> Vec<Entry> {
+    let mut seen = lock(seen);
+    let paths: HashSet<String> = listed.iter().map(|entry| below(folder, &entry.name)).collect();
+    let gone = |path: &str| is_in(folder, path) && !paths.contains(path);
+    seen.unfit.retain(|(path, _)| !gone(path));
+    let server = terms.server.to_string();
+    if let Err(error) = seen.left.retain(|file| !file.strip_prefix(&server).is_some_and(gone)) {
+        tracing::warn!(%server, %error, "The journal of what stays on a partner's server could not be written anew.");
+    }
+    let wanted = |entry: &Entry| {
+        let path = below(folder, &entry.name);
+        !is_temporary(&entry.name)
+            && !seen.left.has(&there(terms, &path), entry)
+            && !seen.unfit.contains(&(path, entry.clone()))
+    };
+    listed.into_iter().filter(wanted).collect()
+}
+
+/// Those that look as they did at the last look; this one is remembered for the next.
+fn settled(seen: &Mutex<Seen>, folder: &str, found: &[Entry]) -> Vec<Entry> {
+    let mut seen = lock(seen);
+    let settled = found.iter().filter(|entry| seen.files.get(&below(folder, &entry.name)) == Some(*entry));
+    let settled = settled.cloned().collect();
+    seen.files.retain(|path, _| !is_in(folder, path));
+    seen.files.extend(found.iter().map(|entry| (below(folder, &entry.name), entry.clone())));
+    settled
+}
+
+/// Whether a path is right in a folder.
+fn is_in(folder: &str, path: &str) -> bool {
+    path.rsplit_once('/').is_some_and(|(before, _)| before == folder.trim_end_matches('/'))
+}
+
+/// What a file on a partner's server is called among all servers.
+fn there(terms: &SftpPushTerms, path: &str) -> String {
+    format!("{}{path}", terms.server)
 }
 
 /// Whether it is a partner's turn; then it has it.

@@ -48,7 +48,11 @@ impl Courier for SftpCourier {
         };
         let spot = Spot::of(terms, parcel);
         let path = &spot.path;
-        match put(&line, &spot, &parcel.payload, parcel.attempt > 1).await {
+        let payload = match parcel.bytes().await {
+            Ok(payload) => payload,
+            Err(error) => return Carried::TryAgain { detail: format!("{error}."), retry_after: None },
+        };
+        match put(&line, &spot, &payload, parcel.attempt > 1).await {
             Ok(how) => Carried::Delivered { detail: format!("{} {how} {path}.", terms.server), receipt: None },
             Err(fault) => {
                 Carried::TryAgain { detail: format!("{} and {path}: {fault}.", terms.server), retry_after: None }

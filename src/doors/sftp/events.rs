@@ -17,6 +17,7 @@ pub(super) struct Telemetry {
     uploads: Family<UploadLabels, Counter>,
     deliveries: Counter,
     broken: Counter,
+    refused: Family<UploadLabels, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,12 +38,14 @@ impl Telemetry {
             uploads: Family::default(),
             deliveries: Counter::default(),
             broken: Counter::default(),
+            refused: Family::default(),
         };
         metrics.register("sftp_logins", "SFTP logins, by what came of them", telemetry.logins.clone());
         metrics.register("sftp_sessions", "SFTP connections that are logged in", telemetry.sessions.clone());
         metrics.register("sftp_unfinished", "SFTP uploads that did not become a message", telemetry.uploads.clone());
         metrics.register("sftp_deliveries", "Files fetched over SFTP", telemetry.deliveries.clone());
         metrics.register("sftp_broken", "SFTP connections closed for breaking the protocol", telemetry.broken.clone());
+        metrics.register("sftp_refused", "SFTP requests that were refused, by why", telemetry.refused.clone());
         telemetry
     }
 }
@@ -136,6 +139,32 @@ impl Broken<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         tracing::warn!(code = %codes::PROTOCOL, partner = self.partner, reason = self.reason, "An SFTP connection was closed.");
         telemetry.broken.inc();
+    }
+}
+
+/// A request was refused.
+pub(super) struct RequestRefused<'a> {
+    pub(super) code: Code,
+    pub(super) partner: &'a str,
+    pub(super) request: &'static str,
+    pub(super) path: &'a str,
+    pub(super) reason: &'a str,
+    /// How many of this session were refused before.
+    pub(super) before: u32,
+}
+
+impl RequestRefused<'_> {
+    /// So many of one session are logged: whoever makes thousands of them does not fill the log.
+    const LOGGED: u32 = 20;
+
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        if self.before < Self::LOGGED {
+            let path: String = self.path.chars().take(200).collect();
+            tracing::info!(code = %self.code, partner = self.partner, request = self.request, path, reason = self.reason, "An SFTP request was refused.");
+        } else if self.before == Self::LOGGED {
+            tracing::warn!(code = %self.code, partner = self.partner, "An SFTP session makes many requests that are refused; the rest of them is only counted.");
+        }
+        telemetry.refused.get_or_create(&UploadLabels { code: self.code.as_str() }).inc();
     }
 }
 

@@ -139,7 +139,7 @@ impl Guard {
         let _permit = self.hashes.acquire().await;
         let right = spawn_blocking(move || hashes.iter().any(|hash| verifies(hash, &password)));
         let right = right.await.unwrap_or(false);
-        admitted(known.filter(|(_, terms)| right && !terms.passwords.is_empty()), source)
+        admitted(known, |terms| right && !terms.passwords.is_empty(), source)
     }
 }
 
@@ -150,7 +150,7 @@ pub(super) fn by_key(
     blob: &[u8],
     source: IpAddr,
 ) -> Result<(Arc<Partner>, SftpTerms), Denied> {
-    admitted(known(directory, user).filter(|(_, terms)| terms.keys.iter().any(|key| key.blob == blob)), source)
+    admitted(known(directory, user), |terms| terms.keys.iter().any(|key| key.blob == blob), source)
 }
 
 fn known(directory: &Directory, user: &str) -> Option<(Arc<Partner>, SftpTerms)> {
@@ -158,10 +158,17 @@ fn known(directory: &Directory, user: &str) -> Option<(Arc<Partner>, SftpTerms)>
     Some((Arc::clone(partner), partner.sftp.clone()?))
 }
 
-/// Whoever has shown that it is the partner: whether it may come in, now and from there.
-fn admitted(known: Option<(Arc<Partner>, SftpTerms)>, source: IpAddr) -> Result<(Arc<Partner>, SftpTerms), Denied> {
+/// Whether somebody who says it is this partner may come in: if it has shown that it is, now, and from there.
+fn admitted(
+    known: Option<(Arc<Partner>, SftpTerms)>,
+    has_shown_it: impl FnOnce(&SftpTerms) -> bool,
+    source: IpAddr,
+) -> Result<(Arc<Partner>, SftpTerms), Denied> {
     let Some((partner, terms)) = known else { return Err(Denied { code: codes::LOGIN, partner: None }) };
     let denied = |code| Err(Denied { code, partner: Some(partner.id.clone()) });
+    if !has_shown_it(&terms) {
+        return denied(codes::LOGIN);
+    }
     if !terms.sources.is_empty() && !terms.sources.iter().any(|network| network.contains(source)) {
         return denied(codes::SOURCE);
     }

@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex as AsyncMutex, task::spawn_blocking};
 
 use super::{
-    Door, codes,
+    Door,
+    allowance::{Allowance, Over},
+    codes,
     events::Unfinished,
     outbox::Outbox,
     parts::{Note, PartFile, Parts},
@@ -42,6 +44,8 @@ use crate::{
 pub(super) enum Failed {
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error(transparent)]
+    Over(#[from] Over),
     #[error("{0}")]
     Told(String),
     #[error("the gateway could not do it now: come again")]
@@ -56,7 +60,7 @@ pub(super) struct Home {
     parts: Parts,
     open: Mutex<HashMap<Part, SharedPart>>,
     pub(super) outbox: AsyncMutex<Outbox>,
-    begun: Mutex<Bucket>,
+    pub(super) allowance: Allowance,
     pub(super) sessions: AtomicU32,
 }
 
@@ -75,11 +79,7 @@ pub(super) struct Upload {
 impl Home {
     /// Opens the home of a partner in `folder`, with what an earlier process left there. Blocks.
     pub(super) fn open(folder: &Path, id: &str, visible: SignedDuration, now: Timestamp) -> io::Result<Self> {
-        // A partner's id is a file's name without its ending, but it never has to be trusted as a path.
-        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
-        let readable: String = id.chars().take(40).map(safe).collect();
-        let digest = keys::hex(&keys::sha256(id.as_bytes()));
-        let folder = folder.join(format!("{readable}-{}", digest.get(..8).unwrap_or_default()));
+        let folder = folder.join(safe_name(id));
         let (parts, found) = Parts::open(folder)?;
         let mut shelf = Shelf::default();
         for one in found {
@@ -99,7 +99,7 @@ impl Home {
             parts,
             open: Mutex::default(),
             outbox: AsyncMutex::default(),
-            begun: Mutex::default(),
+            allowance: Allowance::default(),
             sessions: AtomicU32::new(0),
         })
     }
@@ -131,9 +131,8 @@ impl Home {
         let now = Timestamp::now();
         let taken = !spot.staging && self.taken().get(&spot.name).is_some();
         let resumes = !how.truncate && self.shelf().get(&spot).is_some();
-        let allowed = || self.begun.lock().unwrap_or_else(PoisonError::into_inner).take(terms);
-        if !resumes && !allowed() {
-            return Err(Failed::Told(format!("more than {} files were begun: come again later", terms.files)));
+        if !resumes {
+            self.allowance.begin(terms)?;
         }
         let (opened, len) = {
             let mut shelf = self.shelf();
@@ -183,12 +182,20 @@ impl Home {
     }
 
     /// Writes a piece. When this answers, the bytes outlive the process.
-    pub(super) async fn write(self: &Arc<Self>, upload: &Upload, at: u64, bytes: Bytes) -> Result<(), Failed> {
+    pub(super) async fn write(
+        self: &Arc<Self>,
+        upload: &Upload,
+        at: u64,
+        bytes: Bytes,
+        terms: &SftpTerms,
+    ) -> Result<(), Failed> {
         let end = at.saturating_add(bytes.len() as u64);
         let mut file = Arc::clone(&upload.file).lock_owned().await;
         let (prefix, sound) = {
             let shelf = self.shelf();
             shelf.may_write(&upload.spot, upload.writer, at, end)?;
+            let held = || shelf.iter().map(|(_, file)| file.size()).sum();
+            self.allowance.hold(terms, bytes.len() as u64, held)?;
             shelf.extent(&upload.spot, upload.writer)?
         };
         let home = Arc::clone(self);
@@ -630,27 +637,13 @@ fn word(state: MessageState) -> &'static str {
     }
 }
 
-/// How many files a partner may still begin: a bucket that fills with time.
-#[derive(Debug, Default)]
-struct Bucket {
-    used: f64,
-    at: Option<Instant>,
-}
-
-impl Bucket {
-    fn take(&mut self, terms: &SftpTerms) -> bool {
-        let now = Instant::now();
-        let most = f64::from(terms.files.count);
-        let per_second = most / f64::from(terms.files.per.seconds());
-        let passed = self.at.map_or(0.0, |at| now.duration_since(at).as_secs_f64());
-        self.at = Some(now);
-        self.used = (self.used - passed * per_second).max(0.0);
-        if self.used + 1.0 > most {
-            return false;
-        }
-        self.used += 1.0;
-        true
-    }
+/// What is kept about a partner is called this. Its id is a file's name without its ending, but never has to be trusted as
+/// a path.
+pub(super) fn safe_name(partner: &str) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
+    let readable: String = partner.chars().take(40).map(safe).collect();
+    let digest = keys::hex(&keys::sha256(partner.as_bytes()));
+    format!("{readable}-{}", digest.get(..8).unwrap_or_default())
 }
 
 /// Does what may block on a thread that may.

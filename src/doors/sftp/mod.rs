@@ -12,12 +12,14 @@
 //! Homes are virtual: nothing is ever opened by a partner's name. Everything that decides something is a plain value
 //! without I/O ([`shelf`], [`path`], [`guard`]), and is tried as such.
 
+mod allowance;
 pub mod codes;
 mod collect;
 mod courier;
 mod events;
 mod guard;
 mod home;
+mod left;
 mod lines;
 mod outbox;
 mod parts;
@@ -194,6 +196,18 @@ async fn keep_time(door: Arc<Door>, stop: Stop) {
             }
         }
     }
+}
+
+/// What a client's packet asks for, in words, for the fuzz targets; `None` where it cannot be read.
+#[doc(hidden)]
+pub fn packet_in_words(packet: bytes::Bytes) -> Option<String> {
+    wire::in_words(packet)
+}
+
+/// A client's path as it should have been written, for the fuzz targets; `None` where it leads nowhere.
+#[doc(hidden)]
+pub fn canonical_path(path: &str) -> Option<String> {
+    path::canonical(path).ok()
 }
 
 #[cfg(test)]

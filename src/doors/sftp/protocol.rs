@@ -78,6 +78,27 @@ pub(super) enum Request {
     BadHandle,
 }
 
+impl Request {
+    /// What is asked for, in a word, and the path that it is about.
+    pub(super) fn about(&self) -> (&'static str, String) {
+        match self {
+            Self::Open { path, write: true, .. } => ("write", path.clone()),
+            Self::Open { path, .. } => ("read", path.clone()),
+            Self::Stat { path } => ("stat", path.clone()),
+            Self::SetStat { path, .. } => ("setstat", path.clone()),
+            Self::OpenFolder { path } => ("list", path.clone()),
+            Self::Remove { path } => ("remove", path.clone()),
+            Self::MakeFolder { path } => ("mkdir", path.clone()),
+            Self::RemoveFolder { path } => ("rmdir", path.clone()),
+            Self::RealPath { path } => ("realpath", path.clone()),
+            Self::Rename { from, to, .. } => ("rename", format!("{from} -> {to}")),
+            Self::Unsupported(_) => ("unknown", String::new()),
+            // About something that is open: its path was told when it was opened.
+            _ => ("handle", String::new()),
+        }
+    }
+}
+
 /// What a client wants to change of a file; all else is accepted and nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Changes {

@@ -2,14 +2,17 @@
 //!
 //! It knows requests and replies as plain values; how they look on the wire is `wire`'s.
 
-use std::{collections::HashMap, fs::File, io, sync::Arc};
+use std::{collections::HashMap, fs::File, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use jiff::Timestamp;
+use tokio::time::sleep;
 
 use super::{
-    Door, codes,
-    events::{Fetched as FetchedEvent, Unfinished},
+    Door,
+    allowance::Over,
+    codes,
+    events::{Fetched as FetchedEvent, RequestRefused},
     home::{Failed, Home, SharedPart, Upload, blocking},
     parts::read_at,
     path::{Folders, Place, Wrong, canonical},
@@ -61,6 +64,7 @@ pub(super) struct Session {
     next_handle: u32,
     /// What this session fetched; it still sees that in listings.
     fetched: Vec<MessageId>,
+    refusals: u32,
 }
 
 type Answer = Result<Reply, Failed>;
@@ -69,7 +73,7 @@ impl Session {
     pub(super) fn new(door: Arc<Door>, partner: Arc<Partner>, terms: SftpTerms, home: Arc<Home>) -> Self {
         let (folders, rules) = (Folders::of(&terms), Rules::of(&terms));
         let (handles, fetched) = (HashMap::new(), Vec::new());
-        Self { door, partner, terms, home, folders, rules, handles, next_handle: 0, fetched }
+        Self { door, partner, terms, home, folders, rules, handles, next_handle: 0, fetched, refusals: 0 }
     }
 
     pub(super) fn partner(&self) -> &str {
@@ -78,6 +82,8 @@ impl Session {
 
     /// Answers one request.
     pub(super) async fn answer(&mut self, request: Request) -> Reply {
+        let (what, path) = request.about();
+        let mut code = codes::REFUSED;
         let answered = match request {
             Request::Open { path, read, write, append, how } => self.open(&path, read, write, append, how).await,
             Request::Close { handle } => self.close(handle).await,
@@ -105,14 +111,30 @@ impl Session {
             Request::Unsupported(what) => told(Status::Unsupported, what),
             Request::BadHandle => Ok(bad_handle()),
         };
-        answered.unwrap_or_else(|failed| match failed {
+        let reply = answered.unwrap_or_else(|failed| match failed {
             Failed::Refused(Refusal::NotFound) => Reply::Status(Status::NoSuchFile, "no such file".to_owned()),
             Failed::Io(error) => {
                 tracing::warn!(partner = self.partner.id, %error, "An SFTP request failed.");
                 Reply::Status(Status::Failure, Failed::Io(error).to_string())
             }
+            Failed::Over(over) => {
+                code = over.code;
+                Reply::Status(Status::Failure, over.to_string())
+            }
             failed => Reply::Status(Status::Failure, failed.to_string()),
-        })
+        });
+        // Who only looks whether something is there, and finds nothing, is refused nothing.
+        let refused = match &reply {
+            Reply::Status(Status::Denied | Status::Failure | Status::Unsupported, reason) => Some(reason),
+            Reply::Status(Status::NoSuchFile, reason) => (what != "stat" || path.contains("..")).then_some(reason),
+            _ => None,
+        };
+        if let Some(reason) = refused {
+            let (partner, before) = (&self.partner.id, self.refusals);
+            RequestRefused { code, partner, request: what, path: &path, reason, before }.emit(&self.door.telemetry);
+            self.refusals = before.saturating_add(1);
+        }
+        reply
     }
 
     async fn open(&mut self, path: &str, read: bool, write: bool, append: bool, how: How) -> Answer {
@@ -195,6 +217,7 @@ impl Session {
         if data.is_empty() {
             return Ok(Reply::Status(Status::Eof, "end of file".to_owned()));
         }
+        wait(self.home.allowance.went(&self.terms, data.len() as u64)).await;
         if let Some(message) = offer {
             self.home.outbox.lock().await.read(message, offset, offset + data.len() as u64);
         }
@@ -210,18 +233,11 @@ impl Session {
         };
         let most = self.door.largest(&self.partner);
         if offset.saturating_add(data.len() as u64) > most {
-            let reason = format!("a file here has at most {most} bytes");
-            Unfinished {
-                code: codes::TOO_LARGE,
-                partner: &self.partner.id,
-                name: &upload.spot.name,
-                bytes: offset,
-                reason: &reason,
-            }
-            .emit(&self.door.telemetry);
-            return told(Status::Failure, &reason);
+            return Err(Over::too_large(most).into());
         }
-        self.home.write(upload, offset, data).await?;
+        let len = data.len() as u64;
+        self.home.write(upload, offset, data, &self.terms).await?;
+        wait(self.home.allowance.came(&self.terms, len)).await;
         Ok(ok())
     }
 
@@ -533,6 +549,13 @@ impl Source {
                 Ok(blocking(move || part.read(offset, len)).await?.into())
             }
         }
+    }
+}
+
+async fn wait(pause: Duration) {
+    // A timer of nothing still costs a turn.
+    if !pause.is_zero() {
+        sleep(pause).await;
     }
 }
 

@@ -52,7 +52,7 @@ macro_rules! ledger_conformance {
             ],
             standing: [
                 stats_follow, peek_changes_nothing, release_and_skip_are_audited, the_log, one_event, changed_tells,
-                the_audit_chain,
+                the_audit_chain, what_is_remembered_outlives_a_restart,
             ],
             outgoing: [
                 numbers_are_used_once, owed_and_settled, deliveries_and_their_states, issuing_twice,

@@ -166,3 +166,25 @@ pub async fn the_audit_chain(venue: &dyn Venue) {
     assert_eq!(ledger.audit_log(99).await.unwrap(), newest);
     assert_eq!(ledger.audit_log(2).await.unwrap(), newest[..2]);
 }
+
+pub async fn what_is_remembered_outlives_a_restart(venue: &dyn Venue) {
+    let ledger = venue.open().await;
+    for (kind, name, what) in
+        [("receipts", "b", "one"), ("receipts", "a", "two"), ("messages", "b", "three"), ("receipts", "b", "four")]
+    {
+        ledger.remember(kind, name, what.into()).await.unwrap();
+    }
+    ledger.remember("messages", "gone", "five".into()).await.unwrap();
+    ledger.forget("messages", "gone").await.unwrap();
+    ledger.forget("messages", "never there").await.unwrap();
+    ledger.close().await.unwrap();
+    let ledger = venue.open().await;
+    let of = |all: Vec<(String, bytes::Bytes)>| -> Vec<(String, String)> {
+        all.into_iter().map(|(name, what)| (name, String::from_utf8(what.to_vec()).unwrap())).collect()
+    };
+    let pair = |name: &str, what: &str| (name.to_owned(), what.to_owned());
+    assert_eq!(of(ledger.remembered("receipts").await.unwrap()), [pair("a", "two"), pair("b", "four")]);
+    assert_eq!(of(ledger.remembered("messages").await.unwrap()), [pair("b", "three")]);
+    assert_eq!(ledger.recall("receipts", "b").await.unwrap().unwrap(), "four");
+    assert_eq!(ledger.recall("messages", "a").await.unwrap(), None);
+}

@@ -18,6 +18,7 @@ mod events;
 mod fault;
 mod index;
 mod lookups;
+mod memory;
 mod open;
 mod outgoing;
 mod payloads;
@@ -42,6 +43,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -587,6 +589,26 @@ impl Ledger for SqliteLedger {
             reason: reason.to_owned(),
         };
         self.write(Weight::default(), move |tx| outgoing::resume(tx, &record)).await
+    }
+
+    async fn remember(&self, kind: &'static str, name: &str, what: Bytes) -> Result<()> {
+        let (name, weight) = (name.to_owned(), Weight { documents: 0, bytes: what.len() });
+        self.write(weight, move |tx| memory::remember(tx, kind, &name, &what).map(Done::Keep)).await
+    }
+
+    async fn recall(&self, kind: &'static str, name: &str) -> Result<Option<Bytes>> {
+        let name = name.to_owned();
+        self.read(move |reader| Ok(memory::recall(&reader.conn, kind, &name)?.map(Bytes::from))).await
+    }
+
+    async fn remembered(&self, kind: &'static str) -> Result<Vec<(String, Bytes)>> {
+        let all = self.read(move |reader| memory::all(&reader.conn, kind)).await?;
+        Ok(all.into_iter().map(|(name, what)| (name, what.into())).collect())
+    }
+
+    async fn forget(&self, kind: &'static str, name: &str) -> Result<()> {
+        let name = name.to_owned();
+        self.write(Weight::default(), move |tx| memory::forget(tx, kind, &name).map(Done::Keep)).await
     }
 
     async fn audit(&self, record: AuditRecord) -> Result<()> {

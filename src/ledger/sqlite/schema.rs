@@ -12,7 +12,7 @@ use crate::ledger::LedgerError;
 pub(super) const APPLICATION_ID: i32 = 0x4757_4159;
 
 /// Each takes a data file one version further. Never change one that was released; add another.
-pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+pub(super) const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 /// How far a document's key is shifted by its message's number: positions below 16,777,216.
 pub(super) const POSITION_BITS: u32 = 24;
@@ -150,6 +150,11 @@ CREATE TABLE watches (id INTEGER PRIMARY KEY, doc INTEGER NOT NULL, kind TEXT NO
 CREATE INDEX watches_due ON watches (due);
 ";
 
+const VERSION_3: &str = "
+-- What doors have promised and not done yet: receipts on their way, messages whose receipt is waited for.
+CREATE TABLE memory (kind TEXT NOT NULL, name TEXT NOT NULL, what BLOB NOT NULL, PRIMARY KEY (kind, name));
+";
+
 /// The version that a data file has.
 pub(super) fn version(conn: &Connection) -> Outcome<u32> {
     let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
@@ -227,6 +232,6 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.pragma_update(None, "user_version", 99).unwrap();
         let error = LedgerError::from(migrate(&conn, MIGRATIONS, "data").unwrap_err());
-        assert!(matches!(error, LedgerError::Newer { found: 99, known: 2, .. }), "{error}");
+        assert!(matches!(error, LedgerError::Newer { found: 99, known: 3, .. }), "{error}");
     }
 }

@@ -2,15 +2,13 @@
 //!
 //! What is wrong with a rule was said when it was compiled for reading; here it is only bound to its place.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     compute::{Compute, NAMES},
-    form::{Entry, Form, FormKind, Key, bit},
-    plan::{Block, LevelList, Named, PairPlan, Put, Room, Run, SegmentPlan, Slot, Step, What, WritePlan},
+    form::{Form, bit},
+    outline::{Outline, join, outline},
+    plan::{Block, Bounded, LevelList, Named, PairPlan, Put, Room, Run, SegmentPlan, Slot, Step, What, WritePlan},
 };
 use crate::{
     config::Diagnostic,
@@ -19,7 +17,7 @@ use crate::{
         file::{Field, List, NamedList, Only, Rule, Scope, did_you_mean},
         place::{self, Leaf, Opener, OpenerKind, Part, Place, pairs_of},
         plan::FieldRule,
-        shape::{Shape, Shapes},
+        shape::Shapes,
     },
     x12::standard::{NodeId, SetDef, Standard},
 };
@@ -33,10 +31,8 @@ pub(crate) fn compile(
 ) -> Result<Vec<WritePlan>, Vec<Diagnostic>> {
     let names: HashMap<&str, u32> =
         rules.iter().enumerate().map(|(number, rule)| (rule.origin.name.as_str(), number as u32)).collect();
-    let mut forms =
-        Forms { shapes, names: &names, form: Form::default(), cells: HashMap::new(), kinds: HashMap::new() };
-    forms.kind(scope, 0, "", None);
-    let form = Arc::new(forms.form);
+    let Outline { form, cells, kinds } = outline(scope, shapes, &names);
+    let form = Arc::new(form);
     let (mut plans, mut found) = (Vec::new(), Vec::new());
     for version in Standard::VERSIONS {
         let Some(standard) = Standard::get(version) else { continue };
@@ -47,8 +43,8 @@ pub(crate) fn compile(
             form: &form,
             rules,
             names: &names,
-            cells: &forms.cells,
-            kinds: &forms.kinds,
+            cells: &cells,
+            kinds: &kinds,
             lists: Vec::new(),
             levels: Vec::new(),
             computes: Vec::new(),
@@ -68,112 +64,6 @@ pub(crate) fn compile(
         });
     }
     if found.is_empty() { Ok(plans) } else { Err(found) }
-}
-
-/// Lays out the form of the documents.
-struct Forms<'a> {
-    shapes: &'a Shapes,
-    names: &'a HashMap<&'a str, u32>,
-    form: Form,
-    /// Fields and lists by their full names: their cells.
-    cells: HashMap<String, u16>,
-    /// Lists by their full names: the kind of their items.
-    kinds: HashMap<String, u16>,
-}
-
-/// What a scope binds, by name.
-enum Bound<'a> {
-    Field,
-    List(&'a List),
-}
-
-impl<'a> Forms<'a> {
-    fn kind(&mut self, scope: &'a Scope, object: usize, name: &str, nest: Option<&str>) -> u16 {
-        let kind = self.form.kinds.len() as u16;
-        self.form.kinds.push(FormKind::default());
-        let fields = scope.fields.iter().filter(|field| field.rule.is_some());
-        let mut bound: BTreeMap<String, Bound<'a>> = fields.map(|field| (field.path.join("."), Bound::Field)).collect();
-        for NamedList { path, list, .. } in &scope.lists {
-            if let Some(list) = list {
-                bound.insert(path.join("."), Bound::List(list));
-            }
-        }
-        let mut rules = Vec::new();
-        let object = self.object(object, &bound, "", name, (kind, nest), &mut rules);
-        if let Some(own) = self.form.kinds.get_mut(usize::from(kind)) {
-            *own = FormKind { object, cells: rules.len() as u16, plain: false, rules };
-        }
-        kind
-    }
-
-    fn object(
-        &mut self,
-        object: usize,
-        bound: &BTreeMap<String, Bound<'a>>,
-        inside: &str,
-        name: &str,
-        (kind, nest): (u16, Option<&str>),
-        rules: &mut Vec<Option<u32>>,
-    ) -> u16 {
-        let number = self.form.objects.len();
-        self.form.objects.push(Vec::new());
-        let mut keys = Vec::new();
-        for field in self.shapes.fields(object) {
-            let path = join(inside, &field.name);
-            let full = join(name, &path);
-            let mut cell = |rule: Option<u32>| {
-                rules.push(rule);
-                (rules.len() - 1) as u16
-            };
-            let entry = match (bound.get(&path), &field.shape) {
-                (Some(Bound::Field), _) => {
-                    let cell = cell(self.names.get(full.as_str()).copied());
-                    self.cells.insert(full, cell);
-                    Entry::Field(cell)
-                }
-                (Some(Bound::List(list)), Shape::List(items)) => {
-                    let cell = cell(None);
-                    self.cells.insert(full.clone(), cell);
-                    let items = match **items {
-                        Shape::Object(object) => {
-                            self.kind(&list.scope, object, &full, list.nest.as_ref().map(|nest| nest.text.as_str()))
-                        }
-                        _ => {
-                            let rules = vec![self.names.get(full.as_str()).copied()];
-                            self.form.kinds.push(FormKind { object: 0, cells: 1, plain: true, rules });
-                            (self.form.kinds.len() - 1) as u16
-                        }
-                    };
-                    self.kinds.insert(full, items);
-                    Entry::List { cell, kind: items }
-                }
-                (None, Shape::List(_)) if nest == Some(field.name.as_str()) && inside.is_empty() => {
-                    let cell = cell(None);
-                    self.cells.insert(full, cell);
-                    Entry::List { cell, kind }
-                }
-                (None, Shape::Object(inner)) => {
-                    let below = format!("{path}.");
-                    match bound.range(below.clone()..).next() {
-                        Some((first, _)) if first.starts_with(&below) => {
-                            Entry::Object(self.object(*inner, bound, &path, name, (kind, None), rules))
-                        }
-                        _ => Entry::Left,
-                    }
-                }
-                _ => Entry::Left,
-            };
-            keys.push(Key { name: field.name.as_str().into(), entry });
-        }
-        if let Some(own) = self.form.objects.get_mut(number) {
-            *own = keys;
-        }
-        number as u16
-    }
-}
-
-fn join(outer: &str, inner: &str) -> String {
-    if outer.is_empty() { inner.to_owned() } else { format!("{outer}.{inner}") }
 }
 
 struct Compiler<'a> {
@@ -281,6 +171,25 @@ impl<'a> Compiler<'a> {
     fn child(&self, outside: NodeId, tag: &str) -> Option<NodeId> {
         let segment = self.standard.segment_id(tag.as_bytes())?;
         self.set.children(outside).find(|child| self.set.segment(self.set.head(*child)) == Some(segment))
+    }
+
+    /// Where a list stands whose items have no place in a loop but between an LS and an LE in it.
+    fn bounded(&self, outside: NodeId, tag: &str) -> Option<NodeId> {
+        let bracket = self.standard.segment_id(b"LS");
+        let mut loops = self.set.children(outside).filter(|child| self.set.segment(*child).is_none());
+        loops.find(|inner| self.set.segment(self.set.head(*inner)) == bracket && self.child(*inner, tag).is_some())
+    }
+
+    /// An LS or LE, with the name of what stands between them.
+    fn bracket(&self, tag: &str, bounds: NodeId) -> SegmentPlan {
+        let name = self.set.bound(self.set.head(bounds)).unwrap_or_default();
+        let what = What::Constant(name.as_bytes().into());
+        SegmentPlan {
+            tag: tag.into(),
+            standard: self.standard.segment(tag.as_bytes()).map(Into::into),
+            puts: vec![Put { element: 1, component: 0, what }],
+            ..SegmentPlan::default()
+        }
     }
 
     /// Whether a place is in the standard, seen from an item.
@@ -411,6 +320,28 @@ impl<'a> Compiler<'a> {
             }
             Leaf::Pair { .. } => {}
         }
+        for (path, step, leaf) in usable.into_iter().skip(1) {
+            self.again(path, step, leaf, (cell, number), draft);
+        }
+    }
+
+    /// A later place of a field is written too, but only in a segment that is there for another field and must have it:
+    /// UIT has no price without its unit.
+    fn again(
+        &self,
+        path: &'a [place::Step],
+        step: &'a place::Step,
+        leaf: &Leaf,
+        (cell, rule): (u16, u32),
+        draft: &mut Draft<'a>,
+    ) {
+        let (Leaf::Element { element, component }, true) = (leaf, self.exists(draft, path, &step.tag)) else { return };
+        let mandatory = self.standard.segment(step.tag.as_bytes()).map_or(0, |segment| segment.mandatory);
+        if step.filters.is_empty() && mandatory & 1u64.checked_shl(u32::from(*element) - 1).unwrap_or_default() != 0 {
+            let (element, component) = (*element, *component);
+            let put = Put { element, component, what: What::Again { cell, rule } };
+            self.reach(draft, path, step).plan.puts.push(put);
+        }
     }
 
     fn list(
@@ -495,7 +426,9 @@ impl<'a> Compiler<'a> {
                 others.filter(|other| *other != tag && !list.holds.iter().any(|held| held.text == *other)).collect();
             let below = tag == "HL" && opener.is_some_and(|opener| opener.tag == "HL");
             let place = if below { outside } else { inside };
-            let mut block = self.block(&list.scope, full, Some(&each.step), &others, place);
+            let alone = list.each.len() == 1 && place.is_some_and(|outside| self.child(outside, tag).is_none());
+            let bounds = place.filter(|_| alone).and_then(|outside| self.bounded(outside, tag));
+            let mut block = self.block(&list.scope, full, Some(&each.step), &others, bounds.or(place));
             let this = blocks.len() as u16;
             if let Some(nest) = &list.nest
                 && let Some(cell) = self.cells.get(&join(full, &nest.text)).copied()
@@ -507,9 +440,14 @@ impl<'a> Compiler<'a> {
                 Some(found) if !below => found.index() as u16,
                 _ => LAST,
             };
-            draft
-                .items
-                .push(((order, draft.items.len() + 1000), Step::Items { cell, list: number, opener: this, room }));
+            let (order, step) = match bounds {
+                Some(bounds) => {
+                    let (open, close) = (self.bracket("LS", bounds), self.bracket("LE", bounds));
+                    (bounds.index() as u16, Step::Bounded(Box::new(Bounded { open, cell, list: number, close })))
+                }
+                None => (order, Step::Items { cell, list: number, opener: this, room }),
+            };
+            draft.items.push(((order, draft.items.len() + 1000), step));
             blocks.push(block);
         }
         if let Some(own) = self.lists.get_mut(usize::from(number)) {
@@ -616,7 +554,8 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
             What::Constant(_) | What::LevelId(_) | What::LevelParent(_) | What::LevelChildren => 0,
             What::Field { .. } => 1,
             What::Computed(..) => 2,
-            What::Agrees { .. } => 3,
+            What::Again { .. } => 3,
+            What::Agrees { .. } => 4,
         };
         (put.element, put.component, rank)
     });

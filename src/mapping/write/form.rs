@@ -40,8 +40,33 @@ pub(crate) struct FormKind {
 /// A name and what it fills.
 #[derive(Debug)]
 pub(crate) struct Key {
-    pub(crate) name: Box<str>,
+    name: Box<str>,
     pub(crate) entry: Entry,
+    /// The first eight bytes of the name with the quote behind it, and which bits of them count.
+    first: u64,
+    counts: u64,
+}
+
+impl Key {
+    pub(crate) fn new(name: &str, entry: Entry) -> Self {
+        let mut first = [0; 8];
+        let quoted = name.bytes().chain([b'"']);
+        first.iter_mut().zip(quoted).for_each(|(slot, byte)| *slot = byte);
+        let counts = u64::MAX >> (8 * 7usize.saturating_sub(name.len()));
+        Self { name: name.into(), entry, first: u64::from_le_bytes(first), counts }
+    }
+
+    /// Whether a text that begins with these eight bytes, and goes on with `rest`, begins with the name and a quote.
+    #[inline]
+    fn begins(&self, word: u64, rest: &[u8]) -> bool {
+        if (word ^ self.first) & self.counts != 0 {
+            return false;
+        }
+        match self.name.as_bytes().get(8..) {
+            None => true,
+            Some(name) => rest.starts_with(name) && rest.get(name.len()) == Some(&b'"'),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +161,16 @@ impl Taken {
         if let Some(item) = self.items.get_mut(item as usize) {
             item.filled &= !bit(cell);
         }
+    }
+
+    /// Takes a field back that has been written, to be written once more; `false` where the document does not have it.
+    pub(crate) fn restore(&mut self, item: u32, cell: u16) -> bool {
+        let said = self.item(item).and_then(|item| self.cells.get(item.cells as usize + usize::from(cell)));
+        let there = said.is_some_and(|cell| cell.end & !ESCAPED > cell.start);
+        if let (true, Some(item)) = (there, self.items.get_mut(item as usize)) {
+            item.filled |= bit(cell);
+        }
+        there
     }
 
     #[inline]
@@ -300,16 +335,18 @@ impl Parser<'_, '_> {
         if !self.eat(b'}') {
             loop {
                 self.space();
-                let (start, end) = self.string()?;
-                let name = self.bytes.get(start..(end & !(ESCAPED as usize))).unwrap_or_default();
+                let start = self.at + 1;
+                let known = self.name(keys.get(next..).unwrap_or_default()).map(|at| next + at);
+                let known = known.or_else(|| self.name(keys.get(..next).unwrap_or_default()));
+                if known.is_none() {
+                    self.string()?;
+                }
+                let name = start..self.at - 1;
                 if !self.eat(b':') {
                     return Err(self.wrong("`:`"));
                 }
-                let at = (next..keys.len()).chain(0..next).find(|at| {
-                    keys.get(*at).is_some_and(|key| key.name.len() == name.len() && key.name.as_bytes() == name)
-                });
-                let entry = at.and_then(|at| keys.get(at)).map_or(Entry::Left, |key| key.entry);
-                next = at.map_or(next, |at| at + 1);
+                let entry = known.and_then(|at| keys.get(at)).map_or(Entry::Left, |key| key.entry);
+                next = known.map_or(next, |at| at + 1);
                 self.space();
                 match entry {
                     _ if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"null")) => self.at += 4,
@@ -319,7 +356,7 @@ impl Parser<'_, '_> {
                     Entry::Left => {
                         if self.taken.left.len() < MOST_LEFT {
                             let owner = self.taken.pointer(form, item, None);
-                            self.taken.left.push(format!("{owner}/{}", String::from_utf8_lossy(name)));
+                            self.taken.left.push(format!("{owner}/{}", self.text.get(name).unwrap_or_default()));
                         }
                         self.skip()?;
                     }
@@ -334,6 +371,17 @@ impl Parser<'_, '_> {
         }
         self.depth -= 1;
         Ok(())
+    }
+
+    /// Passes over a name that is among these, and tells which it is. One with escapes, which no document of ours has,
+    /// or among the text's last bytes is not found.
+    #[inline]
+    fn name(&mut self, keys: &[Key]) -> Option<usize> {
+        let (first, rest) = self.bytes.get(self.at..)?.strip_prefix(b"\"")?.split_first_chunk::<8>()?;
+        let word = u64::from_le_bytes(*first);
+        let found = keys.iter().position(|key| key.begins(word, rest))?;
+        self.at += keys.get(found)?.name.len() + 2;
+        Some(found)
     }
 
     fn list(&mut self, item: u32, cell: u16, kind: u16) -> Result<()> {
@@ -401,11 +449,11 @@ impl Parser<'_, '_> {
             return Err(self.wrong("a string"));
         }
         let start = self.at + 1;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        match memchr::memchr2(b'"', b'\\', rest) {
-            Some(length) if rest.get(length) == Some(&b'"') => {
-                self.at = start + length + 1;
-                Ok((start, start + length))
+        let end = start + end_of_plain(self.bytes.get(start..).unwrap_or_default());
+        match self.bytes.get(end) {
+            Some(b'"') => {
+                self.at = end + 1;
+                Ok((start, end))
             }
             Some(_) => self.escaped(start),
             None => Err(self.wrong("the end of the string")),
@@ -460,6 +508,25 @@ impl Parser<'_, '_> {
             }
         }
     }
+}
+
+/// Where the first quote or backslash is, eight bytes at a time: values are too short for a wider search to pay.
+#[inline]
+fn end_of_plain(text: &[u8]) -> usize {
+    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    // The lowest bit that is set tells the first byte that is zero; those above it may tell too much.
+    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
+    let (words, rest) = text.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let found = zero(word ^ (LOW * u64::from(b'"'))) | zero(word ^ (LOW * u64::from(b'\\')));
+        if found != 0 {
+            return number * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let before = text.len() - rest.len();
+    before + rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
 }
 
 /// What an escaped text says.

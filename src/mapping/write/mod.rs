@@ -9,8 +9,11 @@ mod compile;
 mod compute;
 mod form;
 mod levels;
+mod outline;
 mod plan;
 mod segment;
+#[cfg(test)]
+mod standard_tests;
 #[cfg(test)]
 mod tests;
 
@@ -135,6 +138,13 @@ impl<'p> Body<'p, '_, '_> {
                 Step::Items { cell, list, opener, room } => {
                     if self.scratch.taken.filled(item) & bit(*cell) != 0 && self.has_room(*room, item, *cell) {
                         self.items(item, *cell, *list, *opener);
+                    }
+                }
+                Step::Bounded(bounded) => {
+                    if self.scratch.taken.filled(item) & bit(bounded.cell) != 0 {
+                        self.put_segment(&bounded.open, item);
+                        self.items(item, bounded.cell, bounded.list, 0);
+                        self.put_segment(&bounded.close, item);
                     }
                 }
             }

@@ -47,6 +47,17 @@ pub(crate) enum Step {
         opener: u16,
         room: Room,
     },
+    /// The items of a list between LS and LE.
+    Bounded(Box<Bounded>),
+}
+
+/// A list whose items stand between LS and LE: the brackets are there where it has items.
+#[derive(Debug)]
+pub(crate) struct Bounded {
+    pub(crate) open: SegmentPlan,
+    pub(crate) cell: u16,
+    pub(crate) list: u16,
+    pub(crate) close: SegmentPlan,
 }
 
 /// Whether a list is written in a place, by how many items it has.
@@ -117,6 +128,8 @@ pub(crate) enum What {
     Field { cell: u16, rule: u32 },
     /// A field that is only read: what is written here must read as what it says.
     Agrees { cell: u16, rule: u32 },
+    /// A field that has been written elsewhere, where the segment is there for another reason and must have it.
+    Again { cell: u16, rule: u32 },
     /// A total, where the document gives none: its number in [`WritePlan::computes`].
     Computed(u16),
     /// HL01, and the field that it is.

@@ -57,6 +57,11 @@ impl<'p> Body<'p, '_, '_> {
             match &put.what {
                 What::Constant(value) => self.stage_made(place, value),
                 What::Field { cell, rule } => self.stage_field(place, item, *cell, *rule, &plan.tag),
+                What::Again { cell, rule } => {
+                    if self.staged_at(place).is_none() && self.scratch.taken.restore(item, *cell) {
+                        self.stage_field(place, item, *cell, *rule, &plan.tag);
+                    }
+                }
                 What::Agrees { cell, rule } => self.agrees(place, item, *cell, *rule, &plan.tag),
                 What::Computed(number) => {
                     if self.staged_at(place).is_none()
@@ -252,7 +257,9 @@ impl<'p> Body<'p, '_, '_> {
         let start = self.scratch.bytes.len();
         let staged = match (value, &compiled.convert) {
             (Text::Plain(text), _) if compiled.omits(text) => return,
-            (Text::Plain(text), Convert::Value(converter)) if converter.writes_as_is() && is_plain(text) => {
+            (Text::Plain(text), Convert::Value(converter))
+                if converter.writes_as_is(text) && is_plain(text.as_bytes()) =>
+            {
                 if text.bytes().all(|byte| byte == b' ') {
                     return;
                 }
@@ -509,10 +516,10 @@ fn list(elements: u64) -> String {
 
 /// Only characters that every charset has, and that text may hold.
 #[inline]
-fn is_plain(text: &str) -> bool {
+fn is_plain(text: &[u8]) -> bool {
     const LOW: u64 = u64::from_le_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let (words, rest) = text.as_chunks::<8>();
     let odd = words.iter().any(|word| {
         let word = u64::from_le_bytes(*word);
         (word | word.wrapping_sub(LOW * 0x20)) & HIGH != 0
@@ -557,10 +564,11 @@ fn convert_out(
             }
         }
     }
-    let written = std::str::from_utf8(out.get(start..).unwrap_or_default()).unwrap_or_default();
+    let written = out.get(start..).unwrap_or_default();
     if is_plain(written) {
         return Ok(());
     }
+    let written = std::str::from_utf8(written).unwrap_or_default();
     if let Some(control) = written.chars().find(|character| character.is_control()) {
         let text = format!("`{name}` holds the control character {}", control.escape_default());
         return Err((codes::DOES_NOT_FIT, text));

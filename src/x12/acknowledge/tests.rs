@@ -325,6 +325,20 @@ fn a_ta1_answers_the_interchange() {
 }
 
 #[test]
+fn names_go_back_byte_for_byte() {
+    let text = interchange("004010", GOOD).replace("*ZZ*SENDER ", "*ZZ*M\u{fc}LLER ").replace("*THEIRS*", "*\u{d6}L*");
+    let latin: Vec<u8> = text.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    for bytes in [latin, text.replace("LLER  ", "LLER ").into_bytes()] {
+        let verdict = verdicts(&bytes, &Policy::default()).remove(0);
+        let ack = acknowledge(&verdict, &AckPolicy::default(), NUMBERS, now()).unwrap();
+        assert_eq!(faults(&ack), []);
+        let answered = verdicts(&ack, &Policy::default()).remove(0);
+        assert_eq!(answered.header.element(8), verdict.header.element(6));
+        assert_eq!(answered.groups[0].header.element(3), verdict.groups[0].header.element(2));
+    }
+}
+
+#[test]
 fn an_acknowledgement_is_never_acknowledged() {
     let always = AckPolicy { ta1: Ta1When::Always, ..AckPolicy::default() };
     let ack = answer(&interchange("004010", GOOD));

@@ -55,7 +55,7 @@ impl<R: Read> Checker<'_, R> {
         self.policy = policy;
         let mut found = Collector::default();
         found.begin(self.policy.caps.findings);
-        envelope_check::isa(&header, &self.policy, &mut found);
+        envelope_check::interchange(&header, &self.policy, &mut found);
         Ok(Some(self.begin_interchange(header, found, false)))
     }
 
@@ -93,7 +93,7 @@ impl<R: Read> Checker<'_, R> {
         let mut found = Collector::default();
         found.begin(self.policy.caps.findings);
         if !header.is_missing() {
-            envelope_check::gs(&header, &self.policy, &mut found, &mut self.seen_groups);
+            envelope_check::group(&header, &self.policy, &mut found, &mut self.seen_groups);
         }
         let tables = Tables::find(&self.policy, self.policy.version.as_deref().unwrap_or(&header.version));
         self.seen_sets.clear();

@@ -15,6 +15,10 @@ mod x12;
 
 use clap::{Parser, Subcommand};
 
+// As in the gateway itself.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "gangway-bench", about = "Measurements behind Gangway's claims")]
 struct Arguments {

@@ -56,6 +56,11 @@ const CHANNELS: u32 = 8;
 /// How long a write may wait before the queue is let grow for it.
 const HICCUP: Duration = Duration::from_millis(5);
 
+/// What a packet says, in words.
+pub(super) fn in_words(packet: bytes::Bytes) -> Option<String> {
+    packets::read(packet).ok().map(|said| format!("{said:?}"))
+}
+
 /// What we offer, called or calling.
 fn preferred() -> Preferred {
     let ecdsa = |curve| Algorithm::Ecdsa { curve };

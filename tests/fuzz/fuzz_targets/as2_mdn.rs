@@ -1,0 +1,4 @@
+//! The fuzzer's loop around `as2_mdn`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gangway_fuzz::run("as2_mdn", bytes));

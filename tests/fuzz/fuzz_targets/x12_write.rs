@@ -1,0 +1,4 @@
+//! The fuzzer's loop around `x12_write`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gangway_fuzz::run("x12_write", bytes));
