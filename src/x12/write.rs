@@ -157,8 +157,7 @@ impl Writer {
         if !usable || all.len() != count {
             return Err(WriteError::Separators);
         }
-        let mut separates = Box::new([false; 256]);
-        all.iter().for_each(|byte| separates[usize::from(*byte)] = true);
+        let separates = Box::new(std::array::from_fn(|byte| all.iter().any(|own| usize::from(*own) == byte)));
         Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None, separates })
     }
 
@@ -446,11 +445,17 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether a byte separates, outside of the ISA.
+    #[inline]
+    fn separates(&self, byte: u8) -> bool {
+        self.separates.get(usize::from(byte)) == Some(&true)
+    }
+
     /// Writes one value. In the ISA only what would break it collides: components and repetitions do not exist there.
     fn value(&mut self, tag: &str, element: usize, value: &[u8], isa: bool) -> Result<(), WriteError> {
         let Delimiters { element: e, component, repetition, segment } = self.layout.delimiters;
         // Without a way out in between, which would cost more than it saves: values are short.
-        let collides = |value: &[u8]| value.iter().fold(false, |any, byte| any | self.separates[usize::from(*byte)]);
+        let collides = |value: &[u8]| value.iter().fold(false, |any, byte| any | self.separates(*byte));
         if !isa && !collides(value) {
             self.out.extend_from_slice(value);
             return Ok(());
