@@ -1,6 +1,7 @@
 //! The integration tests: one binary, real sockets, the real program.
 #![allow(unreachable_pub, reason = "nobody imports from a test binary; `pub` says what the harness offers")]
 
+mod accepting;
 mod architecture;
 mod as2;
 mod broken;

@@ -13,7 +13,7 @@ use crate::{
     },
     doors,
     mapping::Library,
-    partner::{Directory, Files, Sources},
+    partner::{Directory, Files, Sources, codes, effective},
 };
 
 /// The settings' usual name.
@@ -168,6 +168,7 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(found);
     let (directory, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
     findings.extend(found);
+    findings.extend(own_keys(&settings, &files, &directory));
     let named = |id: &str| directory.partners().any(|partner| partner.mappings.values().any(|own| own == id));
     findings.extend(library.unused(named));
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
@@ -175,6 +176,19 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
         [(files.partners.len(), "partner"), (files.templates.len(), "template"), (library.iter().count(), "mapping")];
     let what = what.map(|(number, what)| count(number, what)).join(", ");
     Checked { what, findings }
+}
+
+/// Our own keys for partners' SFTP servers, as far as they are in files.
+fn own_keys(settings: &Settings, files: &Files, directory: &Directory) -> Vec<Diagnostic> {
+    let faults = doors::sftp::own_key_faults(directory.partners(), &settings.root);
+    let told = faults.map(|(partner, fault)| {
+        let values = effective(files, partner).unwrap_or_default();
+        let place = values.into_iter().find(|value| value.path == "sftp_push.key").map(|value| value.origin);
+        let message = format!("our key for the SFTP server of {partner}: {fault}");
+        let told = Diagnostic::warning(codes::OWN_SSH_KEY, message).at(&place.unwrap_or_default(), "");
+        told.hint("make one with `ssh-keygen -t ed25519`, and ask the server's operator to register it")
+    });
+    told.collect()
 }
 
 /// What concerns one file.

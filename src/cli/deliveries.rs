@@ -2,12 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::Value;
-
-use super::{
-    operate::{Format, Where, cell, table, who},
-    print_text,
-};
+use super::operate::{Format, Where, print_rows, who};
 use crate::{
     control::Request,
     document::MessageId,
@@ -91,14 +86,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Cancel { delivery, reason } => (Request::Cancel { delivery, who, reason }, false),
     };
     let answer = args.at.ask(request, reads)?;
-    match (args.format, answer.as_array()) {
-        (Format::Text, Some(rows)) => {
-            const COLUMNS: &[&str] = &["id", "partner", "channel", "state", "attempts", "due", "message"];
-            let row = |row: &Value| COLUMNS.iter().map(|column| cell(row, column)).collect();
-            print_text(&table(COLUMNS, &rows.iter().map(row).collect::<Vec<_>>()))?;
-        }
-        (Format::Text, None) => print_text("Done.\n")?,
-        (Format::Json, _) => print_text(&format!("{answer:#}\n"))?,
-    }
+    print_rows(&answer, &["id", "partner", "channel", "state", "attempts", "due", "message"], args.format)?;
     Ok(ExitCode::SUCCESS)
 }

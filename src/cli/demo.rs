@@ -2,6 +2,7 @@
 
 use std::{fs, io::Write, path::Path, process::ExitCode};
 
+use tokio::signal::unix::{SignalKind, signal};
 use toml_edit::{Array, DocumentMut, value};
 
 use super::{FINDINGS, operate, serve::refused};
@@ -17,7 +18,7 @@ use crate::{
 /// Plays a day with the three example suppliers: orders out over AS2, SFTP and REST, and what they answer.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Leave the gateway running when the day is over, until Ctrl-C.
+    /// Leave the gateway running when the day is over, until Ctrl-C or SIGTERM; then its folder is removed.
     #[arg(long)]
     keep: bool,
 }
@@ -40,12 +41,32 @@ struct Cast {
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let folder = tempfile::Builder::new().prefix("gangway-demo-").tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         let settings = settings(folder.path())?;
         let cast = Cast::new(&settings).await?;
         cast.write(&folder.path().join("partners"))?;
-        play(settings, cast, folder.path(), args.keep).await
-    })
+        tokio::select! {
+            code = play(settings, cast, folder.path(), args.keep) => code,
+            name = told_to_end(), if !args.keep => Ok(interrupted(name?)),
+        }
+    });
+    // Nobody looks for the folder of a demo that is over.
+    folder.close()?;
+    code
+}
+
+/// Waits for whoever ends programs: a person, or an orchestrator.
+async fn told_to_end() -> std::io::Result<&'static str> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => Ok("SIGINT"),
+        _ = terminate.recv() => Ok("SIGTERM"),
+    }
+}
+
+fn interrupted(name: &str) -> ExitCode {
+    println!("\nThe day was ended by {name}; its folder is removed.");
+    ExitCode::from(FINDINGS)
 }
 
 /// The settings of a gateway on free ports.
@@ -154,7 +175,8 @@ async fn play(settings: Settings, cast: Cast, folder: &Path, keep: bool) -> anyh
         println!("  curl -H 'Authorization: Bearer {token}' {private}/erp/v1/orders/4500012345");
         println!("  curl -H 'Authorization: Bearer {}' {public}/v1/messages", cast.nordbolt.reveal());
         println!("  ls {}", folder.join("partners").display());
-        tokio::signal::ctrl_c().await?;
+        let name = told_to_end().await?;
+        println!("\nEnded by {name}; {} is removed.", folder.display());
     }
     gateway.stop().await?;
     Ok(code)

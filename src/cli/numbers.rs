@@ -2,10 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{
-    operate::{Format, Where, cell, table, who},
-    print_text,
-};
+use super::operate::{Format, Where, print_rows, who};
 use crate::control::Request;
 
 /// Looks at control numbers.
@@ -43,13 +40,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Set { series, next, reason } => (Request::SetNumber { series, next, who: who(), reason }, false),
     };
     let answer = args.at.ask(request, reads)?;
-    match (args.format, answer.as_array()) {
-        (Format::Text, Some(rows)) => {
-            let rows: Vec<_> = rows.iter().map(|row| vec![cell(row, "series"), cell(row, "next")]).collect();
-            print_text(&table(&["series", "next"], &rows))?;
-        }
-        (Format::Text, None) => print_text("Done.\n")?,
-        (Format::Json, _) => print_text(&format!("{answer:#}\n"))?,
-    }
+    print_rows(&answer, &["series", "next"], args.format)?;
     Ok(ExitCode::SUCCESS)
 }

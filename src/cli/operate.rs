@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-use super::{CONFIGURATION, TRY_AGAIN, USAGE, exit};
+use super::{CONFIGURATION, TRY_AGAIN, USAGE, exit, print_text};
 use crate::{
     config::{Settings, Severity},
     control::{Answer, ClientError, Operator, Request, call},
@@ -76,6 +76,16 @@ pub(super) enum Format {
     Text,
     /// For programs.
     Json,
+}
+
+/// Prints what the gateway answered: a list as a table of these fields, and anything else as done.
+pub(super) fn print_rows(answer: &Value, columns: &[&str], format: Format) -> anyhow::Result<()> {
+    let row = |row: &Value| columns.iter().map(|column| cell(row, column)).collect();
+    match (format, answer.as_array()) {
+        (Format::Text, Some(rows)) => print_text(&table(columns, &rows.iter().map(row).collect::<Vec<_>>())),
+        (Format::Text, None) => print_text("Done.\n"),
+        (Format::Json, _) => print_text(&format!("{answer:#}\n")),
+    }
 }
 
 /// A column of a table, as text: a field of a JSON object.

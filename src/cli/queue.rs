@@ -2,12 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::Value;
-
-use super::{
-    operate::{Format, Where, cell, table, who},
-    print_text,
-};
+use super::operate::{Format, Where, print_rows, who};
 use crate::control::Request;
 
 /// Looks at the queue.
@@ -83,18 +78,6 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         _ => &[],
     };
     let answer = args.at.ask(request, reads)?;
-    print(&answer, columns, args.format)?;
+    print_rows(&answer, columns, args.format)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn print(answer: &Value, columns: &[&str], format: Format) -> anyhow::Result<()> {
-    match (format, answer.as_array()) {
-        (Format::Text, Some(rows)) => {
-            let rows: Vec<_> =
-                rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect()).collect();
-            print_text(&table(columns, &rows))
-        }
-        (Format::Text, None) => print_text("Done.\n"),
-        (Format::Json, _) => print_text(&format!("{answer:#}\n")),
-    }
 }

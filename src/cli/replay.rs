@@ -27,6 +27,10 @@ pub(super) struct Args {
     /// … and before this one.
     #[arg(long, requires = "from")]
     to: Option<jiff::Timestamp>,
+    /// Let documents of the message through that are held because their numbers came before with another content
+    /// (EXC-0008): the ERP gets them as corrections of the first ones.
+    #[arg(long, requires = "message", conflicts_with = "dry_run")]
+    accept_changed: bool,
     /// Only show what would change.
     #[arg(long)]
     dry_run: bool,
@@ -41,6 +45,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let what = match (args.message, args.from, args.to) {
+        (Some(message), _, _) if args.accept_changed => ReplayWhat::Changed(message),
         (Some(message), _, _) => ReplayWhat::Message(message),
         (None, Some(from), Some(to)) => ReplayWhat::Between { from, to },
         _ => return Err(exit(USAGE, "say which messages: --message ID, or --from TIME --to TIME")),

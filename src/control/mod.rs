@@ -225,6 +225,8 @@ pub enum Served {
 pub enum ReplayWhat {
     /// One.
     Message(MessageId),
+    /// One whose documents are held because their numbers came before with another content: they count now.
+    Changed(MessageId),
     /// Those that came in this time.
     Between {
         /// Not before.

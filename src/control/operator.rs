@@ -219,6 +219,11 @@ impl Operator {
         let reason = if dry_run { reason.to_owned() } else { needed(reason.to_owned())? };
         let mut done: Vec<Replayed> = Vec::new();
         let (ids, on) = match what {
+            ReplayWhat::Changed(id) => {
+                let accepted = exchange.accept_changed(id, &reason).await?;
+                self.ledger.audit(audit(who, "replay.accept_changed", &id.to_string(), &reason)).await?;
+                return Ok(value(vec![accepted]));
+            }
             ReplayWhat::Message(id) => (vec![id], id.to_string()),
             ReplayWhat::Between { from, to } if from < to => {
                 let filter = MessageFilter {

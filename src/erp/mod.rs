@@ -7,6 +7,7 @@
 pub mod codes;
 mod documents;
 mod gate;
+mod lease;
 mod log;
 mod messages;
 mod orders;
@@ -55,7 +56,7 @@ impl Erp {
             .route("/erp/v1/queue/{consumer}", get(queue::stats))
             .route("/erp/v1/queue/{consumer}/parked", get(queue::parked))
             .route("/erp/v1/queue/{consumer}/peek", get(queue::peek))
-            .route("/erp/v1/queue/{consumer}/lease", post(queue::lease))
+            .route("/erp/v1/queue/{consumer}/lease", post(lease::lease))
             .route("/erp/v1/queue/{consumer}/ack", post(queue::ack))
             .route("/erp/v1/queue/{consumer}/nack", post(queue::nack))
             .route("/erp/v1/queue/{consumer}/extend", post(queue::extend))

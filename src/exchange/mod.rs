@@ -5,6 +5,7 @@
 //! bytes that are stored. Three levels are never mixed: the transport's receipt says that the bytes are kept, the
 //! acknowledgement says what the standard thinks of them, and what cannot be mapped is held for a person.
 
+mod acceptance;
 mod acknowledge;
 mod alert;
 mod arrival;

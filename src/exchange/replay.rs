@@ -137,7 +137,10 @@ impl Exchange {
         }
     }
 
-    async fn read_again(&self, message: &Message) -> Result<(Read1, Vec<(usize, ReadDocument)>), LedgerError> {
+    pub(super) async fn read_again(
+        &self,
+        message: &Message,
+    ) -> Result<(Read1, Vec<(usize, ReadDocument)>), LedgerError> {
         let payload = self.inner.ledger.payload(message.id).await?;
         let payload = payload.ok_or_else(|| LedgerError::NotFound(format!("the payload of {}", message.id)))?;
         let source = Source::stored(&payload);
@@ -173,7 +176,7 @@ impl Exchange {
         turn.map_err(|error| LedgerError::Unavailable(format!("the payload cannot be read: {error}")))
     }
 
-    async fn stored_documents(&self, id: MessageId) -> Result<BTreeMap<u32, Document>, LedgerError> {
+    pub(super) async fn stored_documents(&self, id: MessageId) -> Result<BTreeMap<u32, Document>, LedgerError> {
         const PAGE: usize = 1000;
         let mut all = BTreeMap::new();
         let mut from = 0;

@@ -194,6 +194,11 @@ impl FieldRule {
         self.only == Some(Only::Read)
     }
 
+    /// Whether nothing is written, and nothing is wrong, where the document has no value.
+    pub(crate) fn is_silent_without_value(&self) -> bool {
+        self.absent.is_none() && !self.required
+    }
+
     /// Whether a value is the one that need not be written.
     #[inline]
     pub(crate) fn omits(&self, value: &str) -> bool {

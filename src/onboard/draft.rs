@@ -155,6 +155,9 @@ impl Draft {
             page.set("key", &quoted(&push.key), "where our private key is kept; never the key itself");
             page.line("# Its host keys, as its operator told them by another way than this connection.");
             page.set("host_keys", &tall(&push.host_keys), "");
+            page.line("#folder = \"/in\"          # where it wants our files; the root, where this is not said");
+            page.line("#collect_from = [\"/out\"] # where its own files are, if we are to fetch them there");
+            page.line("#collected = \"remove\"    # what becomes of those there then; or \"move\", \"keep\"");
         }
         if !self.api_keys.is_empty() {
             page.table(

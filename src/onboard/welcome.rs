@@ -3,7 +3,10 @@
 
 use std::fmt::Write as _;
 
-use crate::{config::Size, partner::Partner};
+use crate::{
+    config::Size,
+    partner::{Collected, Complete, Folder, Partner},
+};
 
 /// Where suppliers reach this gateway, as they have to write it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -145,24 +148,61 @@ impl Welcome<'_> {
             line(out, &format!("- `{algorithm}` `{fingerprint}`"));
         }
         line(out, "\n| folder | |\n|---|---|");
+        let counts = match sftp.complete {
+            Complete::Close => "a file counts once it is closed (or renamed, if you use temporary names)".to_owned(),
+            Complete::Rename => "a file counts once it is renamed".to_owned(),
+            Complete::Marker => {
+                format!("a file counts once an empty file of its name and `{}` follows it", sftp.marker)
+            }
+            Complete::Quiet => format!("a file counts once it is closed and rested for {}", sftp.quiet),
+        };
+        line(out, &format!("| `inbound/` | put your files here; {counts} |"));
+        line(out, "| `outbound/` | fetch ours here |");
+        line(out, "| `receipts/` | what became of each of your files, and our acknowledgements |");
+        for (path, folder) in &sftp.folders {
+            let same = match folder {
+                Folder::Inbound => "the same as `inbound/`",
+                Folder::Outbound => "the same as `outbound/`",
+                Folder::Receipts => "the same as `receipts/`",
+                Folder::Staging => "files that are not finished; they count once they are moved into `inbound/`",
+            };
+            line(out, &format!("| `{}/` | {same} |", path.to_string().trim_start_matches('/')));
+        }
+        let (sessions, files) = (sftp.sessions, sftp.files);
         line(
             out,
-            "| `inbound/` | put your files here; a file counts once it is closed (or renamed, if you use temporary names) |",
+            &format!(
+                "\nYou may have {sessions} connections at one time, and begin files of up to {}, {files}.\n",
+                Size::bytes(self.partner.message_size)
+            ),
         );
-        line(out, "| `outbound/` | fetch ours here |");
-        line(out, "| `receipts/` | what became of each of your files, and our acknowledgements |\n");
     }
 
     fn push(&self, out: &mut String) {
         let Some(push) = &self.partner.sftp_push else { return };
         line(out, "## Your server\n");
-        line(
-            out,
-            &format!(
-                "We take files to `{}` as `{}`, into `{}`, and trust it by these host keys only:\n",
-                push.server, push.user, push.folder
-            ),
-        );
+        line(out, &format!("We take files to `{}` as `{}`, into `{}`.", push.server, push.user, push.folder));
+        if !push.temporary.is_empty() {
+            line(out, &format!("Until a file is whole there, its name ends with `{}`.", push.temporary));
+        }
+        if !push.collect_from.is_empty() {
+            let folders = push.collect_from.iter().map(|folder| format!("`{folder}`")).collect::<Vec<_>>().join(", ");
+            let then = match push.collected {
+                Collected::Remove => "remove what we have".to_owned(),
+                Collected::Move => format!("move what we have into `{}`", push.collected_to),
+                Collected::Keep => "leave everything where it is".to_owned(),
+            };
+            line(out, &format!("We look into {folders} every {} for your files, and {then}.", push.collect_every));
+            line(out, "Give a file its name when it is whole, by renaming it: half a file is never what you mean.");
+        }
+        if push.host_keys.is_empty() {
+            line(
+                out,
+                "\nWe keep the host key that it shows at first, and trust no other from then on. Tell us before you change it.\n",
+            );
+            return;
+        }
+        line(out, "\nWe trust it by these host keys only:\n");
         for key in &push.host_keys {
             line(out, &format!("- `{}`", key.fingerprint()));
         }
@@ -209,4 +249,41 @@ fn ta1(when: &str) -> &'static str {
 fn line(out: &mut String, text: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        config::Source,
+        partner::{Directory, Files, Sources},
+    };
+
+    /// The page for a partner with this file.
+    fn page(file: &str) -> String {
+        let files = Files::one(Path::new("them.toml"), Source::new("them.toml", file));
+        let sources = Sources { partners: "".into(), last_good: None, largest_body: u64::MAX };
+        let (directory, findings) = Directory::build(&files, &sources, &|_| true);
+        let partner = directory.partners().next().unwrap_or_else(|| panic!("{findings:#?}"));
+        let endpoints = Endpoints { sftp: Some(("edi.maker.example".into(), 2222)), ..Endpoints::default() };
+        let host_keys = [("ssh-ed25519".to_owned(), "SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU".to_owned())];
+        let mut text = String::new();
+        let welcome = Welcome { partner, endpoints: &endpoints, host_keys: &host_keys, as2: None, samples: &[] };
+        welcome.sftp(&mut text);
+        welcome.push(&mut text);
+        text
+    }
+
+    #[test]
+    fn a_partner_on_sftp_reads_how_its_files_come_and_go() {
+        let key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILw+k78kwEHcnd1FA93p659VSNxPhV+LEp6EBn8QtW1U";
+        insta::assert_snapshot!(page(&format!(
+            "name = \"Them\"\ntemplate = \"sftp-push-x12\"\nvendor_number = \"1\"\n\n[x12]\nids = [\"ZZ/THEM\"]\nours = \"ZZ/US\"\n\n\
+             [sftp]\nusers = [\"them\"]\nkeys = [\"{key}\"]\ncomplete = \"marker\"\n\n[sftp.folders]\n\"/pub/edi\" = \"inbound\"\n\
+             \"/tmp\" = \"staging\"\n\n[sftp_push]\nserver = \"sftp.them.example\"\nuser = \"us\"\nkey = \"file:secrets/them\"\n\
+             host_keys = [\"{key}\"]\nfolder = \"/in\"\ncollect_from = [\"/out\", \"/acks\"]\ncollected = \"move\"\n"
+        )));
+    }
 }

@@ -57,6 +57,10 @@ crate::codes! {
     NOT_REACHED = "PRT-0027";
     /// A partner's SFTP server shows a host key that its file does not name.
     STRANGE_HOST_KEY = "PRT-0028";
+    /// Old SSH algorithms are taken from a partner, or not any more.
+    WEAK_SFTP = "PRT-0029";
+    /// Our own key for a partner's SFTP server cannot be used, or should be another.
+    OWN_SSH_KEY = "PRT-0030";
 }
 
 #[cfg(test)]

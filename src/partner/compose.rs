@@ -220,6 +220,7 @@ fn sftp_terms(section: &SftpSection) -> SftpTerms {
         keys: values(&section.keys),
         passwords: values(&section.passwords),
         sources: values(&section.sources),
+        weak_until: section.weak_until.as_ref().map(|day| day.value),
         sessions: *section.sessions,
         files: section.files,
         bytes_per_minute: section.bytes_per_minute,

@@ -70,6 +70,9 @@ pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
     if let (Some(section), Some(as2)) = (&file.as2, &partner.as2) {
         attached::advice(section, &as2.certificates, Timestamp::now(), &mut findings);
     }
+    if let Some(section) = &file.sftp {
+        super::sftp::advice(section, Timestamp::now(), &mut findings);
+    }
     let size = &file.limits.message_size;
     if size.get() > world.largest_body {
         let largest = Size::bytes(world.largest_body);

@@ -257,6 +257,8 @@ section! {
         pub passwords: Vec<Spanned<PasswordHash>>,
         /// The networks it may come from; none means any.
         pub sources: Vec<Spanned<Network>>,
+        /// The last day on which it may use old algorithms: SHA-1, CBC, ssh-rsa. From the next day on they are refused.
+        pub weak_until: Option<Spanned<Day>>,
         /// How many connections it may have at one time.
         pub sessions: Spanned<u32> = sftp::SESSIONS,
         /// How many files it may begin. What is over it is told to come later.

@@ -3,8 +3,10 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{PasswordHash, SftpUser, SshKey};
-use crate::config::{Duration, Key, Network, Rate, Size, TextForm, Wrong, choice, text_form};
+use super::{Day, PasswordHash, SftpSection, SftpUser, SshKey, codes};
+use jiff::Timestamp;
+
+use crate::config::{Diagnostic, Duration, Key, Network, Rate, Size, TextForm, Wrong, choice, text_form};
 
 choice! {
     /// What a folder is for.
@@ -75,6 +77,8 @@ pub struct SftpTerms {
     pub passwords: Vec<PasswordHash>,
     /// The networks it may come from; none means any.
     pub sources: Vec<Network>,
+    /// The last day on which it may use old algorithms.
+    pub weak_until: Option<Day>,
     /// Its connections at one time.
     pub sessions: u32,
     /// The files it may begin.
@@ -113,6 +117,7 @@ impl SftpTerms {
             keys,
             passwords,
             sources: Vec::new(),
+            weak_until: None,
             sessions: SESSIONS,
             files: FILES,
             bytes_per_minute: BYTES_PER_MINUTE,
@@ -129,6 +134,37 @@ impl SftpTerms {
             acknowledgements: AcknowledgementsIn::Receipts,
         }
     }
+}
+
+impl SftpTerms {
+    /// Whether it may use old algorithms at `now`.
+    pub fn may_be_weak(&self, now: Timestamp) -> bool {
+        self.weak_until.is_some_and(|day| !day.is_over(now))
+    }
+}
+
+/// What works now and will not for long.
+pub(super) fn advice(section: &SftpSection, now: Timestamp, findings: &mut Vec<Diagnostic>) {
+    let Some(day) = &section.weak_until else { return };
+    let told = match day.value.is_over(now) {
+        true => {
+            Diagnostic::warning(codes::WEAK_SFTP, format!("old SSH algorithms are refused since {} is over", day.value))
+                .hint("remove this; or agree on another day, if the partner's program is still that old")
+        }
+        false if section.sources.is_empty() => Diagnostic::warning(
+            codes::WEAK_SFTP,
+            format!("old SSH algorithms are taken from this partner up to {}", day.value),
+        )
+        .hint(
+            "ask it for a newer program; until then name its networks in `sources`, or they are offered to everybody",
+        ),
+        false => Diagnostic::warning(
+            codes::WEAK_SFTP,
+            format!("old SSH algorithms are taken from this partner up to {}", day.value),
+        )
+        .hint("ask it for a newer program before that day"),
+    };
+    findings.push(told.at(&day.origin, ""));
 }
 
 /// Connections at one time, unless the file says otherwise.
@@ -263,6 +299,15 @@ mod tests {
         for bad in ["", ".edi", "a/b", "{what}.edi", "{number", "a}b", "a b"] {
             assert!(bad.parse::<NamePattern>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn old_algorithms_end_with_their_day() {
+        let mut terms = SftpTerms::plain(Vec::new(), Vec::new(), Vec::new());
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        assert!(!terms.may_be_weak(at("2027-06-30T12:00:00Z")));
+        terms.weak_until = Some("2027-06-30".parse().unwrap());
+        assert!(terms.may_be_weak(at("2027-06-30T23:59:59Z")) && !terms.may_be_weak(at("2027-07-01T00:00:00Z")));
     }
 
     #[test]

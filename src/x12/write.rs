@@ -157,7 +157,10 @@ impl Writer {
         if !usable || all.len() != count {
             return Err(WriteError::Separators);
         }
-        let separates = Box::new(std::array::from_fn(|byte| all.iter().any(|own| usize::from(*own) == byte)));
+        let mut separates = Box::new([false; 256]);
+        for byte in all {
+            separates.get_mut(usize::from(byte)).into_iter().for_each(|slot| *slot = true);
+        }
         Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None, separates })
     }
 

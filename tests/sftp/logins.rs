@@ -5,7 +5,7 @@ use std::time::Duration;
 use gangway::{
     doors::sftp::Limits,
     net::Balancers,
-    partner::{Directory, Status},
+    partner::{Directory, SftpTerms, Status},
 };
 
 use super::{
@@ -171,5 +171,78 @@ async fn algorithms_are_modern_and_old_signatures_are_refused() {
     }
     let algorithms: Vec<_> = site.fingerprints.iter().map(|(algorithm, _)| algorithm.as_str()).collect();
     assert_eq!(algorithms, ["ssh-ed25519", "ecdsa-sha2-nistp256"]);
+    site.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_algorithms_are_for_those_whose_file_allows_them_up_to_a_day() {
+    if !openssh("sftp: old algorithms") {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let old = async |id: &str, day: Option<&str>, sources: &[&str]| {
+        let change = |terms: &mut SftpTerms| {
+            terms.weak_until = day.map(|day| day.parse().unwrap());
+            terms.sources = sources.iter().map(|network| network.parse().unwrap()).collect();
+        };
+        partner(id, change).await
+    };
+    let site =
+        Site::open(dir.path(), vec![old("acme", Some("2099-12-31"), &[]).await, old("bolt", None, &[]).await]).await;
+    let settings = [
+        "KexAlgorithms=diffie-hellman-group14-sha1",
+        "KexAlgorithms=diffie-hellman-group1-sha1",
+        "KexAlgorithms=diffie-hellman-group-exchange-sha1",
+        "Ciphers=aes128-cbc",
+        "Ciphers=aes256-cbc",
+        "MACs=hmac-sha1",
+    ];
+    let login = async |user: &str, setting: &str| {
+        let beside = if setting.starts_with("MACs") { "Ciphers=aes128-ctr" } else { "Compression=no" };
+        let output = site.sftp_as(user, "pwd\n", &["-o", setting, "-o", beside]).await;
+        (output.status.success(), text(&output.stderr))
+    };
+    for setting in settings {
+        let (works, said) = login("acme", setting).await;
+        assert!(works, "{setting}: {said}");
+        let (works, said) = login("bolt", setting).await;
+        assert!(!works && said.contains("Permission denied"), "{setting}: {said}");
+    }
+    assert!(login("bolt", "Ciphers=aes128-ctr").await.0, "what is modern works for everybody");
+    let metrics = site.metrics.encode();
+    assert!(metrics.contains("gangway_sftp_logins_total{result=\"weak\"} 6"), "{metrics}");
+    assert!(metrics.contains("gangway_sftp_logins_total{result=\"too weak\"} 6"), "{metrics}");
+
+    // A partner's RSA key with signatures over SHA-1.
+    let key = dir.path().join("rsa");
+    let made = std::process::Command::new("ssh-keygen")
+        .args(["-q", "-t", "rsa", "-b", "2048", "-N", "", "-f"])
+        .arg(&key)
+        .status();
+    assert!(made.unwrap().success());
+    let public = std::fs::read_to_string(key.with_extension("pub")).unwrap();
+    let with_key = |mut partner: gangway::partner::Partner| {
+        partner.sftp.as_mut().unwrap().keys = vec![public.trim().parse().unwrap()];
+        partner
+    };
+    let both = [with_key(old("acme", Some("2099-12-31"), &[]).await), with_key(old("bolt", None, &[]).await)];
+    site.directory.store(Directory::of(both).into());
+    let identity = format!("IdentityFile={}", key.display());
+    for (user, works) in [("acme", true), ("bolt", false)] {
+        let options = ["-o", &identity, "-o", "PubkeyAcceptedAlgorithms=ssh-rsa"];
+        let output = site.sftp_as(user, "pwd\n", &options).await;
+        assert_eq!(output.status.success(), works, "{user}: {}", text(&output.stderr));
+    }
+
+    // When the day is over, or it may only come from elsewhere, nothing old is offered at all: it does not come to a login.
+    let logins =
+        |site: &Site| site.metrics.encode().lines().filter(|line| line.contains("sftp_logins")).collect::<String>();
+    let before = logins(&site);
+    for (day, sources) in [("2026-01-31", &[][..]), ("2099-12-31", &["192.0.2.0/24"])] {
+        site.directory.store(Directory::of([old("acme", Some(day), sources).await]).into());
+        let (works, said) = login("acme", settings[0]).await;
+        assert!(!works, "{day}: {said}");
+    }
+    assert_eq!(logins(&site), before);
     site.close().await;
 }

@@ -8,6 +8,7 @@ mod issuer;
 mod limits;
 mod openapi;
 mod orders;
+mod schemathesis;
 mod token;
 mod validate;
 

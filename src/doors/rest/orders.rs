@@ -84,6 +84,8 @@ pub(super) fn answering(kind: DocumentType) -> MethodRouter<Arc<Rest>> {
               Extension(context): Extension<Context>,
               Path(number): Path<String>,
               request: Request| async move {
+            // Whether a request is in order comes before whether it is in time.
+            submit::in_order(&request)?;
             unchanged(&rest, &access, &number, request.headers()).await?;
             let declared = Declared { kind, order: Some(number) };
             submit::take(&rest, access, context, Some(declared), request).await
@@ -359,6 +361,7 @@ async fn unchanged(rest: &Rest, access: &ApiAccess, number: &str, headers: &Head
     let etag = now.map(|(_, document)| tag(&document)).unwrap_or_default();
     match matches(headers, &IF_MATCH, &etag) {
         Some(true) if !etag.is_empty() => Ok(()),
+        _ if etag.is_empty() => Err(problems::STALE.because("There is no such order whose form could be the same.")),
         _ => Err(problems::STALE.because(format!("The order's ETag is {etag} now."))),
     }
 }

@@ -258,6 +258,16 @@ fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
     }))
 }
 
+/// Whether a request is one that could be taken, as far as can be told without its body.
+pub(super) fn in_order(request: &Request) -> Result<(), Problem> {
+    content_type(request.headers(), true)?;
+    idempotency_key(request.headers())?;
+    match request.body().size_hint().exact() {
+        Some(0) => Err(problems::EMPTY.because("The request has no body.")),
+        _ => Ok(()),
+    }
+}
+
 /// The key, which every message has to have.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let key = net::idempotency_key(headers).map_err(|detail| {

@@ -17,6 +17,10 @@ crate::codes! {
     PROTOCOL = "SFT-0107";
     /// A request that was refused.
     REFUSED = "SFT-0108";
+    /// Old algorithms from somebody who may not use them.
+    WEAK = "SFT-0109";
+    /// A login with old algorithms that are allowed for a while.
+    WEAK_ALLOWED = "SFT-0110";
     /// An upload that broke off.
     CUT = "SFT-0201";
     /// An interchange without its end, or a file with a gap.

@@ -65,6 +65,22 @@ impl LoggedIn<'_> {
     }
 }
 
+/// Somebody is logged in with algorithms that are allowed for a while only.
+pub(super) struct LoggedInWeakly<'a> {
+    pub(super) partner: &'a str,
+    pub(super) user: &'a str,
+    pub(super) source: IpAddr,
+    pub(super) algorithms: &'a [String],
+}
+
+impl LoggedInWeakly<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        let algorithms = self.algorithms.join(" ");
+        tracing::warn!(code = %codes::WEAK_ALLOWED, partner = self.partner, user = self.user, source = %self.source, algorithms, "An SFTP user logged in with old algorithms.");
+        telemetry.logins.get_or_create(&LoginLabels { result: "weak" }).inc();
+    }
+}
+
 /// Somebody is not.
 pub(super) struct LoginRefused<'a> {
     pub(super) code: Code,
@@ -86,6 +102,7 @@ impl LoginRefused<'_> {
             codes::SUSPENDED => "suspended",
             codes::SESSIONS => "sessions",
             codes::SOURCE => "source",
+            codes::WEAK => "too weak",
             _ => "refused",
         };
         telemetry.logins.get_or_create(&LoginLabels { result }).inc();

@@ -18,7 +18,7 @@ use super::{
     codes,
     home::blocking,
     parts::private,
-    wire::{Line, Met, Unmet},
+    wire::{Line, Met, Unmet, own_key_fault},
 };
 use crate::{
     config::{Secret, SecretRef},
@@ -117,6 +117,19 @@ impl Lines {
         }
         met.login(terms.user.as_str(), key.as_ref(), password.as_ref()).await.map_err(unmet)
     }
+}
+
+/// What is wrong with our own keys for partners' servers, as far as they are in files below `root`: each partner's id, and
+/// what it is.
+pub fn own_key_faults<'p>(
+    partners: impl Iterator<Item = &'p Arc<Partner>>,
+    root: &Path,
+) -> impl Iterator<Item = (&'p str, String)> {
+    partners.filter_map(move |partner| {
+        let file = partner.sftp_push.as_ref()?.key_file(root)?;
+        let text = fs::read_to_string(file).ok()?;
+        Some((partner.id.as_str(), own_key_fault(&text)?))
+    })
 }
 
 /// The file that has a server's key; a server's name can hold what a file's name cannot.

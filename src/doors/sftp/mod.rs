@@ -34,7 +34,7 @@ mod wire;
 
 pub use collect::Collector;
 pub use courier::SftpCourier;
-pub use lines::Lines;
+pub use lines::{Lines, own_key_faults};
 pub use wire::HostKeys;
 
 use std::{collections::HashMap, io, path::PathBuf, sync::Arc, time::Duration};
@@ -150,12 +150,12 @@ impl Sftp {
     /// Serves on `listener` until `stop`.
     pub fn start(self, listener: TcpListener, stop: Stop) -> io::Result<Serving> {
         let Self { door, keys } = self;
-        let config = wire::config(&keys, door.limits.idle);
+        let configs = Arc::new(wire::Configs::new(&keys, door.limits.idle));
         tokio::spawn(keep_time(Arc::clone(&door), stop.clone()));
         let connections = door.limits.connections;
         let own = stop.clone();
         serve_with(listener, connections, stop, move |stream, peer| {
-            wire::connection(Arc::clone(&door), Arc::clone(&config), stream, peer, own.clone())
+            wire::connection(Arc::clone(&door), Arc::clone(&configs), stream, peer, own.clone())
         })
     }
 }

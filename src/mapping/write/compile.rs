@@ -140,11 +140,11 @@ impl<'a> Compiler<'a> {
 
     /// Levels are numbered by the writer, not by their fields.
     fn level(&self, scope: &'a Scope, draft: &mut Draft<'a>) {
-        draft.plan.puts.push(Put { element: 1, component: 0, what: What::LevelId(None) });
-        draft.plan.puts.push(Put { element: 2, component: 0, what: What::LevelParent(None) });
+        draft.plan.puts.push(Put { element: 1, component: 0, awaits: 0, what: What::LevelId(None) });
+        draft.plan.puts.push(Put { element: 2, component: 0, awaits: 0, what: What::LevelParent(None) });
         let children = |(place, _): &(Place, _)| matches!(place, Place::Segment { step, leaf: Leaf::Element { element: 4, .. }, .. } if step.tag == "HL");
         if scope.computed.iter().any(children) {
-            draft.plan.puts.push(Put { element: 4, component: 0, what: What::LevelChildren });
+            draft.plan.puts.push(Put { element: 4, component: 0, awaits: 0, what: What::LevelChildren });
         }
     }
 
@@ -153,6 +153,7 @@ impl<'a> Compiler<'a> {
         let constants = step.filters.iter().map(|filter| Put {
             element: filter.element,
             component: 0,
+            awaits: 0,
             what: What::Constant(filter.value.as_bytes().into()),
         });
         let plan = SegmentPlan {
@@ -187,7 +188,7 @@ impl<'a> Compiler<'a> {
         SegmentPlan {
             tag: tag.into(),
             standard: self.standard.segment(tag.as_bytes()).map(Into::into),
-            puts: vec![Put { element: 1, component: 0, what }],
+            puts: vec![Put { element: 1, component: 0, awaits: 0, what }],
             ..SegmentPlan::default()
         }
     }
@@ -214,7 +215,7 @@ impl<'a> Compiler<'a> {
                 last.filters.iter().filter(|filter| !draft.step.is_some_and(|step| step.filters.contains(filter)))
             {
                 let what = What::Constant(filter.value.as_bytes().into());
-                draft.plan.puts.push(Put { element: filter.element, component: 0, what });
+                draft.plan.puts.push(Put { element: filter.element, component: 0, awaits: 0, what });
             }
             return draft;
         }
@@ -289,6 +290,7 @@ impl<'a> Compiler<'a> {
             self.found.push(word.error(codes::BAD_CONVERTER, message, None));
         }
         let compiled = self.rules.get(number as usize);
+        let awaits = if compiled.is_none_or(FieldRule::is_silent_without_value) { bit(cell) } else { 0 };
         let always = compute.is_some() && root || compiled.is_some_and(|rule| rule.absent.is_some());
         let computed = compute.map(|compute| {
             self.computes.push(compute);
@@ -306,9 +308,9 @@ impl<'a> Compiler<'a> {
                 if matches!(what, What::Field { .. }) {
                     target.plan.wanted |= bit(cell);
                 }
-                target.plan.puts.push(Put { element, component, what });
+                target.plan.puts.push(Put { element, component, awaits, what });
                 if let Some(computed) = computed {
-                    target.plan.puts.push(Put { element, component, what: What::Computed(computed) });
+                    target.plan.puts.push(Put { element, component, awaits: 0, what: What::Computed(computed) });
                 }
             }
             Leaf::Pair { qualifier } if rule.only != Some(Only::Read) => {
@@ -339,7 +341,7 @@ impl<'a> Compiler<'a> {
         let mandatory = self.standard.segment(step.tag.as_bytes()).map_or(0, |segment| segment.mandatory);
         if step.filters.is_empty() && mandatory & 1u64.checked_shl(u32::from(*element) - 1).unwrap_or_default() != 0 {
             let (element, component) = (*element, *component);
-            let put = Put { element, component, what: What::Again { cell, rule } };
+            let put = Put { element, component, awaits: 0, what: What::Again { cell, rule } };
             self.reach(draft, path, step).plan.puts.push(put);
         }
     }

@@ -299,6 +299,11 @@ impl Parser<'_, '_> {
     /// Passes over blanks and one character.
     #[inline]
     fn eat(&mut self, wanted: u8) -> bool {
+        // Documents of ours have no blanks.
+        if self.peek() == Some(wanted) {
+            self.at += 1;
+            return true;
+        }
         self.space();
         let found = self.peek() == Some(wanted);
         self.at += usize::from(found);

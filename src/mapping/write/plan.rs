@@ -117,6 +117,8 @@ impl From<&SegmentDef> for Use {
 pub(crate) struct Put {
     pub(crate) element: u8,
     pub(crate) component: u8,
+    /// The bit of the cell without which there is nothing to do; none if there always is.
+    pub(crate) awaits: u64,
     pub(crate) what: What,
 }
 

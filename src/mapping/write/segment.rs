@@ -52,7 +52,11 @@ impl<'p> Body<'p, '_, '_> {
     pub(super) fn put_segment(&mut self, plan: &'p SegmentPlan, item: u32) {
         self.scratch.staged.clear();
         self.scratch.bytes.clear();
+        let filled = self.scratch.taken.filled(item);
         for put in &plan.puts {
+            if put.awaits != 0 && filled & put.awaits == 0 {
+                continue;
+            }
             let place = Place::new(put.element, put.component);
             match &put.what {
                 What::Constant(value) => self.stage_made(place, value),

@@ -124,13 +124,17 @@ fn own_certificate(folder: &Path) -> Result<Vec<Certificate>> {
     Ok(Certificate::read_all(&std::fs::read(pem.context("the gateway made no certificate")?)?)?)
 }
 
-struct Gateway {
-    child: Child,
+/// A gateway in a process of its own.
+pub struct Gateway {
+    pub child: Child,
+    /// Where it listens, by name.
+    pub listeners: serde_json::Value,
     url: String,
 }
 
 impl Gateway {
-    async fn start(program: &Path, folder: &Path) -> Result<Self> {
+    /// Starts it over the files in `folder`.
+    pub async fn start(program: &Path, folder: &Path) -> Result<Self> {
         let program = program
             .canonicalize()
             .with_context(|| format!("{}: build it first (cargo build --release)", program.display()))?;
@@ -142,12 +146,13 @@ impl Gateway {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
-        let mut gateway = Self { child, url: String::new() };
+        let mut gateway = Self { child, listeners: serde_json::Value::Null, url: String::new() };
         for _ in 0..600 {
             let read = std::fs::read(folder.join("data/listeners.json")).unwrap_or_default();
             let json: serde_json::Value = serde_json::from_slice(&read).unwrap_or_default();
             if let Some(public) = json["public"].as_str() {
                 gateway.url = format!("http://{public}/as2");
+                gateway.listeners = json;
                 return Ok(gateway);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

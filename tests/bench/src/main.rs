@@ -9,6 +9,7 @@ mod load;
 mod mapping;
 mod partners;
 mod power;
+mod sftp;
 mod stats;
 mod storage;
 mod x12;
@@ -41,6 +42,8 @@ enum Command {
         /// The file.
         file: String,
     },
+    /// The SFTP drop boxes beside OpenSSH's own server.
+    Sftp(sftp::Options),
     /// X12 to canonical documents, beside a scan for one byte.
     Mapping {
         /// The file.
@@ -64,6 +67,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::As2(options) => as2::run(&options),
         Command::As2Door(options) => as2_door::run(&options),
+        Command::Sftp(options) => sftp::run(&options),
         Command::Storage(options) => storage::run(&options),
         Command::Power(options) => power::run(&options),
         Command::Ledger(options) => ledger::run(&options),

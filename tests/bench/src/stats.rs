@@ -50,11 +50,20 @@ pub fn peak_resident(pid: u32) -> u64 {
 
 /// The processor time that a process has used, its threads' included. The kernel counts in hundredths of a second.
 pub fn processor_time(pid: u32) -> Duration {
+    times(pid, [11, 12])
+}
+
+/// The same, of those children that it has waited for, and theirs.
+pub fn processor_time_of_children(pid: u32) -> Duration {
+    times(pid, [13, 14])
+}
+
+fn times(pid: u32, [user, system]: [usize; 2]) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The name stands in brackets and may hold blanks; user and system time are the 12th and 13th field behind it.
     let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or("").split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
-    Duration::from_millis((ticks(11) + ticks(12)) * 10)
+    Duration::from_millis((ticks(user) + ticks(system)) * 10)
 }
 
 /// The room that the files of a folder take on their disk, in bytes.

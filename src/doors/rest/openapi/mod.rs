@@ -99,6 +99,9 @@ fn described(operation: &Operation) -> Value {
     for status in operation.problems.iter().chain(&[401, 403, 429, 503]) {
         responses.insert(status.to_string(), problem(*status));
     }
+    if operation.parameters.iter().any(|parameter| parameter.name == "If-None-Match") {
+        responses.insert("304".into(), json!({ "description": "Nothing changed." }));
+    }
     let mut value = json!({
         "operationId": operation.id,
         "summary": operation.summary,

@@ -42,6 +42,8 @@ pub(super) struct Parameter {
     pub(super) place: &'static str,
     pub(super) detail: &'static str,
     pub(super) example: &'static str,
+    /// The least and the most, of a whole number.
+    pub(super) range: Option<(u32, u32)>,
 }
 
 impl Parameter {
@@ -50,22 +52,22 @@ impl Parameter {
     }
 
     pub(super) fn to_json(&self) -> Value {
-        let schema = match self.example.parse::<u32>() {
-            Ok(_) if !self.is_in_path() && self.name != "number" => json!({ "type": "integer", "minimum": 0 }),
-            _ => json!({ "type": "string" }),
+        let (schema, example) = match self.range {
+            Some((least, most)) => {
+                let number = self.example.parse::<u32>().unwrap_or(least);
+                (json!({ "type": "integer", "minimum": least, "maximum": most }), json!(number))
+            }
+            None => (json!({ "type": "string" }), json!(self.example)),
         };
-        json!({
+        let mut parameter = json!({
             "name": self.name, "in": self.place, "required": self.is_in_path(),
             "description": self.detail, "schema": schema,
-            "example": schema_example(self.example, &schema),
-        })
-    }
-}
-
-fn schema_example(text: &str, schema: &Value) -> Value {
-    match text.parse::<u32>() {
-        Ok(number) if schema["type"] == "integer" => json!(number),
-        _ => json!(text),
+        });
+        // What is nobody's in particular, like a cursor, has no example.
+        if let (Some(parameter), false) = (parameter.as_object_mut(), self.example.is_empty()) {
+            parameter.insert("example".into(), example);
+        }
+        parameter
     }
 }
 
@@ -76,8 +78,9 @@ impl Body {
     }
 
     pub(super) fn content(self) -> Value {
-        let raw = json!({ "schema": { "type": "string" }, "example": X12 });
-        let xml = json!({ "schema": { "type": "string" } });
+        // Bytes as they are: no schema says anything of them.
+        let raw = json!({ "schema": { "contentMediaType": "application/edi-x12" }, "example": X12 });
+        let xml = json!({ "schema": { "contentMediaType": "application/xml" } });
         match self {
             Self::Raw => json!({ "application/edi-x12": raw, "application/xml": xml }),
             Self::Document(schema, example) => json!({
@@ -89,7 +92,7 @@ impl Body {
                 "application/xml": xml,
             }),
             Self::Any => json!({
-                "application/json": { "schema": { "type": "object" }, "example": parsed(ACKNOWLEDGEMENT) },
+                "application/json": { "schema": {}, "example": parsed(ACKNOWLEDGEMENT) },
                 "application/edi-x12": raw,
                 "application/xml": xml,
             }),
@@ -119,7 +122,7 @@ impl Operation {
             None if self.status == 204 => json!({ "description": description }),
             None => json!({
                 "description": description,
-                "content": { "application/octet-stream": { "schema": { "type": "string" } } },
+                "content": { "*/*": { "schema": {} } },
             }),
         }
     }
@@ -130,11 +133,26 @@ fn parsed(example: &str) -> Value {
 }
 
 pub(super) const fn path(name: &'static str, detail: &'static str, example: &'static str) -> Parameter {
-    Parameter { name, place: "path", detail, example }
+    Parameter { name, place: "path", detail, example, range: None }
 }
 
 pub(super) const fn query(name: &'static str, detail: &'static str, example: &'static str) -> Parameter {
-    Parameter { name, place: "query", detail, example }
+    Parameter { name, place: "query", detail, example, range: None }
+}
+
+/// A whole number from `least` to `most`.
+pub(super) const fn number(
+    name: &'static str,
+    detail: &'static str,
+    example: &'static str,
+    (least, most): (u32, u32),
+) -> Parameter {
+    Parameter { name, place: "query", detail, example, range: Some((least, most)) }
+}
+
+/// A header that makes a request conditional. An example of one would be wrong everywhere.
+pub(super) const fn condition(name: &'static str, detail: &'static str) -> Parameter {
+    Parameter { name, place: "header", detail, example: "", range: None }
 }
 
 /// The beginning of an interchange.

@@ -1,30 +1,21 @@
 //! The table of operations: what each takes, what it answers, and an example that the tests send.
 
-use super::operation::{Body, Operation, Parameter, path, query};
+use super::operation::{Body, Operation, Parameter, condition, number, path, query};
 
 const NUMBER: Parameter = path("number", "The buyer's number of the order.", "4500012345");
 const MESSAGE: Parameter = path("id", "The message's id.", "msg_01HF7YAT000000000000000007");
-const LIMIT: Parameter = query("limit", "How many entries a page has: 1 to 200.", "50");
+const LIMIT: Parameter = number("limit", "How many entries a page has.", "50", (1, 200));
 const AFTER: Parameter = query("after", "The cursor that an earlier page gave as `next`.", "");
 const ENDPOINT: Parameter = path("id", "The endpoint's id.", "we_0123456789abcdef0123456789");
-const IF_ENDPOINT_MATCH: Parameter = Parameter {
-    name: "If-Match",
-    place: "header",
-    detail: "The `ETag` of the endpoint as the caller knows it; refused with 412 if it was changed since.",
-    example: "\"we_0123456789abcdef0123456789-0\"",
-};
-const IF_MATCH: Parameter = Parameter {
-    name: "If-Match",
-    place: "header",
-    detail: "The `ETag` of the order that this answers; refused with 412 if the order has another form by now.",
-    example: "\"0123456789abcdef0123456789abcdef\"",
-};
-const IF_NONE_MATCH: Parameter = Parameter {
-    name: "If-None-Match",
-    place: "header",
-    detail: "The `ETag` that came last; 304 if nothing changed.",
-    example: "\"0123456789abcdef0123456789abcdef\"",
-};
+const IF_ENDPOINT_MATCH: Parameter = condition(
+    "If-Match",
+    "The `ETag` of the endpoint as the caller knows it; refused with 412 if it was changed since.",
+);
+const IF_MATCH: Parameter = condition(
+    "If-Match",
+    "The `ETag` of the order that this answers; refused with 412 if the order has another form by now.",
+);
+const IF_NONE_MATCH: Parameter = condition("If-None-Match", "The `ETag` that came last; 304 if nothing changed.");
 
 pub(super) const ACKNOWLEDGEMENT: &str = r#"{
   "order_number": "4500012345", "purpose": "original", "issue_date": "2026-11-21", "seller_order_number": "S-1001",
@@ -183,7 +174,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         parameters: &[
             LIMIT,
             AFTER,
-            query("wait", "How many seconds to wait for something new: 0 to 30.", "20"),
+            number("wait", "How many seconds to wait for something new.", "1", (0, 30)),
             query("type", "Only this type of event.", "gangway.purchase_order.issued.v1"),
         ],
         body: None,
@@ -226,7 +217,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "getMessage",
         summary: "What became of a message",
         detail: "With its documents and what was found wrong with them.",
-        parameters: &[MESSAGE, query("position", "The first document to be shown.", "0")],
+        parameters: &[MESSAGE, number("position", "The first document to be shown.", "0", (0, u32::MAX))],
         body: None,
         status: 200,
         schema: Some("Message"),

@@ -104,7 +104,17 @@ fn own() -> Value {
     let cursor = || json!({ "type": ["string", "null"] });
     let hook_state = || json!({ "type": "string", "enum": ["enabled", "disabled"] });
     let url = || json!({ "type": "string", "format": "uri", "pattern": "^https?://" });
-    let kinds = || json!({ "type": "array", "maxItems": 50, "items": { "type": "string" } });
+    let kinds = || {
+        let kind = json!({ "type": "string", "pattern": "^gangway\\.[a-z_]+\\.[a-z_]+\\.v1$" });
+        json!({ "type": ["array", "null"], "maxItems": 50, "items": kind })
+    };
+    // What is sent may have no other fields; answers may get more.
+    let only = |mut object: Value| {
+        if let Some(object) = object.as_object_mut() {
+            object.insert("additionalProperties".into(), false.into());
+        }
+        object
+    };
     let list = |items: Value| json!({ "type": "array", "items": items });
     let reason = || of(&["detail"], json!({ "code": text(), "detail": text() }));
     let finding = || {
@@ -201,12 +211,15 @@ fn own() -> Value {
             }),
         ),
         "WebhookEndpointPage": page("WebhookEndpoint", json!({ "type": "null" })),
-        "NewWebhookEndpoint": of(&["url"], json!({ "url": url(), "types": kinds() })),
-        "WebhookEndpointChange": of(&[], json!({ "url": url(), "types": kinds(), "state": hook_state() })),
-        "WebhookRotation": of(
+        "NewWebhookEndpoint": only(of(&["url"], json!({ "url": url(), "types": kinds() }))),
+        "WebhookEndpointChange": only(of(&[], json!({
+            "url": { "anyOf": [url(), { "type": "null" }] }, "types": kinds(),
+            "state": { "anyOf": [hook_state(), { "type": "null" }] },
+        }))),
+        "WebhookRotation": only(of(
             &[],
-            json!({ "overlap_secs": { "type": "integer", "minimum": 0, "maximum": 604_800, "default": 86_400 } }),
-        ),
+            json!({ "overlap_secs": { "type": ["integer", "null"], "minimum": 0, "maximum": 604_800 } }),
+        )),
         "WebhookTest": of(
             &["event", "delivered", "detail"],
             json!({ "event": text(), "delivered": { "type": "boolean" }, "detail": text() }),

@@ -15,7 +15,7 @@ use russh::{
     Preferred, SshId,
     client::{self, KeyboardInteractiveAuthResponse},
     kex,
-    keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKeyOrCertificate},
+    keys::{Algorithm, HashAlg, PrivateKeyWithHashAlg, PublicKeyOrCertificate},
 };
 use russh_sftp::{
     client::{Config, RawSftpSession, error::Error as SftpError},
@@ -23,6 +23,7 @@ use russh_sftp::{
 };
 use tokio::{net::TcpStream, time::timeout};
 
+use super::host_keys::private_key;
 use crate::{
     config::Secret,
     partner::SshKey,
@@ -137,11 +138,7 @@ impl Met {
     async fn enter(mut self, user: &str, key: Option<&Secret>, password: Option<&Secret>) -> Result<Line, Unmet> {
         let mut right = false;
         if let Some(key) = key {
-            let key = PrivateKey::from_openssh(key.reveal())
-                .map_err(|error| Unmet::OwnKey(format!("it is no OpenSSH private key: {error}")))?;
-            if key.is_encrypted() {
-                return Err(Unmet::OwnKey("it has a passphrase".to_owned()));
-            }
+            let key = private_key(key.reveal()).map_err(Unmet::OwnKey)?;
             let hash = match key.algorithm().is_rsa() {
                 true => self.handle.best_supported_rsa_hash().await?.flatten().or(Some(HashAlg::Sha256)),
                 false => None,
@@ -392,8 +389,10 @@ mod tests {
 
     #[test]
     fn a_server_is_asked_for_a_key_that_is_known() {
-        let key =
-            PrivateKey::random(&mut russh::keys::key::safe_rng(), Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 });
+        let key = russh::keys::PrivateKey::random(
+            &mut russh::keys::key::safe_rng(),
+            Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+        );
         let known = key.unwrap().public_key().to_openssh().unwrap().parse::<SshKey>().unwrap();
         let asked = config(&[known]).preferred.key.clone();
         assert_eq!(asked.first(), Some(&Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 }));

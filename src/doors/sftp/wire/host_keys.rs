@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, key::safe_rng, ssh_key::LineEnding};
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, decode_secret_key, key::safe_rng, ssh_key::LineEnding};
 
 use super::super::{codes, parts::private};
 
@@ -67,15 +67,33 @@ impl HostKeys {
     }
 
     fn read(path: &Path, rsa: bool) -> Result<PrivateKey, String> {
-        let text = fs::read(path).map_err(|error| error.to_string())?;
-        let key = PrivateKey::from_openssh(&text).map_err(|error| format!("it is no OpenSSH private key: {error}"))?;
-        if key.is_encrypted() {
-            return Err("it has a passphrase".to_owned());
-        }
+        let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+        let key = private_key(&text)?;
         if key.algorithm().is_rsa() && !rsa {
             return Err("RSA host keys are off; rsa_host_key in the settings turns them on".to_owned());
         }
         Ok(key)
+    }
+}
+
+/// A private key as OpenSSH keeps it now, or kept it before 7.8: PEM with PKCS#1, SEC1 or PKCS#8 in it.
+pub(super) fn private_key(text: &str) -> Result<PrivateKey, String> {
+    match decode_secret_key(text, None) {
+        Ok(key) if !key.is_encrypted() => Ok(key),
+        Ok(_) | Err(russh::keys::Error::KeyIsEncrypted) => Err("it has a passphrase".to_owned()),
+        Err(_) if text.contains("ENCRYPTED") => Err("it has a passphrase".to_owned()),
+        Err(error) => Err(format!("it is no private key that OpenSSH writes: {error}")),
+    }
+}
+
+/// Why a private key of ours should not log in at a partner's server.
+pub(in super::super) fn own_key_fault(text: &str) -> Option<String> {
+    match private_key(text) {
+        Ok(key) if key.algorithm().is_rsa() => {
+            Some("it is an RSA key, whose signatures' timing may tell of it".to_owned())
+        }
+        Ok(_) => None,
+        Err(reason) => Some(reason),
     }
 }
 
@@ -110,6 +128,42 @@ mod tests {
             let mode = fs::metadata(folder.path().join("ssh_host_ecdsa_key")).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
+    }
+
+    /// Keys as `ssh-keygen` makes them, in the form of today and in that from before 7.8.
+    #[test]
+    fn keys_of_every_kind_come_along_from_an_older_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(format!("ssh_host_{name}_key"));
+        let forms: [(&str, &[&str]); 6] = [
+            ("ed25519", &["-t", "ed25519"]),
+            ("ecdsa256", &["-t", "ecdsa", "-b", "256"]),
+            ("ecdsa384pem", &["-t", "ecdsa", "-b", "384", "-m", "PEM"]),
+            ("rsa", &["-t", "rsa", "-b", "2048"]),
+            ("rsapem", &["-t", "rsa", "-b", "2048", "-m", "PEM"]),
+            ("rsapkcs8", &["-t", "rsa", "-b", "2048", "-m", "PKCS8"]),
+        ];
+        let made = |name: &str, how: &[&str], passphrase: &str| {
+            let mut command = std::process::Command::new("ssh-keygen");
+            command.args(how).args(["-q", "-N", passphrase, "-f"]).arg(at(name)).status().map(|status| status.success())
+        };
+        let mut expected = Vec::new();
+        for (name, how) in forms {
+            let Ok(made) = made(name, how, "") else { return eprintln!("SKIPPED: there is no ssh-keygen here") };
+            assert!(made, "{name}");
+            let public = fs::read_to_string(at(name).with_extension("pub")).unwrap();
+            expected.push(public.split_whitespace().nth(1).unwrap().to_owned());
+        }
+        let blobs = |rsa| {
+            let lines = HostKeys::open(folder.path(), rsa).unwrap().public();
+            lines.iter().map(|line| line.split_whitespace().nth(1).unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(blobs(true), expected);
+        assert_eq!(blobs(false), expected[..3], "RSA keys are used only where the settings say so");
+        assert!(made("locked", &["-t", "ecdsa"], "secret").unwrap());
+        assert_eq!(private_key(&fs::read_to_string(at("locked")).unwrap()).err().unwrap(), "it has a passphrase");
+        assert!(own_key_fault(&fs::read_to_string(at("rsapem")).unwrap()).unwrap().contains("RSA"));
+        assert_eq!(own_key_fault(&fs::read_to_string(at("ed25519")).unwrap()), None);
     }
 
     #[test]

@@ -5,12 +5,14 @@
 
 mod client;
 mod host_keys;
+mod legacy;
 mod packets;
 mod pump;
 mod stream;
 
 pub(super) use client::{Entry, Fault, Line, Met, ON_THE_WAY, Unmet};
 pub use host_keys::HostKeys;
+pub(super) use host_keys::own_key_fault;
 
 use std::{
     borrow::Cow,
@@ -21,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use russh::{
     Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Disconnect, MethodKind, MethodSet, Preferred,
     SshId, cipher, kex,
@@ -35,13 +38,14 @@ use tokio::{
 };
 
 use self::{
+    legacy::Overheard,
     packets::{LONGEST, Said},
     pump::{Packets, Queue},
     stream::Cuttable,
 };
 use super::{
     Door, codes,
-    events::{Broken, LoggedIn, LoginRefused},
+    events::{Broken, LoggedIn, LoggedInWeakly, LoginRefused},
     guard::{Denied, by_key},
     home::Home,
     session::Session,
@@ -100,11 +104,25 @@ fn preferred() -> Preferred {
     }
 }
 
-/// What all connections of a server share.
-pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
-    let mut preferred = preferred();
+/// What connections of a server share.
+pub(super) struct Configs {
+    modern: Arc<Config>,
+    /// With old algorithms behind the others.
+    beside_old: Arc<Config>,
+}
+
+impl Configs {
+    pub(super) fn new(keys: &HostKeys, idle: Duration) -> Self {
+        Self {
+            modern: Arc::new(config(keys, idle, preferred())),
+            beside_old: Arc::new(config(keys, idle, legacy::beside(preferred()))),
+        }
+    }
+}
+
+fn config(keys: &HostKeys, idle: Duration, mut preferred: Preferred) -> Config {
     preferred.kex.to_mut().extend([kex::EXTENSION_SUPPORT_AS_SERVER, kex::EXTENSION_OPENSSH_STRICT_KEX_AS_SERVER]);
-    Arc::new(Config {
+    Config {
         server_id: SshId::Standard(Cow::Borrowed("SSH-2.0-Gangway")),
         methods: methods(),
         auth_rejection_time: Duration::from_millis(500),
@@ -117,13 +135,13 @@ pub(super) fn config(keys: &HostKeys, idle: Duration) -> Arc<Config> {
         keepalive_max: 3,
         nodelay: true,
         ..Config::default()
-    })
+    }
 }
 
 /// Serves one connection to its end.
 pub(super) async fn connection(
     door: Arc<Door>,
-    config: Arc<Config>,
+    configs: Arc<Configs>,
     mut stream: TcpStream,
     peer: SocketAddr,
     stop: Stop,
@@ -147,12 +165,16 @@ pub(super) async fn connection(
     let _ = stream.set_nodelay(true);
     // The stream is cut when this function ends, whatever the session still does.
     let (cut, told) = oneshot::channel::<()>();
-    let stream = Cuttable::new(stream, async move { drop(told.await) }, limits.stall);
+    let overheard = legacy::is_wanted(&door.directory.load(), source, Timestamp::now()).then(Overheard::default);
+    let config = Arc::clone(if overheard.is_some() { &configs.beside_old } else { &configs.modern });
+    let stream = Cuttable::new(stream, async move { drop(told.await) }, limits.stall, overheard.clone());
+    let settled = overheard.map(|overheard| (overheard, Arc::clone(&config)));
     let logged_in = Arc::new(Notify::new());
     let channels = Arc::new(Semaphore::new(CHANNELS as usize));
     let handler = Peer {
         door: Arc::clone(&door),
         source,
+        settled,
         admitted: None,
         entered: None,
         failures: 0,
@@ -217,6 +239,8 @@ impl Drop for Entered {
 struct Peer {
     door: Arc<Door>,
     source: IpAddr,
+    /// Where old algorithms were offered: what the client said, and what we did.
+    settled: Option<(Overheard, Arc<Config>)>,
     admitted: Option<(Arc<Partner>, SftpTerms)>,
     entered: Option<Arc<Entered>>,
     failures: u32,
@@ -230,8 +254,22 @@ type Admitted = Result<(Arc<Partner>, SftpTerms), Denied>;
 
 impl Peer {
     fn judge(&mut self, user: &str, method: &'static str, admitted: Admitted) -> Result<Auth, russh::Error> {
+        let weak = match &self.settled {
+            Some((overheard, config)) => overheard.settled(&config.preferred),
+            None => Vec::new(),
+        };
+        let admitted = match admitted {
+            Ok((partner, terms)) if !weak.is_empty() && !terms.may_be_weak(Timestamp::now()) => {
+                Err(Denied { code: codes::WEAK, partner: Some(partner.id.clone()) })
+            }
+            admitted => admitted,
+        };
         match admitted {
             Ok((partner, terms)) => {
+                if !weak.is_empty() {
+                    LoggedInWeakly { partner: &partner.id, user, source: self.source, algorithms: &weak }
+                        .emit(&self.door.telemetry);
+                }
                 self.door.guard.succeeded(self.source);
                 LoggedIn { partner: &partner.id, user, source: self.source, method }.emit(&self.door.telemetry);
                 self.admitted = Some((partner, terms));
@@ -265,15 +303,17 @@ impl server::Handler for Peer {
         // Clients offer every key they have; that is not a wrong login yet.
         let blob = offer.public_key.to_bytes().unwrap_or_default();
         let known = by_key(&self.door.directory.load(), user, &blob, self.source);
-        let signs = *offer.algorithm != Algorithm::Rsa { hash: None };
-        Ok(if signs && known.is_ok_and(|(_, terms)| !terms.keys.is_empty()) { Auth::Accept } else { refused() })
+        let signs = |terms: &SftpTerms| may_sign(offer.algorithm, terms);
+        Ok(if known.is_ok_and(|(_, terms)| signs(&terms)) { Auth::Accept } else { refused() })
     }
 
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
         let blob = key.public_key.to_bytes().unwrap_or_default();
-        let admitted = match *key.algorithm {
-            Algorithm::Rsa { hash: None } => Err(Denied { code: codes::LOGIN, partner: None }),
-            _ => by_key(&self.door.directory.load(), user, &blob, self.source),
+        let admitted = match by_key(&self.door.directory.load(), user, &blob, self.source) {
+            Ok((partner, terms)) if !may_sign(key.algorithm, &terms) => {
+                Err(Denied { code: codes::WEAK, partner: Some(partner.id.clone()) })
+            }
+            admitted => admitted,
         };
         self.judge(user, "key", admitted)
     }
@@ -448,6 +488,11 @@ async fn converse(
     };
     queue.close();
     ended.inspect_err(|reason| tracing::debug!(partner = session.partner(), reason, "An SFTP session is closed."))
+}
+
+/// Whether a partner may sign so: with SHA-1 only as long as it may use what is old.
+fn may_sign(algorithm: &Algorithm, terms: &SftpTerms) -> bool {
+    *algorithm != Algorithm::Rsa { hash: None } || terms.may_be_weak(Timestamp::now())
 }
 
 fn methods() -> MethodSet {

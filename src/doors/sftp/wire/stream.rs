@@ -14,6 +14,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
+use super::legacy::Overheard;
+
 /// The stream.
 pub(super) struct Cuttable {
     stream: TcpStream,
@@ -21,12 +23,18 @@ pub(super) struct Cuttable {
     is_cut: bool,
     patience: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    overheard: Option<Overheard>,
 }
 
 impl Cuttable {
-    /// It ends when `cut` does, or when a write makes no progress for `patience`.
-    pub(super) fn new(stream: TcpStream, cut: impl Future<Output = ()> + Send + 'static, patience: Duration) -> Self {
-        Self { stream, cut: Box::pin(cut), is_cut: false, patience, stalled: None }
+    /// It ends when `cut` does, or when a write makes no progress for `patience`. What the peer says first is `overheard`.
+    pub(super) fn new(
+        stream: TcpStream,
+        cut: impl Future<Output = ()> + Send + 'static,
+        patience: Duration,
+        overheard: Option<Overheard>,
+    ) -> Self {
+        Self { stream, cut: Box::pin(cut), is_cut: false, patience, stalled: None, overheard }
     }
 
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -52,7 +60,12 @@ impl Cuttable {
 impl AsyncRead for Cuttable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll_cut(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Some(overheard) = &self.overheard {
+            overheard.hear(buffer.filled().get(before..).unwrap_or_default());
+        }
+        polled
     }
 }
 
