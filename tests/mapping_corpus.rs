@@ -1,5 +1,5 @@
-//! Every 850, 855, 856 and 810 of the corpus through the mapping for its version: a document that keeps to its type, or
-//! a refusal for a reason that is true of the file.
+//! Every document of the X12 corpus, of all twelve sets, through the mapping for its version: it keeps to its type and is
+//! written again, or is refused for a reason that is true of the file.
 
 use std::{
     collections::BTreeMap,

@@ -6,13 +6,14 @@ use std::{
     process::ExitCode,
 };
 
+use super::test::covered;
 use crate::{
     config::{
         Diagnostic, Node, Settings, Source,
         render::{Format, render, tidy},
     },
     doors,
-    mapping::Library,
+    mapping::{Library, fixtures},
     partner::{Directory, Files, Sources, codes, effective},
 };
 
@@ -63,6 +64,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.format == Format::Text && checked.findings.is_empty() {
         text = format!("Nothing to mend ({}).\n", checked.what);
     }
+    if args.format == Format::Text {
+        text += &checked.coverage;
+    }
     super::print(&text, &mut io::stdout())?;
     let broken = checked.findings.iter().any(Diagnostic::is_error);
     Ok(if broken { ExitCode::from(super::FINDINGS) } else { ExitCode::SUCCESS })
@@ -92,6 +96,8 @@ pub(super) struct Checked {
     pub what: String,
     /// What is wrong, as a person reads it: by file and line.
     pub findings: Vec<Diagnostic>,
+    /// How much of their fixtures the folder's mappings have rules for, and which rules hold in one direction only.
+    pub coverage: String,
 }
 
 /// Checks a folder or a file.
@@ -175,7 +181,10 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let what =
         [(files.partners.len(), "partner"), (files.templates.len(), "template"), (library.iter().count(), "mapping")];
     let what = what.map(|(number, what)| count(number, what)).join(", ");
-    Checked { what, findings }
+    // A fixture that cannot be read is for `gangway test` to tell.
+    let outcomes = fixtures::run(&library, &settings.mappings, None, false).unwrap_or_default();
+    let coverage = fixtures::coverage(&outcomes).iter().map(|one| covered(&library, one)).collect();
+    Checked { what, findings, coverage }
 }
 
 /// Our own keys for partners' SFTP servers, as far as they are in files.
@@ -198,6 +207,7 @@ fn only(mut checked: Checked, file: &Path) -> Checked {
         |name: &str| Path::new(name) == file || (wanted.is_some() && std::fs::canonicalize(name).ok() == wanted);
     checked.findings.retain(|finding| finding.labels.iter().any(|label| is_it(&label.file)));
     checked.what = file.display().to_string();
+    checked.coverage.clear();
     checked
 }
 
@@ -217,7 +227,7 @@ fn alone(file: &Path) -> Checked {
                 findings
             } else if node.at("mapping").is_some() {
                 // Held against the built-in mappings, which it may extend.
-                return only(Checked { what, findings: Library::load(Some(&root)).1 }, file);
+                return only(Checked { what, findings: Library::load(Some(&root)).1, coverage: String::new() }, file);
             } else {
                 let files = Files::one(file, source);
                 let sources = Sources { partners: root, ..Sources::of(&Settings::default()).without_last_good() };
@@ -225,7 +235,7 @@ fn alone(file: &Path) -> Checked {
             }
         }
     };
-    Checked { what, findings }
+    Checked { what, findings, coverage: String::new() }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub(super) struct Args {
 }
 
 /// How much of its fixtures a mapping has rules for, and which of its rules hold in one direction only.
-fn covered(library: &Library, coverage: &Coverage) -> String {
+pub(super) fn covered(library: &Library, coverage: &Coverage) -> String {
     let Coverage { mapping, seen, unmapped } = coverage;
     let mut text =
         format!("{mapping}: {} of {seen} elements seen in the fixtures are mapped", seen - unmapped.len().min(*seen));

@@ -41,8 +41,9 @@ const BUILTIN: &[(&str, &str)] = &[
     ("mappings/ubl/despatch-advice.toml", include_str!("../../mappings/ubl/despatch-advice.toml")),
     ("mappings/ubl/invoice.toml", include_str!("../../mappings/ubl/invoice.toml")),
     ("mappings/ubl/order-change.toml", include_str!("../../mappings/ubl/order-change.toml")),
-    ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
+    // Of several for one document the first is written: the one that says more.
     ("mappings/ubl/order-response.toml", include_str!("../../mappings/ubl/order-response.toml")),
+    ("mappings/ubl/order-response-simple.toml", include_str!("../../mappings/ubl/order-response-simple.toml")),
     ("mappings/ubl/order.toml", include_str!("../../mappings/ubl/order.toml")),
     ("mappings/x12/810.toml", include_str!("../../mappings/x12/810.toml")),
     ("mappings/x12/820.toml", include_str!("../../mappings/x12/820.toml")),

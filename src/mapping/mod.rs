@@ -11,6 +11,8 @@ mod crosswalk;
 mod extras;
 mod file;
 pub mod fixtures;
+#[cfg(test)]
+mod laws;
 mod library;
 mod merge;
 mod place;
@@ -165,7 +167,8 @@ impl Mapping {
 
     /// Its rules, each with the line that it comes from, in the order of the files.
     pub fn rules(&self) -> impl Iterator<Item = RuleOrigin<'_>> {
-        self.plan.rules.iter().map(|rule| RuleOrigin {
+        let rules = self.xml.as_ref().map_or(&self.plan.rules, |xml| &xml.rules);
+        rules.iter().map(|rule| RuleOrigin {
             field: &rule.origin.name,
             place: &rule.origin.at,
             file: &rule.origin.spot.source.name,

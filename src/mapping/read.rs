@@ -334,11 +334,12 @@ impl<'a> Reader<'_, 'a> {
             From::Pairs(pairs) => {
                 for number in 0..pairs.count {
                     let at = usize::from(pairs.first + number * pairs.stride);
-                    if at >= segment.len() {
+                    if at > segment.len() {
                         break;
                     }
-                    let value = segment.element(at + 1);
-                    if is_blank(value) || taken.pairs & (1 << number) != 0 {
+                    // A qualifier may be all of it: SDP has a day without a time.
+                    let blank = is_blank(segment.element(at + 1)) && is_blank(segment.element(at));
+                    if blank || taken.pairs & (1 << number) != 0 {
                         continue;
                     }
                     self.add_item(each.kind, parent, each.head, at_segment);

@@ -24,7 +24,7 @@ use super::{
 use crate::xml::{Node, Source, Tree};
 
 /// Attributes of this namespace help validators, and say nothing of the business.
-const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+pub(crate) const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// What a document says.
 pub(crate) struct Read {

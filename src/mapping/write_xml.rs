@@ -2,7 +2,10 @@
 //! and put in the order of the standard at the end.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
@@ -34,7 +37,16 @@ pub(crate) fn write(
     document: &Value,
     envelope: &BTreeMap<String, String>,
 ) -> Result<WrittenXml, Vec<Problem>> {
-    let mut writer = Builder { plan, tables, document, nodes: Vec::new(), left: Vec::new(), problems: Vec::new() };
+    let mut writer = Builder {
+        plan,
+        tables,
+        document,
+        nodes: Vec::new(),
+        left: Vec::new(),
+        passed: Vec::new(),
+        taken_over: HashSet::new(),
+        problems: Vec::new(),
+    };
     let mut own = 0;
     for (number, name) in plan.root.iter().enumerate() {
         let key = plan.root.len() as u32;
@@ -46,6 +58,11 @@ pub(crate) fn write(
         own = made;
     }
     writer.group(&plan.document, document, own, &Here { pointer: String::new(), position: 0, above: &[] });
+    for pointer in std::mem::take(&mut writer.passed) {
+        if let (false, Some(value)) = (writer.taken_over.contains(&pointer), document.pointer(&pointer)) {
+            leaves(value, pointer, &mut writer.left);
+        }
+    }
     for (way, name) in &plan.envelope {
         if let Some(value) = envelope.get(name) {
             writer.put(way, own, value.clone());
@@ -85,7 +102,15 @@ struct Here<'a> {
     /// Which item of its list this is, from 0.
     position: usize,
     /// Items that were passed through, outermost first, with the fields that are inherited.
-    above: &'a [(&'a Value, &'a [String])],
+    above: &'a [Above<'a>],
+}
+
+/// An item that was passed through, and which of its fields the items below take over.
+#[derive(Clone)]
+struct Above<'a> {
+    item: &'a Value,
+    fields: &'a [String],
+    pointer: String,
 }
 
 impl Here<'_> {
@@ -100,6 +125,9 @@ struct Builder<'p> {
     document: &'p Value,
     nodes: Vec<Element>,
     left: Vec<String>,
+    /// Fields of items that were passed through, and those of them that an item below took over.
+    passed: Vec<String>,
+    taken_over: HashSet<String>,
     problems: Vec<Problem>,
 }
 
@@ -203,17 +231,24 @@ impl<'p> Builder<'p> {
             let own = object.get(&entry.name);
             bound += usize::from(own.is_some());
             let inherited = || {
-                let of = here.above.iter().rev().find(|(_, fields)| fields.contains(&entry.name));
-                of.and_then(|(item, _)| item.get(&entry.name))
+                let mut offering = here.above.iter().rev().filter(|above| above.fields.contains(&entry.name));
+                offering.find_map(|above| Some((above, above.item.get(&entry.name)?)))
             };
-            match (&entry.what, own.or_else(inherited)) {
-                (What::Field { ways, rule }, value) => self.field(ways, *rule, value, at, &here.at(&entry.name)),
+            let mut pointer = here.at(&entry.name);
+            let value = own.or_else(|| {
+                let (above, value) = inherited()?;
+                pointer = format!("{}/{}", above.pointer, entry.name);
+                self.taken_over.insert(pointer.clone());
+                Some(value)
+            });
+            match (&entry.what, value) {
+                (What::Field { ways, rule }, value) => self.field(ways, *rule, value, at, &pointer),
                 (What::Group(inner), Some(value)) => {
-                    self.group(inner, value, at, &Here { pointer: here.at(&entry.name), position: 0, above: &[] });
+                    self.group(inner, value, at, &Here { pointer, position: 0, above: &[] });
                 }
                 (What::List(list), Some(Value::Array(items))) => {
                     let mut counts = vec![0; list.kinds.len()];
-                    self.list(list, items, at, &here.at(&entry.name), &[], &mut counts);
+                    self.list(list, items, at, &pointer, &[], &mut counts);
                 }
                 _ => {}
             }
@@ -255,9 +290,14 @@ impl<'p> Builder<'p> {
             return;
         };
         let text = plain(value).and_then(|text| xml_value::write(rule, self.tables, &text, &plan.dialect));
-        if !text.is_some_and(|text| self.put(way, at, text)) {
-            self.left.push(pointer.to_owned());
+        if text.is_some_and(|text| self.put(way, at, text)) {
+            return;
         }
+        if rule.required {
+            let text = format!("a document needs `{}`, and there is no code for this one", rule.origin.name);
+            self.problems.push(Problem::of_document(codes::REQUIRED_VALUE, text, Some(&rule.origin)));
+        }
+        self.left.push(pointer.to_owned());
     }
 
     /// Writes the items of a list, and of those that are passed through the items in them.
@@ -267,7 +307,7 @@ impl<'p> Builder<'p> {
         items: &'v [Value],
         at: usize,
         pointer: &str,
-        above: &[(&'v Value, &'v [String])],
+        above: &[Above<'v>],
         counts: &mut [usize],
     ) where
         'p: 'v,
@@ -277,12 +317,14 @@ impl<'p> Builder<'p> {
             let word = list.by.as_ref().and_then(|by| item.get(by)?.as_str());
             if let Some(through) = list.through.iter().find(|through| Some(through.word.as_str()) == word) {
                 let mut deeper = above.to_vec();
-                deeper.push((item, &through.fields));
-                // What is inherited is written below; what else there is of it has no place.
+                deeper.push(Above { item, fields: &through.fields, pointer: pointer.clone() });
+                // What is inherited is written below, if an item there has none of its own; what else there is has no place.
                 for (name, value) in item.as_object().into_iter().flatten() {
                     if let (Value::Array(below), true) = (value, name == "levels") {
                         self.list(list, below, at, &format!("{pointer}/{name}"), &deeper, counts);
-                    } else if !through.fields.contains(name) {
+                    } else if through.fields.contains(name) {
+                        self.passed.push(format!("{pointer}/{name}"));
+                    } else {
                         leaves(value, format!("{pointer}/{name}"), &mut self.left);
                     }
                 }
@@ -296,7 +338,16 @@ impl<'p> Builder<'p> {
             if let (Some(kind), Some(count)) = (list.kinds.get(number), counts.get_mut(number)) {
                 let position = *count;
                 *count += 1;
-                self.item(kind, item, at, &Here { pointer, position, above });
+                let before = self.left.len();
+                self.item(kind, item, at, &Here { pointer: pointer.clone(), position, above });
+                // What an item is has no place where nothing else of it has one.
+                if let (Some(by), true) = (&list.by, kind.word.is_some()) {
+                    let mut all = Vec::new();
+                    leaves(item, pointer.clone(), &mut all);
+                    if self.left.len() - before + 1 == all.len() {
+                        self.left.push(format!("{pointer}/{by}"));
+                    }
+                }
             }
         }
     }
@@ -424,11 +475,8 @@ impl<'p> Builder<'p> {
             let place = |child: &usize| self.nodes.get(*child).and_then(|node| order.get(&node.name)).copied();
             children.sort_by_key(|child| place(child).unwrap_or(u32::MAX));
         }
-        // Text beside elements is for those that read it; it is written where there are no elements.
-        if node.text.as_deref().is_none_or(str::is_empty) {
-            for child in children {
-                self.print_element(child, writer)?;
-            }
+        for child in children {
+            self.print_element(child, writer)?;
         }
         writer.end()
     }

@@ -58,8 +58,10 @@ fn round(mapping: &Mapping, json: &[u8]) -> String {
     let second = mapping.write_xml(&again, &envelope).expect("it could be written before");
     let stable = second.bytes == written.bytes;
     let parse = |json: &[u8]| -> serde_json::Value { serde_json::from_slice(json).expect("it is JSON") };
-    let same = parse(json) == parse(&again);
+    let (sent, came) = (parse(json), parse(&again));
+    let same = sent == came;
     match (same, stable, written.left.as_slice()) {
+        (false, true, []) if laws::within(&sent, &came) => "comes back whole, in another order".to_owned(),
         (true, true, []) => "comes back whole".to_owned(),
         (_, true, left) => format!("comes back without {}", left.join(" ")),
         (_, false, _) => "is another one when written twice".to_owned(),
@@ -151,63 +153,5 @@ fields.number = "cbc:ID"
             format!("{} line {line}: {} ({})\n", one.code, one.message, one.hint.as_deref().unwrap_or("no hint"))
         })
         .collect();
-    insta::assert_snapshot!(told);
-}
-
-/// Every plain value by where it stands, list items not told apart: their order may be another one afterwards.
-fn values(value: &serde_json::Value, at: &str, pointer: String, left: &[String], out: &mut Vec<String>) {
-    match value {
-        serde_json::Value::Object(object) => {
-            for (name, value) in object {
-                values(value, &format!("{at}.{name}"), format!("{pointer}/{name}"), left, out);
-            }
-        }
-        serde_json::Value::Array(items) => {
-            for (number, item) in items.iter().enumerate() {
-                values(item, at, format!("{pointer}/{number}"), left, out);
-            }
-        }
-        _ if left.contains(&pointer) => {}
-        plain => out.push(format!("{} = {plain}", at.trim_start_matches('.'))),
-    }
-}
-
-#[test]
-fn what_x12_and_ubl_both_can_carry_comes_back_from_ubl() {
-    let library = Library::builtin().unwrap_or_else(|found| panic!("{found:#?}"));
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/x12");
-    let mut told = String::new();
-    for (fixture, id) in [
-        ("850.test/bearings", "ubl-order"),
-        ("850.test/stores", "ubl-order"),
-        ("855.test/rejected", "ubl-order-response"),
-        ("856.test/pick-and-pack", "ubl-despatch-advice"),
-        ("810.test/charges", "ubl-invoice"),
-        ("810.test/credit", "ubl-invoice"),
-    ] {
-        let json = std::fs::read(folder.join(fixture).with_extension("json")).expect("it is a fixture");
-        let mapping = library.by_id(id).expect("it is compiled in");
-        let written = mapping.write_xml(&json, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems:#?}"));
-        let source = Source::read(&written.bytes).expect("we write what we read");
-        let tree = Tree::read(source.text(), Limits::default()).expect("we write what we read");
-        let again = mapping.read_xml(&source, &tree).unwrap_or_else(|problems| panic!("{fixture}: {problems:#?}"));
-        let parse = |json: &[u8]| -> serde_json::Value { serde_json::from_slice(json).expect("it is JSON") };
-        let (mut sent, mut back) = (Vec::new(), Vec::new());
-        values(&parse(&json), "", String::new(), &written.left, &mut sent);
-        values(&parse(&again.json), "", String::new(), &[], &mut back);
-        let all = sent.len() + written.left.len();
-        // A level that UBL has no element for is passed through: what it says stands in the items below.
-        let level = |line: &String| line.replace("levels.", "");
-        let back: Vec<String> = back.iter().map(level).collect();
-        let lost: Vec<&String> = sent.iter().filter(|one| !back.contains(&level(one))).collect();
-        told += &format!(
-            "{fixture} by {id}: {} of {all} values carried, {} have no place\n",
-            sent.len(),
-            written.left.len()
-        );
-        for one in &lost {
-            told += &format!("  not back: {one}\n");
-        }
-    }
     insta::assert_snapshot!(told);
 }

@@ -59,7 +59,11 @@ impl Writer {
                 self.out.push_str(">\n");
                 *content = Content::Elements;
             }
-            Some((_, Content::Text)) => return Err(Unwritable::Place(name.to_owned())),
+            // After words, on lines of their own: blanks at the end of words say nothing.
+            Some((_, content @ Content::Text)) => {
+                self.out.push('\n');
+                *content = Content::Elements;
+            }
             Some((_, Content::Elements)) | None => {}
         }
         self.indent();
@@ -85,7 +89,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Puts text into the element that was begun; it may have no elements then.
+    /// Puts text into the element that was begun, before any elements in it.
     pub fn text(&mut self, text: &str) -> Result<(), Unwritable> {
         match self.open.last_mut() {
             Some((_, content @ Content::Tag)) => {

@@ -5,6 +5,7 @@ mod documents;
 mod drop_box;
 mod homecoming;
 mod numbers;
+mod plans;
 
 use gangway::play::{
     Answer, ErpClient, Event,

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    compute::{Compute, NAMES},
+    compute::{Compute, NAMES, literal},
     form::{Form, bit},
     outline::{Outline, join, outline},
     plan::{Block, Bounded, LevelList, Named, PairPlan, Put, Room, Run, SegmentPlan, Slot, Step, What, WritePlan},
@@ -272,7 +272,8 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-        let compute = rule.compute.as_ref().and_then(|word| {
+        let literal = rule.compute.as_ref().and_then(|word| literal(&word.text));
+        let compute = rule.compute.as_ref().filter(|_| literal.is_none()).and_then(|word| {
             let parsed = Compute::parse(&word.text, self.form);
             if parsed.is_none() {
                 let message = format!("`{}` is no total of this document", word.text);
@@ -311,6 +312,10 @@ impl<'a> Compiler<'a> {
                 target.plan.puts.push(Put { element, component, awaits, what });
                 if let Some(computed) = computed {
                     target.plan.puts.push(Put { element, component, awaits: 0, what: What::Computed(computed) });
+                }
+                if let Some(literal) = literal {
+                    let what = What::Literal(literal.as_bytes().into());
+                    target.plan.puts.push(Put { element, component, what });
                 }
             }
             Leaf::Pair { qualifier } if rule.only != Some(Only::Read) => {
@@ -555,12 +560,13 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
         let rank = match put.what {
             What::Constant(_) | What::LevelId(_) | What::LevelParent(_) | What::LevelChildren => 0,
             What::Field { .. } => 1,
-            What::Computed(..) => 2,
+            What::Computed(..) | What::Literal(_) => 2,
             What::Again { .. } => 3,
             What::Agrees { .. } => 4,
         };
         (put.element, put.component, rank)
     });
+    plan.completes = plan.puts.iter().any(|put| matches!(put.what, What::Literal(_)));
     if let Some(pairs) = &mut plan.pairs {
         for number in 0..pairs.pairs.count.min(32) {
             let first = pairs.pairs.first + number * pairs.pairs.stride;

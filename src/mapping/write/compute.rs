@@ -7,7 +7,7 @@ use super::form::{Entry, Form, Taken, Text};
 use crate::mapping::read::NONE;
 
 /// What `compute` may say, for hints and the schema.
-pub(crate) const NAMES: &[&str] = &["count(lines)", "sum(lines.quantity.value)", "invoice_total"];
+pub(crate) const NAMES: &[&str] = &["count(lines)", "sum(lines.quantity.value)", "invoice_total", "'00'"];
 
 /// One computation. Names are settled against the document when the mapping is compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,11 @@ pub(crate) struct Invoice {
 struct Extras {
     charges: Option<(u16, u16, u16)>,
     taxes: Option<(u16, u16)>,
+}
+
+/// `'00'`: not counted out, but just that, as the partner writes it.
+pub(crate) fn literal(text: &str) -> Option<&str> {
+    text.trim().strip_prefix('\'')?.strip_suffix('\'').filter(|text| !text.is_empty())
 }
 
 impl Compute {

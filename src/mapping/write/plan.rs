@@ -92,6 +92,8 @@ pub(crate) struct SegmentPlan {
     pub(crate) wanted: u64,
     /// … or it is always there.
     pub(crate) always: bool,
+    /// Whether it has literals.
+    pub(crate) completes: bool,
     /// Where one of it is not enough, another one follows.
     pub(crate) again: bool,
     pub(crate) inner: Vec<Step>,
@@ -132,6 +134,8 @@ pub(crate) enum What {
     Agrees { cell: u16, rule: u32 },
     /// A field that has been written elsewhere, where the segment is there for another reason and must have it.
     Again { cell: u16, rule: u32 },
+    /// What stands there where the document says nothing and the segment is not whole without it.
+    Literal(Box<[u8]>),
     /// A total, where the document gives none: its number in [`WritePlan::computes`].
     Computed(u16),
     /// HL01, and the field that it is.

@@ -17,7 +17,7 @@ use crate::{
     },
     x12::{
         self, Place, WriteError,
-        standard::{Content, ElementDef, ElementKind, NoteKind},
+        standard::{Content, ElementDef, ElementKind, NoteKind, SyntaxNote},
     },
 };
 
@@ -74,6 +74,7 @@ impl<'p> Body<'p, '_, '_> {
                         self.stage_made(place, value.as_bytes());
                     }
                 }
+                What::Literal(_) => {}
                 What::LevelId(cell) | What::LevelParent(cell) => {
                     let own = matches!(put.what, What::LevelId(_));
                     let id = if own { self.levels.id(item) } else { self.levels.parent(item) };
@@ -91,6 +92,9 @@ impl<'p> Body<'p, '_, '_> {
             }
         }
         self.stage_runs(plan, item, true);
+        if plan.completes {
+            self.complete(plan);
+        }
         self.emit(plan, item);
         while plan.again && self.has_more(plan, item) {
             let before = self.scratch.taken.filled(item);
@@ -108,6 +112,20 @@ impl<'p> Body<'p, '_, '_> {
                 break;
             }
             self.emit(plan, item);
+        }
+    }
+
+    /// Puts in what the mapping says for elements that the document has nothing for, where the standard demands them.
+    fn complete(&mut self, plan: &SegmentPlan) {
+        let Some(standard) = &plan.standard else { return };
+        for put in &plan.puts {
+            let What::Literal(value) = &put.what else { continue };
+            let (own, place) = (element_bit(put.element), Place::new(put.element, put.component));
+            let present = self.scratch.staged.iter().fold(0, |all, staged| all | element_bit(staged.place.element));
+            let mends = |note: &SyntaxNote| note.broken_by(present) && !note.broken_by(present | own);
+            if present & own == 0 && (standard.mandatory & own != 0 || standard.notes.iter().any(mends)) {
+                self.stage_made(place, value);
+            }
         }
     }
 
@@ -482,7 +500,7 @@ impl<'p> Body<'p, '_, '_> {
                     filled & bit(cell) != 0
                         || self.plan.rules.get(rule as usize).is_some_and(|rule| rule.absent.is_some())
                 }
-                What::Agrees { .. } => false,
+                What::Agrees { .. } | What::Again { .. } | What::Literal(_) => false,
                 _ => true,
             };
             if there {

@@ -4,6 +4,8 @@
 
 mod codes;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod schemas;
 
 fn main() {
