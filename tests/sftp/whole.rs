@@ -48,7 +48,7 @@ impl Sending {
     fn new(n: u32, lines: usize, chance: &mut Chance) -> Self {
         let set = order_acknowledgement(&Order::sample(&format!("45{n:08}"), lines), &format!("S-{n}"));
         let mut content = Interchange::new(&Party::new("ZZ/BOX"), &Party::new(cast::OURS), n).with(set).to_bytes();
-        let closes = n % 5 != 0;
+        let closes = !n.is_multiple_of(5);
         if !closes {
             content.truncate(1 + chance.below(content.len() as u64 - 1) as usize);
         }

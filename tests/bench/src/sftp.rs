@@ -103,17 +103,27 @@ async fn measure(options: &Options) -> Result<()> {
         },
     ];
 
+    let peak = || peak_resident(pid) / 1_000_000;
+    println!("memory of the gateway: {} MB at its start", resident(pid) / 1_000_000);
     memory(&gateway, &sshd, ours, &idle_key).await?;
-    let client = Client { folder: folder.to_owned(), cipher: String::new() };
+    println!("                       {} MB at most so far", peak());
+    let client = Client { folder: folder.to_owned(), cipher: String::new(), eager: false };
     let large = noise(options.large * 1_000_000);
     fs::write(folder.join("large"), &large)?;
     drop(large);
+    // Eight sessions, each with hundreds of requests under way: what is not taken yet has to wait at the client.
+    let flooding =
+        Client { cipher: options.ciphers.first().cloned().context("no cipher")?, eager: true, ..client.clone() };
+    let batches: Vec<_> = (0..SESSIONS).map(|n| format!("put large /inbound/flood-{n}\n")).collect();
+    flooding.timed(&peers[0], &batches)?;
+    println!("                       {} MB at most, with {SESSIONS} sessions that flood it", peak());
     let mut number = 0_u32;
     for cipher in &options.ciphers {
         let client = Client { cipher: cipher.clone(), ..client.clone() };
         let mut up = Figures::default();
         let mut down = Figures::default();
         let mut small = Figures::default();
+        let mut opaque = Figures::default();
         for round in 0..=options.rounds {
             for (index, peer) in peers.iter().enumerate() {
                 number += 1;
@@ -124,12 +134,15 @@ async fn measure(options: &Options) -> Result<()> {
                 if peer.name == "OpenSSH" {
                     fs::remove_file(&path)?;
                 }
-                let batches = small_files(folder, peer, options.files, &mut number)?;
+                let batches = small_files(folder, peer, options.files, &mut number, false)?;
+                let plain = client.timed(peer, &batches)?;
+                let batches = small_files(folder, peer, options.files, &mut number, true)?;
                 let many = client.timed(peer, &batches)?;
                 // The first round warms both up.
                 if round > 0 {
                     up.add(index, sent);
                     down.add(index, fetched);
+                    opaque.add(index, plain);
                     small.add(index, many);
                 }
             }
@@ -142,9 +155,10 @@ async fn measure(options: &Options) -> Result<()> {
         );
         up.show(&format!("upload of {mb} MB, durable"), mb, "MB/s");
         down.show(&format!("download of {mb} MB"), mb, "MB/s");
+        opaque.show(&format!("any bytes, 20 KB a file over {SESSIONS} sessions, committed"), files, "files/s");
         small.show(&format!("855s of 20 KB over {SESSIONS} sessions, committed and acknowledged"), files, "files/s");
     }
-    println!("\nmemory of the gateway at most, with all of that: {} MB", peak_resident(pid) / 1_000_000);
+    println!("\nmemory of the gateway: {} MB at most, with all of that", peak());
     Ok(())
 }
 
@@ -164,7 +178,8 @@ async fn memory(gateway: &Gateway, sshd: &Sshd, ours: SocketAddr, key: &Supplier
     println!("idle session: {} KB here ({IDLE} of them)", each / 1000);
     let mut theirs = Command::new("sftp");
     options(&mut theirs, &sshd.folder, sshd.at);
-    let mut theirs = theirs.arg("root@127.0.0.1").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let mut theirs =
+        theirs.arg("root@127.0.0.1").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     tokio::time::sleep(Duration::from_secs(2)).await;
     println!("              {} KB of its own processes at OpenSSH", proportional(sshd.child.id()) / 1000);
     drop(theirs.stdin.take());
@@ -177,6 +192,8 @@ async fn memory(gateway: &Gateway, sshd: &Sshd, ours: SocketAddr, key: &Supplier
 struct Client {
     folder: PathBuf,
     cipher: String,
+    /// Whether it has as many requests under way as it can.
+    eager: bool,
 }
 
 impl Client {
@@ -191,6 +208,9 @@ impl Client {
                 let mut command = Command::new("sftp");
                 command.args(["-b", &format!("batch-{n}"), "-o", &format!("Ciphers={}", self.cipher)]);
                 options(&mut command, &self.folder, peer.at);
+                if self.eager {
+                    command.args(["-R", "512"]);
+                }
                 command.arg(format!("{}@127.0.0.1", peer.user)).stdin(Stdio::null()).stdout(Stdio::null());
                 Ok(command.spawn()?)
             })
@@ -239,13 +259,27 @@ impl Figures {
 }
 
 /// Writes the small files of every session; answers the sessions' batches.
-fn small_files(folder: &Path, peer: &Peer<'_>, files: usize, number: &mut u32) -> Result<Vec<String>> {
+fn small_files(
+    folder: &Path,
+    peer: &Peer<'_>,
+    files: usize,
+    number: &mut u32,
+    interchanges: bool,
+) -> Result<Vec<String>> {
     let mut batches = vec![String::new(); SESSIONS];
     for (session, batch) in batches.iter_mut().enumerate() {
         for file in 0..files {
             *number += 1;
             let set = order_acknowledgement(&Order::sample(&format!("PO-{number}"), LINES), &format!("S-{number}"));
-            let content = Interchange::new(&Party::new(THEIRS), &Party::new(OURS), *number).with(set).to_bytes();
+            let content = match interchanges {
+                true => Interchange::new(&Party::new(THEIRS), &Party::new(OURS), *number).with(set).to_bytes(),
+                // Each its own, or it would be a duplicate.
+                false => noise(20_000)
+                    .iter()
+                    .map(|byte| byte.wrapping_add(*number as u8))
+                    .chain(number.to_be_bytes())
+                    .collect(),
+            };
             let name = format!("small-{session}-{file}");
             fs::write(folder.join(&name), content)?;
             writeln!(batch, "put {name} {}/{number}.edi", peer.inbox)?;
@@ -301,7 +335,11 @@ impl Sshd {
             folder.join("user.pub").display()
         );
         fs::write(folder.join("sshd_config"), settings)?;
-        let child = Command::new(program).args(["-D", "-e", "-f"]).arg(folder.join("sshd_config")).spawn();
+        let child = Command::new(program)
+            .args(["-D", "-e", "-f"])
+            .arg(folder.join("sshd_config"))
+            .stderr(Stdio::null())
+            .spawn();
         let child = child.with_context(|| format!("{}: install openssh-server", program.display()))?;
         let own = Self { child, at, folder: folder.to_owned() };
         for _ in 0..100 {
