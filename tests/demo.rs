@@ -37,6 +37,7 @@ gwtest!(a_demo_that_is_kept_removes_its_folder_when_it_is_ended, async |dir| {
 
     let mut command = dir.gangway(&["demo", "--keep"]);
     command.env("TMPDIR", dir.join("."));
+    #[expect(clippy::disallowed_methods, reason = "what a program of our own prints")]
     let ended = tokio::task::spawn_blocking(move || {
         let mut child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
@@ -48,7 +49,6 @@ gwtest!(a_demo_that_is_kept_removes_its_folder_when_it_is_ended, async |dir| {
         let sent = std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         let mut rest = String::new();
-        #[expect(clippy::disallowed_methods, reason = "a program of our own")]
         out.read_to_string(&mut rest).unwrap();
         (child.wait().unwrap(), rest)
     });

@@ -128,10 +128,10 @@ impl Books {
     /// What was measured.
     pub(super) fn figures(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for (channel, times) in self.receipts.lock().unwrap().iter_mut() {
+        for (channel, times) in self.receipts.lock().unwrap().iter() {
             lines.push(format!("receipts of {channel}: {}", quantiles(times)));
         }
-        let fetched = quantiles(&mut self.fetched.lock().unwrap());
+        let fetched = quantiles(&self.fetched.lock().unwrap());
         lines.push(format!("from an event to the ERP's acknowledgement, while the ERP was there: {fetched}"));
         lines
     }
@@ -171,7 +171,7 @@ fn by_webhook(cast: &Cast, nth: usize) -> Vec<(String, &'static str)> {
 }
 
 /// A few quantiles, in words.
-pub(super) fn quantiles(times: &mut [Duration]) -> String {
+pub(super) fn quantiles(times: &[Duration]) -> String {
     let of = |share: f64| quantile(times, share).as_secs_f64() * 1e3;
     let (half, most, worst) = (of(0.5), of(0.99), of(1.0));
     format!("{} timed, p50 {half:.1} ms, p99 {most:.1} ms, worst {worst:.1} ms", times.len())

@@ -57,15 +57,15 @@ gwtest!(a_quiet_partner_does_not_notice_the_others, async |dir| {
 
     let mut ratios = Vec::new();
     for _ in 0..TRIES {
-        let mut alone = at_its_ease(&quiet, &count);
+        let alone = at_its_ease(&quiet, &count);
         let stop = Arc::new(AtomicBool::new(false));
         let busy = tokio::spawn(half_of(saturation, others.clone(), Arc::clone(&count), Arc::clone(&stop)));
-        let mut among = tokio::task::block_in_place(|| at_its_ease(&quiet, &count));
+        let among = tokio::task::block_in_place(|| at_its_ease(&quiet, &count));
         stop.store(true, Relaxed);
         let offered = busy.await.expect("the others");
         let ratio = quantile(&among, 0.99).as_secs_f64() / quantile(&alone, 0.99).as_secs_f64();
-        tell("load", &format!("a quiet partner alone: {}", quantiles(&mut alone)));
-        tell("load", &format!("among others at {offered:.0}/s: {}; p99 {ratio:.2} times", quantiles(&mut among)));
+        tell("load", &format!("a quiet partner alone: {}", quantiles(&alone)));
+        tell("load", &format!("among others at {offered:.0}/s: {}; p99 {ratio:.2} times", quantiles(&among)));
         ratios.push(ratio);
         if ratio <= 2.0 {
             gateway.stop().await;
