@@ -19,7 +19,7 @@ fn mutants(target: &str) -> usize {
         "partner_file" | "settings_file" => 20,
         _ => 60,
     };
-    if full() { quick * 100 } else { quick }
+    if full() { quick * 20 } else { quick }
 }
 
 fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {

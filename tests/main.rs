@@ -30,6 +30,7 @@ mod util;
 mod x12_codes;
 mod x12_complaints;
 mod x12_corpus;
+mod x12_guises;
 mod x12_hostile;
 mod x12_mutations;
 mod x12_partner;

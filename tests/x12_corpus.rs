@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// The files in order, with their bytes.
-fn files() -> Option<Vec<(String, Vec<u8>)>> {
+pub(super) fn files() -> Option<Vec<(String, Vec<u8>)>> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
     let folder = std::env::var_os("GANGWAY_CORPUS").map_or_else(|| PathBuf::from(default), PathBuf::from).join("x12");
     let Ok(entries) = std::fs::read_dir(&folder) else {

@@ -103,18 +103,22 @@ fn one_set_may_be_larger_than_memory() {
 
 #[test]
 fn a_million_of_anything_is_told_once() {
-    let many = |text: &str| text.repeat(200_000);
-    for (segment, code) in [
-        (format!("REF*DP*1**LT>A{}", many(">B")), "X12-0513"),
-        (format!("REF*DP*1{}", many("^1")), "X12-0512"),
-        (format!("REF*DP*1{}", many("*1")), "X12-0503"),
-        (format!("REF{}1", many("*")), "X12-0501"),
-        (format!("REF*DP*{}", many("x")), "X12-0505"),
-    ] {
-        let set = format!("ST*850*0001~BEG*00*SA*1**20260701~PO1*1*2*EA*9~{segment}~SE*5*0001~{GOOD}");
-        let (sets, _) = outcome(interchange(&set, 2).as_bytes());
-        assert!(sets[0].contains(code) && sets[0].len() < 60, "{code}: {}", sets[0]);
-        assert_eq!(sets[1], "A  +0");
+    // A million is more than one segment may hold, so that is what is told; fewer are told by their own code.
+    for (count, of_length) in [(200_000, false), (1_000_000, true)] {
+        let many = |text: &str| text.repeat(count);
+        for (segment, code) in [
+            (format!("REF*DP*1**LT>A{}", many(">B")), "X12-0513"),
+            (format!("REF*DP*1{}", many("^1")), "X12-0512"),
+            (format!("REF*DP*1{}", many("*1")), "X12-0503"),
+            (format!("REF{}1", many("**")), "X12-0501"),
+            (format!("REF*DP*{}", many("xx")), "X12-0505"),
+        ] {
+            let code = if of_length { "X12-0003" } else { code };
+            let set = format!("ST*850*0001~BEG*00*SA*1**20260701~PO1*1*2*EA*9~{segment}~SE*5*0001~{GOOD}");
+            let (sets, _) = outcome(interchange(&set, 2).as_bytes());
+            assert!(sets[0].contains(code) && sets[0].len() < 60, "{code}: {}", sets[0]);
+            assert_eq!(sets[1], "A  +0");
+        }
     }
 }
 
@@ -148,12 +152,13 @@ fn binary_data_of_four_gigabytes_are_passed_over() {
 
 #[test]
 fn a_long_chain_of_levels_is_followed() {
-    let chain: String = (2..210_000).map(|n| format!("HL*{n}*{}*I*1~", n - 1)).collect();
-    let body = format!("ST*856*0001~BSN*00*12*20260701*1200~HL*1**S*1~{chain}SE*210002*0001~");
+    let levels = bytes(1_000_000, 210_000);
+    let chain: String = (2..=levels).map(|n| format!("HL*{n}*{}*I*1~", n - 1)).collect();
+    let body = format!("ST*856*0001~BSN*00*12*20260701*1200~HL*1**S*1~{chain}SE*{}*0001~", levels + 3);
     let text = interchange(&body, 1).replace("GS*PO", "GS*SH");
     let (sets, _) = outcome(text.as_bytes());
-    // 856 allows 200,000 levels.
-    assert_eq!(sets, ["R X12-0404 +9799"]);
+    // 856 allows 200,000 levels, and 200 findings are kept.
+    assert_eq!(sets, [format!("R X12-0404 +{}", levels - 200_200)]);
 }
 
 #[test]

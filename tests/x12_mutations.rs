@@ -1,6 +1,8 @@
 //! One good interchange in every guise that senders give it, and with one thing wrong at a time: what is the same stays the same,
 //! and what is wrong gets its exact codes.
 
+use std::io::Read;
+
 use gangway::x12::{AckNumbers, AckPolicy, Checker, Layout, Policy, Step, acknowledge};
 
 const ISA: &str =
@@ -35,8 +37,8 @@ fn joined(segments: &[String], terminator: &[u8]) -> Vec<u8> {
 }
 
 /// Every element of every set, and the acknowledgement written with our own separators.
-fn read(bytes: &[u8]) -> (Vec<Vec<Vec<u8>>>, Vec<String>) {
-    let mut checker = Checker::new(bytes, |_| Policy::default());
+pub(super) fn read(source: impl Read) -> (Vec<Vec<Vec<u8>>>, Vec<String>) {
+    let mut checker = Checker::new(source, |_| Policy::default());
     let (mut values, mut acks) = (Vec::new(), Vec::new());
     while let Some(step) = checker.next().unwrap() {
         match step {
@@ -63,7 +65,7 @@ fn read(bytes: &[u8]) -> (Vec<Vec<Vec<u8>>>, Vec<String>) {
 #[test]
 fn every_guise_reads_the_same() {
     let plain = segments(&sets());
-    let expected = read(&joined(&plain, b"~"));
+    let expected = read(&joined(&plain, b"~")[..]);
     assert!(expected.1[0].contains("AK9*A*3*3*3"), "{}", expected.1[0]);
     let terminators: [&[u8]; 16] = [
         b"~",
@@ -104,10 +106,10 @@ fn every_guise_reads_the_same() {
                 guises.extend([wrapped(b"\n"), wrapped(b"\r\n")]);
             }
             for (nth, guise) in guises.iter().enumerate() {
-                assert_eq!(&read(guise), &expected, "{:?} {:?} {nth}", char::from(element), terminator);
+                assert_eq!(&read(&guise[..]), &expected, "{:?} {:?} {nth}", char::from(element), terminator);
                 seen += 1;
             }
-            let twice = read(&[&base[..], b"\r\n", &base].concat());
+            let twice = read(&[&base[..], b"\r\n", &base].concat()[..]);
             assert_eq!((twice.0.len(), twice.1.len()), (expected.0.len() * 2, 2));
             assert_eq!(twice.1[1], expected.1[0]);
         }
@@ -120,7 +122,7 @@ fn every_guise_reads_the_same() {
 fn one_segment_dropped_doubled_or_moved_is_told_exactly() {
     let mut told = String::new();
     let mut tell = |what: &str, changed: Vec<Vec<String>>| {
-        let (_, acks) = read(&joined(&segments(&changed), b"~"));
+        let (_, acks) = read(&joined(&segments(&changed), b"~")[..]);
         let from = acks[0].find("AK2*").unwrap();
         let lines: Vec<&str> = acks[0][from..].lines().take_while(|line| !line.starts_with("SE*")).collect();
         let lines = lines.join(" ").replace('~', "");

@@ -2,7 +2,10 @@
 
 use gangway::play::x12::{Interchange, Order, order_acknowledgement, shipment_notice};
 
-use crate::util::{Dir, Gateway, accepted, cast::*, gwtest, settled, state, status};
+use crate::{
+    outbound::{bytes, issued, post},
+    util::{Dir, Gateway, accepted, cast::*, gwtest, outgoing, settled, state, status, wait_for},
+};
 
 /// Adds lines to the `[x12]` table of acme's file, and tables behind it.
 fn with_terms(dir: &Dir, terms: &str, tables: &str) {
@@ -67,5 +70,33 @@ gwtest!(one_set_may_be_looser_than_the_others, async |dir| {
         let message = settled(&erp, &id).await;
         assert_eq!(state(&message) == "rejected", expected, "{control}: {message}");
     }
+    gateway.stop().await;
+});
+
+gwtest!(what_they_get_is_laid_out_as_their_file_says, async |dir| {
+    let layout =
+        "[x12.write]\nelement = \"|\"\ncomponent = \"<\"\nsegment = \"!\"\nreplacement = \" \"\nlines = true\n";
+    with_terms(&dir, "", layout);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    let id = post(&erp, "k-1", "acme", "45|A!1").await;
+    let text = bytes(&erp, &issued(&erp, "acme", &id).await).await;
+    assert!(text.starts_with("ISA|00|          |00|          |01|098765432      |01|123456789      |"), "{text}");
+    assert!(text.contains("|0|P|<!\nGS|PO|") && text.contains("!\nBEG|00|SA|45 A 1||"), "{text}");
+    // And so are their acknowledgements, whatever separators they write themselves.
+    let theirs = accepted(supplier.post_x12("k-2", answer_to(ACME, 7, "PO-7")).await.unwrap());
+    settled(&erp, &theirs).await;
+    let answer = wait_for("the 997", async || {
+        for id in outgoing(&erp, "acme").await {
+            let message = status(erp.message(&id).await.unwrap(), 200).json();
+            let text = bytes(&erp, &message).await;
+            if text.contains("ST|997") {
+                return Some(text);
+            }
+        }
+        None
+    })
+    .await;
+    assert!(answer.contains("|P|<!\nGS|FA|") && answer.contains("!\nAK9|A|1|1|1!\n"), "{answer}");
     gateway.stop().await;
 });

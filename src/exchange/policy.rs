@@ -65,7 +65,8 @@ pub(super) fn acknowledgement(terms: &X12Terms) -> AckPolicy {
             Ta1::Always => x12::Ta1When::Always,
             Ta1::Never => x12::Ta1When::Never,
         },
-        ..AckPolicy::default()
+        delimiters: terms.layout.map(|layout| layout.delimiters),
+        lines: terms.layout.is_some_and(|layout| layout.lines),
     }
 }
 

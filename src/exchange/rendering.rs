@@ -13,7 +13,7 @@ use crate::{
     ledger::NumberSeries,
     mapping::{self, Mapping},
     partner::{Partner, Route, SendFormat, X12Terms},
-    x12::{GroupOut, InterchangeOut, Layout, PartyId, WriteError, Writer, standard::Standard},
+    x12::{GroupOut, InterchangeOut, PartyId, WriteError, Writer, standard::Standard},
 };
 
 /// One document to be written.
@@ -167,7 +167,7 @@ fn interchange(
     let envelope =
         |error: WriteError| Unwritable::new(error.code(), format!("The envelope cannot be written: {error}."));
     let parties = Parties::of(terms);
-    let mut writer = Writer::new(Layout::default(), now).map_err(envelope)?;
+    let mut writer = Writer::new(terms.layout.unwrap_or_default(), now).map_err(envelope)?;
     writer
         .begin_interchange(&InterchangeOut {
             sender: parties.us.clone(),

@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap, io, path::Path, sync::Arc};
 use super::{
     Certification, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms, X12Section, X12Terms,
     attached::{self, Attached},
-    codes, digest, file,
+    codes, digest, file, layout,
     load::Asked,
     overlay, send,
 };
@@ -256,6 +256,7 @@ fn terms(section: &X12Section) -> X12Terms {
         ta1: section.ta1,
         duplicate_interchange: section.duplicate_interchange,
         consecutive: section.consecutive,
+        layout: section.write.as_ref().map(layout::layout),
         rules: section.rules.iter().map(|rule| (rule.key.to_string(), rule.value)).collect(),
         overlay: overlay::overlay(&section.overlay),
     }
@@ -337,6 +338,7 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         }
     }
     if let Some(x12) = &file.x12 {
+        x12.write.iter().for_each(|write| layout::check(write, findings));
         let differences = overlay::overlay(&x12.overlay);
         findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));
     }

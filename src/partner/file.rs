@@ -132,6 +132,8 @@ section! {
         pub duplicate_interchange: DuplicateInterchange = DuplicateInterchange::Hold,
         /// Whether their interchange numbers have no gaps, so that a gap is worth an alert.
         pub consecutive: bool = false,
+        /// How what we send them is laid out: separators, lines, and what takes a separator's place inside values.
+        pub write: Option<super::LayoutSection>,
         /// Rules that count differently for them, by name or code, like `ctt_count = "off"`.
         pub rules: Entries<RuleSeverity, RuleName>,
         /// Where their transaction sets differ from the standard.

@@ -17,6 +17,7 @@ mod file;
 mod files;
 mod identity;
 mod last_good;
+mod layout;
 mod load;
 mod overlay;
 mod push;
@@ -46,6 +47,7 @@ pub use file::{
 pub use files::Files;
 pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
 pub use last_good::LastGood;
+pub use layout::{LayoutSection, Separator};
 pub use load::{Loader, Sources};
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,

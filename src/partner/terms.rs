@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::{EnvelopeId, Version};
-use crate::{config::choice, x12::standard::Overlay};
+use crate::{
+    config::choice,
+    x12::{Layout, standard::Overlay},
+};
 
 choice! {
     /// ISA15 of what we send, and what we expect.
@@ -146,6 +149,8 @@ pub struct X12Terms {
     pub duplicate_interchange: DuplicateInterchange,
     /// Whether interchange numbers have no gaps, so that one is worth an alert.
     pub consecutive: bool,
+    /// How what we send them is laid out, where the file says so.
+    pub layout: Option<Layout>,
     /// Rules that count differently for them, by code or name.
     pub rules: Vec<(String, RuleSeverity)>,
     /// Where their sets differ from the standard.

@@ -7,9 +7,18 @@ mod codes;
 mod corpus;
 #[cfg(test)]
 mod schemas;
+mod shape;
+mod tables;
+#[cfg(test)]
+mod written;
 
 fn main() {
     for list in codes::compare() {
         println!("{list}");
     }
+    let (tables, elements) = tables::compare();
+    for table in tables {
+        println!("{table}");
+    }
+    println!("{elements}");
 }
