@@ -315,7 +315,7 @@ impl<'a> Compiler<'a> {
                 }
                 if let Some(literal) = literal {
                     let what = What::Literal(literal.as_bytes().into());
-                    target.plan.puts.push(Put { element, component, what });
+                    target.plan.puts.push(Put { element, component, awaits: 0, what });
                 }
             }
             Leaf::Pair { qualifier } if rule.only != Some(Only::Read) => {

@@ -34,6 +34,7 @@ pub const TARGETS: &[Target] = &[
 /// # Panics
 ///
 /// Where a law is broken; and if there is no such target.
+#[allow(dead_code, reason = "the fuzzer's binaries call it, and the test goes through TARGETS")]
 pub fn run(name: &str, bytes: &[u8]) {
     let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target of that name");
     target(bytes);

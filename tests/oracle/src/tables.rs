@@ -123,7 +123,7 @@ pub fn compare() -> (Vec<Table>, Elements) {
             }
         }
         for (nth, (used, (_, theirs))) in def.elements.iter().zip(&shape.fields).enumerate() {
-            if (used.requirement == Requirement::Mandatory) == !theirs.optional {
+            if (used.requirement == Requirement::Mandatory) != theirs.optional {
                 elements.agreed += 1;
             } else {
                 elements.disputed.push(format!("{tag}{:02}", nth + 1));
