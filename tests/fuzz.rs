@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    fuzz_targets::{TARGETS, made},
+    fuzz_targets::{TARGETS, made, run},
     util::full,
 };
 
@@ -122,12 +122,12 @@ fn mutant(seed: &[u8], others: &[(String, Vec<u8>)], numbers: &mut Numbers) -> V
 fn every_target_keeps_its_laws() {
     let only = std::env::var("GANGWAY_FUZZ").ok();
     let mut broken = Vec::new();
-    for (name, target) in TARGETS.iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
+    for (name, _) in TARGETS.iter().filter(|(name, _)| only.as_deref().is_none_or(|only| only == *name)) {
         let seeds = seeds(name);
         assert!(!seeds.is_empty(), "{name} has no seeds");
         let mut numbers = Numbers(1);
         let mut tell = |what: String, bytes: &[u8]| {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| target(bytes))) {
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(name, bytes))) {
                 let why = panic.downcast_ref::<String>().map_or("it panics", String::as_str);
                 broken.push(format!("{name}: {what}: {why}\n  {}", bytes.escape_ascii()));
             }
