@@ -53,9 +53,9 @@ gwtest!(a_held_document_runs_again_once_its_mapping_is_mended, async |dir| {
     assemble(&dir);
     let (name, builtin) = mapping_of("855");
     // A mapping of the operator's own that holds what has a purpose it does not know: valid X12, and nothing we can map.
-    let line = "codes = \"purpose\" }";
-    let broken = builtin.replacen(line, "codes = \"purpose\", missing = \"hold\" }", 1);
-    assert_ne!(broken, builtin, "the built-in mapping has no line with {line}");
+    let words = "codes = \"purpose\"";
+    assert!(builtin.contains(words), "the built-in mapping has no line with {words}");
+    let broken = builtin.replacen(words, &format!("{words}, missing = \"hold\""), 1);
     dir.create(format!("mappings/{name}"), broken);
     let gateway = Gateway::start(&dir).await;
     let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
