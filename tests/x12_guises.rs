@@ -101,7 +101,8 @@ impl Read for Drip<'_> {
     }
 }
 
-const TERMINATORS: [&[u8]; 16] = [
+/// What ends segments in partners' files, of one byte and of more.
+pub(crate) const TERMINATORS: [&[u8]; 16] = [
     b"~",
     b"\n",
     b"\r\n",

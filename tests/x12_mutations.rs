@@ -5,6 +5,8 @@ use std::io::Read;
 
 use gangway::x12::{AckNumbers, AckPolicy, Checker, Layout, Policy, Step, acknowledge};
 
+use crate::x12_guises::TERMINATORS;
+
 const ISA: &str =
     "ISA*00*          *00*          *ZZ*SENDER         *01*RECEIVER       *260701*1200*U*00401*000000001*0*P*>~";
 const SETS: [&[&str]; 3] = [
@@ -67,27 +69,9 @@ fn every_guise_reads_the_same() {
     let plain = segments(&sets());
     let expected = read(&joined(&plain, b"~")[..]);
     assert!(expected.1[0].contains("AK9*A*3*3*3"), "{}", expected.1[0]);
-    let terminators: [&[u8]; 16] = [
-        b"~",
-        b"\n",
-        b"\r\n",
-        b"\r",
-        b"!",
-        b"'",
-        b"|",
-        b"^",
-        b"\\",
-        b"}",
-        b"\x1c",
-        b"\x15",
-        b"\x85",
-        b"\xe2\x80\xa6",
-        b"\xc3\x96",
-        b"?",
-    ];
     let mut seen = 0;
     for element in [b'*', b'|', b'^', 0x1d, b'~'] {
-        for terminator in terminators.iter().filter(|terminator| !terminator.contains(&element)) {
+        for terminator in TERMINATORS.iter().filter(|terminator| !terminator.contains(&element)) {
             let plain: Vec<String> =
                 plain.iter().map(|text| text.replace('*', &char::from(element).to_string())).collect();
             let base = joined(&plain, terminator);

@@ -98,9 +98,10 @@ impl<'a> Compiler<'a> {
             Place::Segment { step, .. } => (step.tag.clone(), 0),
             Place::Own { .. } => (String::new(), 0),
         });
+        let places = rule.at.iter().map(|(_, word)| word).chain(rule.paths.iter().map(|(_, word)| word));
         let origin = Origin {
             name,
-            at: rule.at.iter().map(|(_, word)| word.text.as_str()).collect::<Vec<_>>().join(", "),
+            at: places.map(|word| word.text.as_str()).collect::<Vec<_>>().join(", "),
             place: place.unwrap_or_default(),
             line_column: spot.line_column(),
             spot: spot.clone(),
