@@ -168,8 +168,7 @@ impl Gateway {
         let token = token(&settings)?;
         let names: Vec<String> = settings.consumers.iter().map(|consumer| consumer.name.clone()).collect();
         let issuer = Issuer::of(&settings);
-        let hooks = Hooks::open(&data.join("webhook_endpoints"), Egress::new(settings.calls.reach()));
-        let hooks = hooks.map_err(|error| io("the folder webhook_endpoints", error))?;
+        let hooks = Hooks::open(Arc::clone(&ledger), Egress::new(settings.calls.reach())).await?;
         let rest = Rest::new(
             Arc::clone(&directory),
             Arc::new(exchange.clone()),

@@ -5,7 +5,7 @@
 mod push;
 mod shelf;
 
-use std::{io, path::Path as FilePath, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension,
@@ -31,6 +31,7 @@ use super::{Rest, problems, submit};
 use crate::{
     document::{CloudEvent, Verb},
     keys,
+    ledger::{LedgerError, SharedLedger},
     net::{self, Egress, Fields, Problem, problem::FIELDS, webhook::Posted},
     partner::{ApiAccess, HttpUrl, Partner},
 };
@@ -51,12 +52,12 @@ pub struct Hooks {
 }
 
 impl Hooks {
-    /// Those that are kept in `folder`, called by `egress`.
+    /// Those that the ledger remembers, called by `egress`.
     ///
     /// # Errors
-    /// When the folder cannot be read or made.
-    pub fn open(folder: &FilePath, egress: Egress) -> io::Result<Self> {
-        let (shelf, egress) = (Arc::new(Shelf::open(folder.to_owned())?), Arc::new(egress.for_strangers()));
+    /// When the ledger does not answer.
+    pub async fn open(ledger: SharedLedger, egress: Egress) -> Result<Self, LedgerError> {
+        let (shelf, egress) = (Arc::new(Shelf::open(ledger).await?), Arc::new(egress.for_strangers()));
         let bells = Arc::new(Bells::default());
         let crier = Crier { shelf: Arc::clone(&shelf), egress: Arc::clone(&egress), bells: Arc::clone(&bells) };
         Ok(Self { shelf, egress, crier: Arc::new(crier), bells })
@@ -139,15 +140,15 @@ fn no_endpoint() -> Problem {
     problems::NO_ENDPOINT.because("There is no endpoint with this id.")
 }
 
-/// Changes a partner's endpoints on disk.
+/// Changes a partner's endpoints, to the end even if the caller goes away.
 async fn shelve<T: Send + 'static>(
     hooks: &Hooks,
     partner: &str,
     change: impl FnOnce(&mut Vec<Endpoint>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let (shelf, of) = (Arc::clone(&hooks.shelf), partner.to_owned());
-    let changed = tokio::task::spawn_blocking(move || shelf.change(&of, change)).await;
-    let changed = changed.map_err(io::Error::other).and_then(|changed| changed);
+    let changed = tokio::spawn(async move { shelf.change(&of, change).await }).await;
+    let changed = changed.map_err(|error| LedgerError::Unavailable(error.to_string())).and_then(|changed| changed);
     let changed = changed.map_err(|error| {
         tracing::error!(partner, %error, "Webhook endpoints cannot be written.");
         problems::UNAVAILABLE.because("Nothing was changed; come again.").retry_after(problems::UNAVAILABLE_SECONDS)

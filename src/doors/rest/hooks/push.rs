@@ -4,7 +4,6 @@
 
 use std::{
     collections::HashMap,
-    io,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -21,7 +20,7 @@ use crate::{
     document::Verb,
     exchange::AsCloudEvent,
     keys,
-    ledger::{LogEvent, LogFilter},
+    ledger::{LedgerError, LogEvent, LogFilter},
     net::{
         Egress,
         webhook::{Hook, Posted, post},
@@ -185,7 +184,7 @@ impl Crier {
         post(&self.egress, Hook { url: &endpoint.url, secrets: &secrets, id, content_type, body }, now).await
     }
 
-    async fn failed(&self, partner: &str, id: &str, reached: u64, posted: Posted) -> io::Result<()> {
+    async fn failed(&self, partner: &str, id: &str, reached: u64, posted: Posted) -> Result<(), LedgerError> {
         let (detail, asked, is_gone) = match posted {
             Posted::Taken => return Ok(()),
             Posted::Later { detail, retry_after } => (detail, retry_after, false),
@@ -213,13 +212,9 @@ impl Crier {
         &self,
         partner: &str,
         id: &str,
-        change: impl FnOnce(&mut Endpoint) + Send + 'static,
-    ) -> io::Result<()> {
-        let (shelf, partner, id) = (Arc::clone(&self.shelf), partner.to_owned(), id.to_owned());
-        let changed = tokio::task::spawn_blocking(move || {
-            shelf.change(&partner, |own| own.iter_mut().find(|one| one.id == id).map(change))
-        });
-        changed.await.map_err(io::Error::other)?.map(drop)
+        change: impl FnOnce(&mut Endpoint) + Send,
+    ) -> Result<(), LedgerError> {
+        self.shelf.change(partner, |own| own.iter_mut().find(|one| one.id == id).map(change)).await.map(drop)
     }
 }
 

@@ -1,18 +1,21 @@
-//! The endpoints that suppliers named themselves: one file for each partner below `data/webhook_endpoints`, written whole
-//! and readable by its owner only, since what signs is in it. How far each has been told is kept there as well.
+//! The endpoints that suppliers named themselves, with what signs and how far each has been told. The ledger remembers them, one
+//! entry for each partner, so that a backup has them too; they are at hand here once they were read.
 
 use std::{
     collections::BTreeMap,
-    fs, io,
-    io::Write as _,
-    path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::document::Mode;
+use crate::{
+    document::Mode,
+    ledger::{LedgerError, SharedLedger},
+};
+
+/// What the ledger calls them.
+const KIND: &str = "webhook_endpoints";
 
 /// So many endpoints a partner may have.
 pub(super) const MOST: usize = 10;
@@ -79,32 +82,24 @@ impl Endpoint {
 }
 
 /// All endpoints.
-#[derive(Debug)]
 pub(super) struct Shelf {
-    folder: PathBuf,
+    ledger: SharedLedger,
     all: Mutex<BTreeMap<String, Vec<Endpoint>>>,
+    /// One change after the other.
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Shelf {
-    /// What is in `folder`. A file that cannot be read is told about and set aside; its endpoints have to be named again.
-    pub(super) fn open(folder: PathBuf) -> io::Result<Self> {
-        fs::create_dir_all(&folder)?;
+    /// What the ledger remembers. An entry that cannot be read is told about; its endpoints have to be named again.
+    pub(super) async fn open(ledger: SharedLedger) -> Result<Self, LedgerError> {
         let mut all = BTreeMap::new();
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            let name = path.file_stem().and_then(|name| name.to_str()).map(ToOwned::to_owned);
-            let (Some(partner), Some("json")) = (name, path.extension().and_then(|ending| ending.to_str())) else {
-                continue;
-            };
-            match serde_json::from_slice(&fs::read(&path)?) {
+        for (partner, entry) in ledger.remembered(KIND).await? {
+            match serde_json::from_slice(&entry) {
                 Ok(endpoints) => drop(all.insert(partner, endpoints)),
-                Err(error) => {
-                    tracing::error!(file = %path.display(), %error, "Webhook endpoints cannot be read and are set aside.");
-                    fs::rename(&path, path.with_extension("broken"))?;
-                }
+                Err(error) => tracing::error!(partner, %error, "Webhook endpoints cannot be read and are passed over."),
             }
         }
-        Ok(Self { folder, all: Mutex::new(all) })
+        Ok(Self { ledger, all: Mutex::new(all), turn: tokio::sync::Mutex::default() })
     }
 
     /// A partner's endpoints.
@@ -118,15 +113,21 @@ impl Shelf {
         all.iter().flat_map(|(partner, own)| own.iter().map(|one| (partner.clone(), one.clone()))).collect()
     }
 
-    /// Changes a partner's endpoints, and writes them before anybody sees it. Blocks.
-    pub(super) fn change<T>(&self, partner: &str, change: impl FnOnce(&mut Vec<Endpoint>) -> T) -> io::Result<T> {
-        let mut all = self.lock();
-        let mut own = all.get(partner).cloned().unwrap_or_default();
+    /// Changes a partner's endpoints, and has them remembered before anybody sees it. Must not be given up half way: what is
+    /// at hand would be older than what is remembered.
+    pub(super) async fn change<T>(
+        &self,
+        partner: &str,
+        change: impl FnOnce(&mut Vec<Endpoint>) -> T,
+    ) -> Result<T, LedgerError> {
+        let _turn = self.turn.lock().await;
+        let mut own = self.of(partner);
         let before = own.clone();
         let answer = change(&mut own);
         if own != before {
-            write(&self.folder, partner, &own)?;
-            all.insert(partner.to_owned(), own);
+            let entry = serde_json::to_vec(&own).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+            self.ledger.remember(KIND, partner, entry.into()).await?;
+            self.lock().insert(partner.to_owned(), own);
         }
         Ok(answer)
     }
@@ -134,15 +135,6 @@ impl Shelf {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Endpoint>>> {
         self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Writes a file that only its owner may read, whole or not at all.
-fn write(folder: &Path, partner: &str, endpoints: &[Endpoint]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, endpoints)?;
-    file.flush()?;
-    file.as_file().sync_data()?;
-    file.persist(folder.join(format!("{partner}.json"))).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]
@@ -163,24 +155,6 @@ mod tests {
             attempts: 0,
             due: None,
             revision: 0,
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_there_after_a_restart_and_damage_stops_nobody_else() {
-        let folder = tempfile::tempdir().unwrap();
-        let shelf = Shelf::open(folder.path().to_owned()).unwrap();
-        shelf.change("acme", |own| own.push(endpoint("we_1"))).unwrap();
-        shelf.change("bolt", |own| own.push(endpoint("we_2"))).unwrap();
-        fs::write(folder.path().join("bolt.json"), "{").unwrap();
-        let shelf = Shelf::open(folder.path().to_owned()).unwrap();
-        assert_eq!((shelf.of("acme"), shelf.of("bolt")), (vec![endpoint("we_1")], vec![]));
-        assert!(folder.path().join("bolt.broken").exists());
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(folder.path().join("acme.json")).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
         }
     }
 
