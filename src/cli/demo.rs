@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write, path::Path, process::ExitCode};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use toml_edit::{Array, DocumentMut, value};
 
 use super::{FINDINGS, operate, serve::refused};
@@ -45,9 +45,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         let settings = settings(folder.path())?;
         let cast = Cast::new(&settings).await?;
         cast.write(&folder.path().join("partners"))?;
+        let mut ending = Ending::watch()?;
+        if args.keep {
+            // Whoever ends it during the day is heard when the day is over.
+            return play(settings, cast, folder.path(), Some(&mut ending)).await;
+        }
         tokio::select! {
-            code = play(settings, cast, folder.path(), args.keep) => code,
-            name = told_to_end(), if !args.keep => Ok(interrupted(name?)),
+            code = play(settings, cast, folder.path(), None) => code,
+            name = ending.told() => Ok(interrupted(name)),
         }
     });
     // Nobody looks for the folder of a demo that is over.
@@ -55,12 +60,23 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     code
 }
 
-/// Waits for whoever ends programs: a person, or an orchestrator.
-async fn told_to_end() -> std::io::Result<&'static str> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => Ok("SIGINT"),
-        _ = terminate.recv() => Ok("SIGTERM"),
+/// Whoever ends programs: a person, or an orchestrator. Heard from when this is made.
+struct Ending {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Ending {
+    fn watch() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for one of them, and tells which.
+    async fn told(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
     }
 }
 
@@ -122,7 +138,7 @@ fn keys(key: &ApiKey) -> toml_edit::Item {
     value(Array::from_iter([format!("sha256:{}", key.digest())]))
 }
 
-async fn play(settings: Settings, cast: Cast, folder: &Path, keep: bool) -> anyhow::Result<ExitCode> {
+async fn play(settings: Settings, cast: Cast, folder: &Path, keep: Option<&mut Ending>) -> anyhow::Result<ExitCode> {
     let token = settings.data.join("erp.token");
     let gateway = Gateway::start(settings).await.map_err(refused)?;
     let at = gateway.listening().clone();
@@ -168,14 +184,14 @@ async fn play(settings: Settings, cast: Cast, folder: &Path, keep: bool) -> anyh
             ExitCode::from(FINDINGS)
         }
     };
-    if keep && played.is_ok() {
+    if let (Some(ending), Ok(())) = (keep, &played) {
         let config = folder.join("gangway.toml");
         println!("\nIt keeps running until Ctrl-C. Try\n");
         println!("  gangway find --config {} --number 4500012345", config.display());
         println!("  curl -H 'Authorization: Bearer {token}' {private}/erp/v1/orders/4500012345");
         println!("  curl -H 'Authorization: Bearer {}' {public}/v1/messages", cast.nordbolt.reveal());
         println!("  ls {}", folder.join("partners").display());
-        let name = told_to_end().await?;
+        let name = ending.told().await;
         println!("\nEnded by {name}; {} is removed.", folder.display());
     }
     gateway.stop().await?;
