@@ -401,8 +401,9 @@ async fn requests_with_changed_bytes_are_answered_or_end_their_session() {
             let at = chance.below(bytes.len() as u64) as usize;
             bytes[at] ^= 1 << chance.below(8);
         }
-        channel.data_bytes(bytes).await.unwrap();
-        channel.eof().await.unwrap();
+        // The session may have ended over the first of them before the last are sent.
+        let _ = channel.data_bytes(bytes).await;
+        let _ = channel.eof().await;
         let (mut came, mut closed) = (Vec::new(), false);
         while let Some(message) = channel.wait().await {
             match message {
