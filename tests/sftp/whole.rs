@@ -33,6 +33,16 @@ fn drop_boxes(dir: &Dir) -> SocketAddr {
     listeners["sftp"].as_str().unwrap_or_else(|| panic!("{listeners}")).parse().unwrap()
 }
 
+/// The file of the partner with a drop box.
+fn drop_box() -> String {
+    format!(
+        "name = \"Box\"\ntemplate = \"sftp-x12\"\nstatus = \"live\"\nvendor_number = \"V-box\"\n\n[x12]\n\
+         ids = [\"ZZ/BOX\"]\nours = \"{}\"\n\n[sftp]\nusers = [\"box\"]\nkeys = [\"{}\"]\nsessions = 100\n",
+        cast::OURS,
+        user_key().public_key().to_openssh().unwrap()
+    )
+}
+
 /// One file on its way: what was answered for it, and whether all of it was.
 struct Sending {
     name: String,
@@ -84,15 +94,7 @@ gwtest!(every_closed_file_gives_its_events_once_whenever_the_gateway_dies, async
     let files: u32 = if full() { 200 } else { 24 };
     let mut chance = Chance::new();
     dir.create("gangway.toml", settings());
-    dir.create(
-        "partners/box.toml",
-        format!(
-            "name = \"Box\"\ntemplate = \"sftp-x12\"\nstatus = \"live\"\nvendor_number = \"V-box\"\n\n[x12]\n\
-             ids = [\"ZZ/BOX\"]\nours = \"{}\"\n\n[sftp]\nusers = [\"box\"]\nkeys = [\"{}\"]\nsessions = 100\n",
-            cast::OURS,
-            user_key().public_key().to_openssh().unwrap()
-        ),
-    );
+    dir.create("partners/box.toml", drop_box());
     let mut gateway = Gateway::start(&dir).await;
     let (mut deaths, mut broken) = (0, 0);
     let mut all = Vec::new();
@@ -191,6 +193,29 @@ impl TheirServer {
 async fn received(erp: &ErpClient) -> usize {
     erp.whole_log().await.unwrap().iter().filter(|event| event.kind.contains("received")).count()
 }
+
+gwtest!(what_is_refused_stands_in_the_log_with_its_partner, async |dir| {
+    dir.create("gangway.toml", settings());
+    dir.create("partners/box.toml", drop_box());
+    let gateway = Gateway::start(&dir).await;
+    let at = drop_boxes(&dir);
+    let raw = Raw::login(at, "box").await;
+    let sftp = raw.sftp().await;
+    assert!(sftp.open("../../../etc/passwd", OpenFlags::READ, FileAttributes::empty()).await.is_err());
+    assert!(sftp.symlink("inbound/a", "/etc/passwd").await.is_err());
+    assert_ne!(Raw::password(at, "box", &["wrong"]).await, Some(true));
+    gateway.stop().await;
+    let log = std::fs::read_to_string(dir.join("gateway.log")).unwrap();
+    let told = |code: &str, word: &str| {
+        let lines = log.lines().filter(|line| line.contains(code) && line.contains(word));
+        lines.filter(|line| line.contains("\"partner\":\"box\"")).count()
+    };
+    assert_eq!(
+        [told("SFT-0108", "etc/passwd"), told("SFT-0108", "no links"), told("SFT-0101", "box")],
+        [1, 1, 1],
+        "{log}"
+    );
+});
 
 gwtest!(orders_reach_a_partners_openssh_server_and_its_answers_come_back, async |dir| {
     if !sshd::here("sftp: a partner's OpenSSH server and a whole gateway") {
