@@ -19,7 +19,7 @@ use super::{
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
     events::{ArrivalCommitted, InterchangeOutOfOrder, OverQuota},
-    message_id,
+    message_id, numbers,
     pool::Lane,
     reading::{
         Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk, envelope_notes,
@@ -88,7 +88,7 @@ impl Source {
     }
 
     /// SHA-256 of a part of it.
-    fn digest(&self, range: (u64, u64)) -> io::Result<[u8; 32]> {
+    pub(super) fn digest(&self, range: (u64, u64)) -> io::Result<[u8; 32]> {
         let (from, length) = range;
         let mut hash = Hash::new(&SHA256);
         match self {
@@ -117,6 +117,7 @@ impl Source {
 }
 
 /// What a body says, and the digest of each of its interchanges.
+#[derive(Clone)]
 pub(super) struct Read1 {
     pub(super) reading: Reading,
     pub(super) digests: Vec<[u8; 32]>,
@@ -137,6 +138,7 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
         }
         _ => Reading::new(format),
     };
+    numbers::note_groups(&mut reading, source)?;
     let digests = reading.interchanges.iter().map(|one| source.digest(one.range)).collect::<io::Result<_>>()?;
     reading.problem = reading.problem.or_else(|| unreadable(format));
     let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
@@ -145,8 +147,8 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
     Ok(Read1 { reading, digests, large })
 }
 
-/// What each interchange claims, or would.
-pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
+/// What each interchange claims, or would, and what its groups do, and its sets where they were kept.
+pub(super) fn envelope_claims(read: &Read1) -> Vec<Claim> {
     let all = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
     // XML has no numbers to claim.
     let numbered = all.filter(|((one, _), _)| one.format == Format::X12);
@@ -156,7 +158,7 @@ pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
         digest: *digest,
         position,
     };
-    numbered.map(claim).collect()
+    numbered.map(claim).chain(numbers::claimed(&read.reading)).collect()
 }
 
 /// Why a body in this format can only be kept for now.
@@ -193,7 +195,7 @@ impl Intake for Exchange {
         let read = read
             .map_err(|_| Refused::Busy("too many arrivals of this partner are waiting".into()))?
             .map_err(|error| Refused::Unavailable(format!("the body cannot be read back: {error}")))?;
-        self.decide(arrival, &read, &snapshot.digest, scribe.as_ref()).await
+        self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await
     }
 
     fn fetched(&self) {
@@ -222,7 +224,7 @@ impl Exchange {
     async fn decide(
         &self,
         arrival: Arrival,
-        read: &Read1,
+        mut read: Read1,
         config: &str,
         scribe: &dyn Scribe,
     ) -> Result<Receipt, Refused> {
@@ -236,10 +238,11 @@ impl Exchange {
         let mut transport = Some(transport);
         let mut reused = None;
         let mut known = Known::default();
-        let sequence = self.sequence(read).await.map_err(unavailable)?;
+        let sequence = self.sequence(&read).await.map_err(unavailable)?;
         for _ in 0..ATTEMPTS {
+            numbers::settle_numbers(&mut read.reading, subject.id, &known);
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
-            let mut entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
+            let mut entry = entry(&arrival, &subject, &read, composed, transport, config, scribe);
             entry.facts.extend(reused.map(|first| Fact {
                 at: subject.at,
                 what: "noted".into(),
@@ -384,7 +387,8 @@ fn entry(
     claims.extend(transport);
     let (documents, owed) = if complete { (composed.documents, composed.owed) } else { (Vec::new(), Vec::new()) };
     if !complete {
-        claims.retain(|claim| claim.kind != ClaimKind::Business);
+        // Theirs follow with the documents.
+        claims.retain(|claim| !matches!(claim.kind, ClaimKind::Business | ClaimKind::Set));
     }
     Entry { message, payload, receipt: scribe.receipt(&verdict), claims, documents, owed, facts, complete }
 }

@@ -252,7 +252,7 @@ impl Functionals<'_> {
         let status = [group.status.letter()];
         let claimed = group.claimed.unwrap_or(group.received);
         let counts = [claimed, group.received, group.accepted].map(|count| count.min(999_999).to_string());
-        let codes = codes_of(&group.findings, |ack| match ack {
+        let codes = codes_of(&group.findings, |ack| match in_version(ack, self.version) {
             AckCode::Group(code) => Some(code),
             _ => None,
         });
@@ -277,7 +277,7 @@ impl Functionals<'_> {
             self.segment(here)?;
             rest = later;
         }
-        let mut codes = codes_of(&set.findings, |ack| match ack {
+        let mut codes = codes_of(&set.findings, |ack| match in_version(ack, self.version) {
             AckCode::Set(code) => Some(code),
             _ => None,
         });
@@ -314,10 +314,8 @@ impl Functionals<'_> {
     }
 
     fn element(&mut self, finding: &Finding) -> Result<(), WriteError> {
-        let AckCode::Element(code) = finding.ack else { return Ok(()) };
+        let AckCode::Element(code) = in_version(finding.ack, self.version) else { return Ok(()) };
         let since_5010 = self.version >= "005010";
-        // Repetitions and components have codes of their own only from 005010 on.
-        let code = if code > 10 && !since_5010 { 3 } else { code };
         let number = |place: Option<u16>, most: u16| place.map_or(String::new(), |place| place.min(most).to_string());
         let (element, component) = (number(finding.element.or(Some(1)), 99), number(finding.component, 99));
         let repetition = number(finding.repetition.filter(|_| since_5010), 9999);
@@ -356,6 +354,18 @@ impl Functionals<'_> {
         let separators = [Some(element), Some(component), repetition, Some(segment)];
         value.iter().all(|byte| (0x20..0x7f).contains(byte) && !separators.contains(&Some(*byte)))
             && value.iter().any(|byte| *byte != b' ')
+    }
+}
+
+/// What stands for a code in versions whose lists (data elements 716, 718 and 723) do not have it yet, or have it for
+/// something else: 19 of 716 was about security before 005010.
+fn in_version(ack: AckCode, version: &str) -> AckCode {
+    match ack {
+        AckCode::Element(12 | 13) if version < "005010" => AckCode::Element(3),
+        AckCode::Set(18) if version < "005010" => AckCode::Set(6),
+        AckCode::Set(23) if version < "003060" => AckCode::Set(7),
+        AckCode::Group(19) if version < "005010" => AckCode::Group(6),
+        ack => ack,
     }
 }
 

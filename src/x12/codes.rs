@@ -70,6 +70,8 @@ crate::codes! {
     GROUP_TIME = "X12-0208";
     /// A segment stands in a group but outside of any set.
     GROUP_STRAY = "X12-0209";
+    /// GS06 came before in another interchange, and the partner's file says that it must not.
+    GROUP_REPEATED = "X12-0210";
     // The set.
     /// The set has no SE.
     SE_MISSING = "X12-0301";
@@ -87,6 +89,8 @@ crate::codes! {
     SET_GROUP = "X12-0307";
     /// There is no table for the set's version.
     SET_VERSION = "X12-0308";
+    /// ST02 came before in another group, and the partner's file says that it must not.
+    SET_REPEATED = "X12-0309";
     // Segments: the last digit is AK304's.
     /// The standard has no segment of this name.
     SEGMENT_UNKNOWN = "X12-0401";

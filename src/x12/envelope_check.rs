@@ -105,17 +105,21 @@ pub(super) fn interchange(header: &InterchangeHeader, policy: &Policy, into: &mu
 
 /// Checks what the GS says.
 pub(super) fn group(header: &GroupHeader, policy: &Policy, into: &mut Collector, seen: &mut Seen) {
-    let mut add = |code: Code, element: usize, text: String| {
+    let mut add_as = |code: Code, element: usize, ack: Option<AckCode>, text: String| {
         into.add(&policy.severities, code, || {
-            Finding::new(code, header.offset, text).of("GS", None).at_element(element).with(header.element(element))
+            let found = Finding::new(code, header.offset, text);
+            let ack = ack.unwrap_or(found.ack);
+            found.of("GS", None).at_element(element).with(header.element(element)).becoming(ack)
         });
     };
     let number = &header.control_number;
     if !(1..=9).contains(&number.len()) || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        add(codes::GROUP_CONTROL, 6, format!("GS06 `{number}` is no control number"));
+        add_as(codes::GROUP_CONTROL, 6, None, format!("GS06 `{number}` is no control number"));
     } else if !seen.first_time(number.trim_start_matches('0').as_bytes()) {
-        add(codes::GROUP_CONTROL, 6, format!("GS06 {number} stands in this interchange twice"));
+        let text = format!("GS06 {number} stands in this interchange twice");
+        add_as(codes::GROUP_CONTROL, 6, Some(AckCode::Group(19)), text);
     }
+    let mut add = |code: Code, element: usize, text: String| add_as(code, element, None, text);
     if !is_date(header.date.as_bytes()) {
         add(codes::GROUP_DATE, 4, format!("GS04 `{}` is no date", header.date));
     }

@@ -111,7 +111,7 @@ pub const RULES: &[Rule] = &[
     rule(codes::SET_UNKNOWN, "set_unknown", Error, Set(1)),
     rule(codes::SET_CONTROL, "set_control", Error, Set(7)),
     rule(codes::SET_ID, "set_id", Error, Set(6)),
-    rule(codes::SET_GROUP, "set_group", Advice, Set(6)),
+    rule(codes::SET_GROUP, "set_group", Advice, Set(18)),
     rule(codes::SET_VERSION, "set_version", Error, Set(1)),
     rule(codes::SEGMENT_UNKNOWN, "segment_unknown", Error, Segment(1)),
     rule(codes::SEGMENT_UNEXPECTED, "segment_unexpected", Error, Segment(2)),
