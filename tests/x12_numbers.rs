@@ -144,10 +144,16 @@ gwtest!(a_set_number_in_a_large_interchange_is_rejected_through_a_crash, async |
     let gateway = Gateway::start(&dir).await;
     let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
     send(&supplier, &erp, 1, &[(7, &[("0005", "PO-1"), ("1200", "PO-2")]), (8, &[("9999", "PO-3")])]).await;
-    let many: Vec<_> = (1..=1500).map(|n| (format!("{n:04}"), format!("PO-L{n}"))).collect();
+    let many: Vec<_> = (1..=4000).map(|n| (format!("{n:04}"), format!("PO-L{n}"))).collect();
     let many: Vec<_> = many.iter().map(|(set, order)| (set.as_str(), order.as_str())).collect();
-    let bytes = numbered(2, &[(9, &many), (8, &[("2000", "PO-L2000")])]);
+    let bytes = numbered(2, &[(9, &many), (8, &[("5000", "PO-L5000")])]);
     let large = accepted(supplier.post_x12("large", bytes).await.unwrap());
+    // In the midst of it, once the first documents are stored.
+    wait_for("the first documents", async || {
+        let message = status(erp.message(&large).await.unwrap(), 200).json();
+        message["documents"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
+    })
+    .await;
     gateway.kill9();
     let gateway = Gateway::start(&dir).await;
     let erp = gateway.erp();
@@ -155,6 +161,6 @@ gwtest!(a_set_number_in_a_large_interchange_is_rejected_through_a_crash, async |
     assert_eq!(state(&message), "partial");
     let told = answer(&erp, &message).await;
     assert_eq!(told.matches("AK5*R*23").count(), 2, "{told}");
-    assert!(told.ends_with("AK5*A AK9*P*1500*1500*1498 AK9*R*1*1*0*6"), "{told}");
+    assert!(told.ends_with("AK5*A AK9*P*4000*4000*3998 AK9*R*1*1*0*6"), "{told}");
     gateway.stop().await;
 });
