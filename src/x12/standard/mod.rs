@@ -6,6 +6,7 @@
 
 pub mod codes;
 mod define;
+mod implementation;
 mod overlay;
 mod set;
 mod tags;
