@@ -51,6 +51,10 @@ crate::codes! {
     ISA_STANDARD = "X12-0119";
     /// ISA07 and ISA08 are not ours.
     ISA_RECEIVER = "X12-0120";
+    /// ISE asks for delivery at no possible time.
+    DEFERRED_DELIVERY = "X12-0121";
+    /// ISB01 is no grade of service.
+    SERVICE_GRADE = "X12-0122";
     // The group.
     /// The group has no GE.
     GE_MISSING = "X12-0201";

@@ -96,6 +96,8 @@ pub const RULES: &[Rule] = &[
     rule(codes::ISA_SECURITY, "isa_security", Advice, Interchange(12)),
     rule(codes::ISA_STANDARD, "isa_standard", Advice, Interchange(16)),
     rule(codes::ISA_RECEIVER, "isa_receiver", Advice, Interchange(9)),
+    rule(codes::DEFERRED_DELIVERY, "deferred_delivery", Warning, Interchange(28)),
+    rule(codes::SERVICE_GRADE, "service_grade", Warning, Interchange(31)),
     rule(codes::GE_MISSING, "ge_missing", Error, Group(3)),
     rule(codes::GE_CONTROL, "ge_control", Error, Group(4)),
     rule(codes::GE_COUNT, "ge_count", Error, Group(5)),

@@ -390,6 +390,9 @@ fn a_ta1_answers_the_interchange() {
     assert_snapshot!(inside(&answer(&cut)), @"
         TA1*000000001*260701*1200*R*023~
     ");
+    // What it asks of a network is none of our business, but told if it cannot be.
+    let deferred = asks.replace("GS*", "ISE*261105*2561~GS*");
+    assert!(answer(&deferred).contains("TA1*000000001*260701*1200*E*029~"), "{}", answer(&deferred));
     let never = AckPolicy { ta1: Ta1When::Never, ..AckPolicy::default() };
     assert_eq!(answered(&cut, &Policy::default(), &never), "nothing");
     let always = AckPolicy { ta1: Ta1When::Always, functional: Functional::None, ..AckPolicy::default() };
