@@ -1,7 +1,7 @@
 //! Every code that an acknowledgement can say, a row each: how a sender brings it about, and that we give it.
 //!
-//! AK304/IK304, AK403/IK403, AK502/IK502 and AK905 are those of X12.20 and X12.56 for what can be found without security segments
-//! and implementation conventions; TA105 is that of X12.5. What is not given is listed with its reason.
+//! AK304/IK304, AK403/IK403, AK502/IK502 and AK905 are those of X12.20 and X12.56 for what can be found without security segments;
+//! the codes for a partner's own demands are in the tests of `x12::acknowledge`. TA105 is that of X12.5. What is not given is listed with its reason.
 
 use gangway::x12::{
     self, AckNumbers, AckPolicy, Checker, Functional, InterchangeVerdict, PartyId, Policy, Severity, Step, Ta1When,
@@ -130,7 +130,11 @@ fn ak502_each_set_code() {
         ("AK2*850*0001~AK5*R*4", set("SE*4*", "SE*9*")),
         ("AK5*R*5", set("PO1*1*2*", "PO1*1*X*")),
         ("AK2*000*0001~AK5*R*6", set("ST*850", "ST*")),
-        ("AK2*850*0001~AK5*A~AK2*850*0001~AK5*R*7", good.repeat(2)),
+        (
+            "AK2*850*0000~AK3*ST*1**8~AK4*2*329*1~AK3*SE*4**8~AK4*2*329*1~AK5*R*5*7",
+            set("ST*850*0001", "ST*850*").replacen("SE*4*0001", "SE*4*", 1),
+        ),
+        ("AK2*850*0001~AK5*A~AK2*850*0001~AK5*R*23", good.repeat(2)),
     ] {
         all_say(&sets, &Policy::default(), expected);
     }
@@ -153,6 +157,12 @@ fn ak905_each_group_code() {
                 assert!(said.iter().any(|segment| segment == expected), "{version}: {expected} in {said:?}");
             }
         }
+        // 19 was about security before 005010.
+        let group = &good[good.find("GS*").unwrap()..good.find("IEA*").unwrap()];
+        let twice = good.replacen(group, &group.repeat(2), 1).replace("IEA*1*", "IEA*2*");
+        let said = answer(&twice, &Policy::default(), Functional::F997);
+        let code = if version == "005010" { 19 } else { 6 };
+        assert!(said.contains(&format!("AK9*E*1*1*1*{code}")), "{said:?}");
         // A version without tables rejects its sets too.
         let said = answer(&good.replace(&format!("*X*{version}"), "*X*003070"), &Policy::default(), Functional::F997);
         assert!(said.contains(&"AK9*R*1*1*0*2".to_owned()), "{said:?}");
@@ -196,6 +206,10 @@ fn ta105_each_note() {
         (24, 'E', "", with("GS*PO", "REF*DP*1~GS*PO")),
         (26, 'R', "", ISA.replace('*', "X")),
         (27, 'E', "isa_separator", with("*>~", "*A~")),
+        (28, 'E', "", with("GS*PO", "ISE*20261105*0800~GS*PO")),
+        (29, 'E', "", with("GS*PO", "ISE*261105*2561~GS*PO")),
+        (30, 'E', "", with("GS*PO", "ISE*261105*0800*+05~GS*PO")),
+        (31, 'E', "", with("GS*PO", "ISB*12~GS*PO")),
     ];
     let given: Vec<u8> = rows.iter().map(|row| row.0).collect();
     for (note, status, rule, text) in rows {
@@ -226,7 +240,6 @@ fn ta105_each_note() {
     let mut twice = verdict(&good, &Policy::default());
     twice.refuse_duplicate();
     assert_eq!(twice.ta1.map(|ta1| (ta1.status.letter(), ta1.note)), Some((b'R', 25)));
-    // 028 to 031 are about deferred delivery (ISB, TA3), which is passed over.
-    let all: Vec<u8> = (0..=27).filter(|note| *note != 25).collect();
+    let all: Vec<u8> = (0..=31).filter(|note| *note != 25).collect();
     assert_eq!(given, all);
 }
