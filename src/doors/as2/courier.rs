@@ -305,7 +305,7 @@ fn refused(detail: &str) -> Carried {
 }
 
 /// A receipt as it came: headers, an empty line, the body.
-pub(super) fn raw(headers: &Fields, body: &spool::Body) -> Bytes {
+pub(super) fn raw(headers: &Fields, body: &spool::Undigested) -> Bytes {
     match &body.content {
         spool::Content::Memory(bytes) => with_headers(headers, bytes),
         spool::Content::File(file) => with_headers(headers, &fs::read(file.path()).unwrap_or_default()),

@@ -247,7 +247,7 @@ async fn take_in(door: Arc<As2>, context: &Context, http: HttpRequest) -> Result
         events::PutOff { partner: &partner.id, source, policy: exceeded.policy }.emit(&door.telemetry);
         problems::over_limit(exceeded)
     })?;
-    let body = door.spool.receive(body, cap).await.map_err(problems::from_spool)?;
+    let body = door.spool.receive_undigested(body, cap).await.map_err(problems::from_spool)?;
     let arrived = take::Arrived {
         partner,
         request,

@@ -49,7 +49,7 @@ const LARGEST_REFUSED: usize = 8 << 20;
 pub(super) struct Arrived {
     pub(super) partner: Arc<Partner>,
     pub(super) request: Request,
-    pub(super) body: crate::spool::Body,
+    pub(super) body: crate::spool::Undigested,
     pub(super) source: Option<IpAddr>,
     pub(super) at: Timestamp,
     pub(super) correlation: String,

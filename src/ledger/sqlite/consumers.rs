@@ -89,8 +89,8 @@ pub(super) const RUNS: &str = "SELECT base, seq, count FROM releases \
 /// Walks the log after `position`, in order, until `visit` says stop (`false`).
 pub(super) fn walk(conn: &Connection, after: i64, mut visit: impl FnMut(Head<'_>) -> Outcome<bool>) -> Outcome<()> {
     let mut next = conn.prepare_cached(RUNS)?;
-    let mut heads =
-        conn.prepare_cached("SELECT seq, kind, mode, key, partner FROM events WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")?;
+    let mut heads = conn
+        .prepare_cached("SELECT seq, kind, mode, key, partner FROM events WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")?;
     let mut from = after.saturating_add(1);
     loop {
         let runs: Vec<(i64, i64, i64)> =
