@@ -13,6 +13,7 @@ mod caller;
 pub mod codes;
 mod courier;
 mod events;
+mod evidence;
 mod expiry;
 mod layers;
 mod limits;
