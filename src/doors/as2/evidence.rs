@@ -12,6 +12,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 
+use super::stored::StoredReceipt;
 use crate::{
     as2::{algorithm::Digest, content::Content, receive::Proof},
     keys,
@@ -22,7 +23,7 @@ const LARGEST_INLINE: u64 = 1 << 20;
 
 /// What a partner signed, with its `Content-Type`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Evidence {
+pub(super) struct Evidence {
     /// Its bytes, but for the payload where that stands in it.
     pub(super) bytes: Bytes,
     /// Where among these bytes the message's payload stood.
@@ -53,12 +54,20 @@ impl Evidence {
     }
 
     /// What was signed, as it came, with the payload that its message has: headers, an empty line and the body.
-    pub fn whole(&self, payload: &[u8]) -> Vec<u8> {
+    fn whole(&self, payload: &[u8]) -> Vec<u8> {
         match self.payload_at.and_then(|at| self.bytes.split_at_checked(at)) {
             Some((before, after)) => [before, payload, after].concat(),
             None => self.bytes.to_vec(),
         }
     }
+}
+
+/// What a partner signed of a message, as it came, from the receipt and the payload that the record has of it: headers, an
+/// empty line and the body. `None` where it was not signed, or came on another channel.
+pub fn evidence(receipt: &Bytes, payload: &[u8]) -> Option<Vec<u8>> {
+    let stored = StoredReceipt::decode(receipt)?;
+    let whole = stored.proof.whole(payload);
+    (!whole.is_empty()).then_some(whole)
 }
 
 fn in_file(head: &str, body: &Content, folder: &Path) -> io::Result<Evidence> {

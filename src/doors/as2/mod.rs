@@ -47,6 +47,7 @@ use tokio::sync::Semaphore;
 
 pub use caller::Caller;
 pub use courier::{As2Courier, Carrying, compose};
+pub use evidence::evidence;
 pub use expiry::{inspect, watch};
 pub use layers::Layers;
 pub use receipts::Receipts;
