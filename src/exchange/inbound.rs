@@ -87,9 +87,14 @@ impl Source {
         }
     }
 
-    /// SHA-256 of a part of it.
-    fn digest(&self, range: (u64, u64)) -> io::Result<[u8; 32]> {
+    /// SHA-256 of a part of it. `whole` is the size and digest of all of it, where these are known.
+    fn digest(&self, range: (u64, u64), whole: Option<(u64, [u8; 32])>) -> io::Result<[u8; 32]> {
         let (from, length) = range;
+        if let Some((size, digest)) = whole
+            && range == (0, size)
+        {
+            return Ok(digest);
+        }
         let mut hash = Hash::new(&SHA256);
         match self {
             Self::Memory(bytes) => {
@@ -124,8 +129,9 @@ pub(super) struct Read1 {
     pub(super) large: bool,
 }
 
-/// Reads a body whole: verdicts always, documents where they fit one transaction.
-pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
+/// Reads a body whole: verdicts always, documents where they fit one transaction. `whole` is its size and digest, where
+/// these are known: of most bodies one interchange is all.
+pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 32])>) -> io::Result<Read1> {
     let format = detect(&source.start()?);
     let keep = matches!(source, Source::Memory(_));
     let mut reading = match format {
@@ -137,7 +143,7 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
         }
         _ => Reading::new(format),
     };
-    let digests = reading.interchanges.iter().map(|one| source.digest(one.range)).collect::<io::Result<_>>()?;
+    let digests = reading.interchanges.iter().map(|one| source.digest(one.range, whole)).collect::<io::Result<_>>()?;
     reading.problem = reading.problem.or_else(|| unreadable(format));
     let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
     let (count, bytes) = documents.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.json.len()));
@@ -188,7 +194,8 @@ impl Intake for Exchange {
         };
         let source = Source::of(&arrival.body.content);
         let lane = source.lane();
-        let work = move || read(&context, &source);
+        let whole = Some((arrival.body.len, arrival.body.digest));
+        let work = move || read(&context, &source, whole);
         let read = self.inner.pool.run(&arrival.connection.id, lane, work).await;
         let read = read
             .map_err(|_| Refused::Busy("too many arrivals of this partner are waiting".into()))?

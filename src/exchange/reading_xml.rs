@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
+use bytes::Bytes;
+
 use super::{
     claims::{self, Digest},
     codes,
@@ -136,7 +138,7 @@ fn map(
         }),
     };
     match read {
-        Ok(mapped) => document.mapped(partner, mode, mapped.json, mapped.extras, mapping),
+        Ok(mapped) => document.mapped(partner, mode, mapped, mapping),
         Err(problems) => document.unmapped(&problems),
     }
 }
@@ -177,7 +179,7 @@ impl ReadDocument {
             digest: Digest::default(),
             extras: None,
             mapping: None,
-            json: Vec::new(),
+            json: Bytes::new(),
             heard: None,
             origin: None,
         }

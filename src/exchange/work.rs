@@ -52,7 +52,8 @@ impl Exchange {
 
         // The verdicts once more: they were not kept, and a restart has none.
         let (by_context, by_source) = (context.clone(), source.clone());
-        let first = self.turn(message, move || inbound::read(&by_context, &by_source)).await?.map_err(unreadable)?;
+        let first =
+            self.turn(message, move || inbound::read(&by_context, &by_source, None)).await?.map_err(unreadable)?;
         let first = Arc::new(first);
         let interchanges = inbound::interchange_claims(&first);
         let mut known = Known::default();

@@ -32,6 +32,7 @@ mod tests;
 mod writer;
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     path::Path,
     sync::{
@@ -453,6 +454,10 @@ impl Ledger for SqliteLedger {
 
     async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>> {
         self.read(move |reader| standing::log(&reader.conn, after, &filter, limit)).await
+    }
+
+    async fn partners_after(&self, after: u64, limit: usize) -> Result<(u64, BTreeSet<String>)> {
+        self.read(move |reader| standing::partners_after(&reader.conn, after, limit)).await
     }
 
     async fn head(&self) -> Result<u64> {
