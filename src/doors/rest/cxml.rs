@@ -19,7 +19,10 @@ use crate::{
     ledger::MessageState,
     net::Problem,
     spool::{Body, Content},
-    xml::cxml::{self, HEAD},
+    xml::{
+        self,
+        cxml::{self, HEAD},
+    },
 };
 
 /// The payloadID of a body, if it is cXML: empty where it has none.
@@ -45,11 +48,11 @@ pub(super) fn may_be(content_type: &str) -> bool {
 
 /// Once stored, the answer is 200, whatever is ours to mend; what can never be read, or shows the wrong secret, is refused.
 pub(super) fn receipt(verdict: &Verdict) -> StoredResponse {
-    let refused = verdict.problem.as_ref().filter(|_| verdict.state == MessageState::Rejected);
-    let (code, text, detail) = match refused {
-        None => (200, "OK", format!("Stored as {}.", verdict.message)),
+    let (code, text, detail) = match &verdict.problem {
         Some((code, detail)) if *code == codes::BAD_CREDENTIAL => (401, "Unauthorized", detail.clone()),
-        Some((_, detail)) => (406, "Not Acceptable", detail.clone()),
+        Some((code, detail)) if xml::codes::ALL.contains(code) => (406, "Not Acceptable", detail.clone()),
+        Some((_, detail)) if verdict.state == MessageState::Rejected => (406, "Not Acceptable", detail.clone()),
+        _ => (200, "OK", format!("Stored as {}.", verdict.message)),
     };
     let status = cxml::Response { code, text: text.to_owned(), detail };
     stored(StatusCode::OK, &status, &verdict.message.to_string(), &verdict.at.to_string())
@@ -114,9 +117,9 @@ mod tests {
             let answer = told(state, problem);
             assert_eq!((answer.code, &*answer.detail), (200, "Stored as msg_01HF7YAT000000000000000007."));
         }
-        let torn = told(MessageState::Rejected, Some((Code("XML-0001"), "line 3: <b> is \u{1} not closed")));
+        let torn = told(MessageState::Held, Some((xml::codes::MALFORMED, "line 3: <b> is \u{1} not closed")));
         assert_eq!((torn.code, &*torn.detail), (406, ""));
-        let torn = told(MessageState::Rejected, Some((Code("XML-0001"), "line 3: <b> is not closed")));
+        let torn = told(MessageState::Held, Some((xml::codes::MALFORMED, "line 3: <b> is not closed")));
         assert_eq!((torn.code, &*torn.detail), (406, "line 3: <b> is not closed"));
         assert_eq!(told(MessageState::Rejected, Some((codes::BAD_CREDENTIAL, "Wrong."))).code, 401);
     }

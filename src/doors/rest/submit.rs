@@ -24,6 +24,7 @@ use super::{Rest, StoredResponse, cxml, problems, view::Reason};
 use crate::{
     document::{Fault, MessageId, Mode},
     exchange::{Arrival, Declared, Refused, Scribe, Verdict},
+    keys,
     ledger::{Channel, MessageState, Receipt},
     limits::Upload,
     net::{
@@ -88,8 +89,10 @@ pub(super) async fn take(
         return Err(problems::EMPTY.because("The request has no body."));
     }
     let payload_id = if cxml::may_be(&content_type) { cxml::payload_id(&body).await } else { None };
+    // A payloadID is for one document, and with the same bytes it is the same hand-over.
     let own_id = payload_id.as_ref().filter(|id| !id.is_empty() && id.len() <= LONGEST_KEY);
-    let key = key.or_else(|| own_id.cloned()).ok_or_else(no_key)?;
+    let own_key = || Some(format!("{} {}", own_id?, keys::hex(body.digest.get(..8)?)));
+    let key = key.or_else(own_key).ok_or_else(no_key)?;
 
     let received = Instant::now();
     let bytes = body.len;
