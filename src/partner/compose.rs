@@ -333,7 +333,7 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
     if let Some(as2) = &file.as2 {
         attached::check(as2, findings);
     }
-    cxml::check(file, findings);
+    cxml::check(file, merged, findings);
     for first in [&file.send.first_interchange, &file.send.first_group] {
         if !(1..=999_999_999).contains(&first.value) {
             let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use super::{HttpUrl, PartnerFile, SendChannel, SendFormat, codes, compose::values, unhex};
 use crate::{
-    config::{AtLeastOne, Diagnostic, SecretRef, Spanned, TextForm, Wrong, codes as config, section, text_form},
+    config::{AtLeastOne, Diagnostic, Node, SecretRef, Spanned, TextForm, Wrong, codes as config, section, text_form},
     keys,
 };
 
@@ -94,15 +94,18 @@ impl From<&CxmlSection> for CxmlTerms {
 }
 
 /// What the shape of a file cannot say: documents that go as cXML need to know who is who, and where to.
-pub(super) fn check(file: &PartnerFile, findings: &mut Vec<Diagnostic>) {
+pub(super) fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
     let send = &file.send;
     let formats = send.documents.iter().map(|entry| entry.value.format).chain([send.format]);
     let channels = send.documents.iter().map(|entry| entry.value.channel).chain([send.channel]);
     let (mut formats, mut channels) = (formats.flatten(), channels.flatten());
     let posts = channels.any(|channel| channel == SendChannel::Cxml);
+    // Where it was asked for; else at the partner's name.
+    let asked = ["send.channel", "send.format"].into_iter().find_map(|path| merged.at(path));
+    let origin = asked.map_or(&file.name.origin, |node| &node.origin);
     let told = |message: &str, hint: &str| {
         let told = Diagnostic::error(config::MISSING_KEY, message.to_owned());
-        told.at(&file.name.origin, "").hint(hint.to_owned())
+        told.at(origin, "").hint(hint.to_owned())
     };
     match &file.cxml {
         None if posts || formats.any(|format| format == SendFormat::Cxml) => findings.push(told(
