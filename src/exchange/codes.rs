@@ -43,6 +43,8 @@ crate::codes! {
     ONBOARDING = "EXC-0020";
     /// An acknowledgement speaks of something that we did not send.
     UNMATCHED_ACKNOWLEDGEMENT = "EXC-0021";
+    /// A cXML document does not show the shared secret that the partner's file asks for.
+    BAD_CREDENTIAL = "EXC-0022";
 }
 
 #[cfg(test)]

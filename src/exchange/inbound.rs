@@ -337,6 +337,9 @@ fn entry(
     let reading = &read.reading;
     let first = reading.interchanges.first();
     let state = if read.large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
+    // Whoever did not show who it is has claimed nothing: the same may come again once that is mended, on either side.
+    let stranger = composed.problem.as_ref().is_some_and(|problem| problem.code == codes::BAD_CREDENTIAL);
+    let (state, transport) = if stranger { (MessageState::Rejected, None) } else { (state, transport) };
     let complete = state != MessageState::Processing;
     let test = reading.interchanges.iter().any(|one| one.mode == crate::document::Mode::Test);
     let mode = if test { crate::document::Mode::Test } else { arrival.mode };
