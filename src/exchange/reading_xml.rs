@@ -91,6 +91,8 @@ fn interchange(
     };
     Ok(ReadInterchange {
         format: Format::Xml,
+        groups: Vec::new(),
+        held_groups: Vec::new(),
         key: claims::interchange(connection, ["xml", "", "", ""], header.usage, &header.control_number),
         range: (0, length),
         partner,
@@ -220,6 +222,7 @@ impl ReadDocument {
             orders: Vec::new(),
             subject: String::new(),
             key: None,
+            set_number: None,
             digest: Digest::default(),
             extras: None,
             mapping: None,
