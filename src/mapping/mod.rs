@@ -15,6 +15,7 @@ pub mod fixtures;
 mod laws;
 mod library;
 mod merge;
+mod page;
 mod place;
 mod plan;
 mod problem;

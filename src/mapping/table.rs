@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::text::{Charset, write_characters, write_string};
+use super::{
+    page::Ready,
+    text::{Charset, write_characters, write_string},
+};
 
 /// What to do with a code that the table does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,7 +54,7 @@ const FREE: u32 = u32::MAX;
 #[derive(Debug)]
 struct Word {
     text: String,
-    json: Box<[u8]>,
+    json: Ready,
 }
 
 impl Table {
@@ -70,7 +73,7 @@ impl Table {
             let index = table.words.len() as u32;
             let mut json = Vec::new();
             write_string(word.as_bytes(), Charset::Utf8, &mut json);
-            table.words.push(Word { text: word.to_owned(), json: json.into() });
+            table.words.push(Word { text: word.to_owned(), json: Ready::new(&json) });
             match pack(code.as_bytes()) {
                 Some(key) => table.insert(key, index),
                 None => drop(table.long.insert(code.as_bytes().to_vec(), index)),
@@ -133,20 +136,34 @@ impl Table {
     }
 
     fn word(&self, code: &[u8]) -> Option<&Word> {
-        let index = match pack(code) {
-            None => *self.long.get(code)?,
-            Some(key) => {
-                let mut at = self.start(key);
-                loop {
-                    match self.slots.get(at)? {
-                        (0, _) => return None,
-                        (found, index) if *found == key => break *index,
-                        _ => at = (at + 1) & (self.slots.len() - 1),
-                    }
-                }
+        match pack(code) {
+            None => self.words.get(*self.long.get(code)? as usize),
+            Some(key) => self.word_of(key),
+        }
+    }
+
+    #[inline]
+    fn word_of(&self, key: u64) -> Option<&Word> {
+        let mut at = self.start(key);
+        loop {
+            match self.slots.get(at)? {
+                (0, _) => return None,
+                (found, index) if *found == key => return self.words.get(*index as usize),
+                _ => at = (at + 1) & (self.slots.len() - 1),
             }
-        };
-        self.words.get(index as usize)
+        }
+    }
+
+    /// The JSON of our word for a code of one to seven bytes without blanks around it, with which a text begins.
+    #[inline]
+    pub(crate) fn ready(&self, text: &[u8], length: usize) -> Option<&Ready> {
+        let block = text.first_chunk::<8>()?;
+        let blank = |byte: Option<&u8>| byte.is_none_or(|byte| *byte <= b' ');
+        if !(1..=7).contains(&length) || blank(block.first()) || blank(block.get(length - 1)) {
+            return None;
+        }
+        let bytes = u64::from_le_bytes(*block) & ((1 << (8 * length)) - 1);
+        self.word_of(bytes | (length as u64 + 1) << 56).map(|word| &word.json)
     }
 
     /// Our word for a code.
@@ -157,7 +174,7 @@ impl Table {
 
     /// Writes our word for a code as JSON; `None` if the table does not have it.
     pub(crate) fn read_json(&self, code: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        out.extend_from_slice(&self.word(code.trim_ascii())?.json);
+        out.extend_from_slice(self.word(code.trim_ascii())?.json.bytes());
         Some(())
     }
 
@@ -227,6 +244,9 @@ mod tests {
             let table = Table::new(codes.iter().map(|code| (code.as_str(), code.as_str(), true)));
             for code in &codes {
                 prop_assert_eq!(table.read(code.as_bytes()), Some(code.as_str()));
+                let text = format!("{code}*and more");
+                let ready = table.ready(text.as_bytes(), code.len()).map(|json| json.bytes().to_vec());
+                prop_assert_eq!(ready, (code.len() < 8).then(|| format!("\"{code}\"").into_bytes()));
                 prop_assert_eq!(table.write(code), Some(code.as_str()));
             }
             prop_assert_eq!(table.read(other.as_bytes()).is_some(), codes.contains(&other));
