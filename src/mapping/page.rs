@@ -4,10 +4,7 @@
 //! in one, and what is behind the value is overwritten by what comes next; a call for each would cost more than all of that.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use wide::u8x16;
-
-/// How many bytes are looked at and copied together.
-const BLOCK: usize = 16;
+use super::block::{BLOCK, digits, is_decimal, is_whole, lowest, special, two};
 
 /// How long a text is that was made ready, and copied as one.
 const SHORT: usize = 2 * BLOCK;
@@ -181,11 +178,7 @@ impl Page {
     #[must_use]
     pub(crate) fn integer(&mut self, key: &Ready, text: &[u8], length: usize) -> bool {
         self.field(key, |slot| {
-            let block = text.first_chunk::<BLOCK>()?;
-            let plain = !digits(block) & lowest(length) == 0 && (length == 1 || block.first() != Some(&b'0'));
-            if !plain || !(1..=BLOCK).contains(&length) {
-                return None;
-            }
+            let block = text.first_chunk::<BLOCK>().filter(|block| is_whole(block, length))?;
             *slot.first_chunk_mut()? = *block;
             *slot.get_mut(length)? = b',';
             Some(length + 1)
@@ -199,7 +192,6 @@ impl Page {
         self.field(key, |slot| {
             let block = text.first_chunk::<BLOCK>().filter(|block| digits(block) & 0xFF == 0xFF && length == 8)?;
             let [a, b, c, d, m, n, x, y, ..] = *block;
-            let two = |tens: u8, ones: u8| u32::from(tens & 0xF) * 10 + u32::from(ones & 0xF);
             if !(1..=12).contains(&two(m, n)) || !(1..=28).contains(&two(x, y)) || [a, b, c, d] == *b"0000" {
                 return None;
             }
@@ -244,44 +236,6 @@ fn quote(slot: &mut [u8; SHORT], block: &[u8; BLOCK], length: usize) -> Option<u
     *slot.get_mut(length + 1)? = b'"';
     *slot.get_mut(length + 2)? = b',';
     Some(length + 3)
-}
-
-/// The first so many of sixteen bits.
-#[inline]
-fn lowest(length: usize) -> u32 {
-    if length < BLOCK { (1 << length) - 1 } else { 0xFFFF }
-}
-
-/// Bytes that JSON cannot hold as they are, or that are not ASCII, one bit each.
-#[inline]
-fn special(block: &[u8; BLOCK]) -> u32 {
-    let bytes = u8x16::new(*block);
-    let control = bytes.min(u8x16::splat(0x1F)).simd_eq(bytes);
-    let escaped = bytes.simd_eq(u8x16::splat(b'"')) | bytes.simd_eq(u8x16::splat(b'\\'));
-    // The highest bit of each byte is what counts.
-    (control | escaped | bytes).to_bitmask()
-}
-
-/// Bytes that are digits, one bit each.
-#[inline]
-fn digits(block: &[u8; BLOCK]) -> u32 {
-    let bytes = u8x16::new(*block);
-    let above = bytes.max(u8x16::splat(b'0')).simd_eq(bytes);
-    let below = bytes.min(u8x16::splat(b'9')).simd_eq(bytes);
-    (above & below).to_bitmask()
-}
-
-/// Whether the first `length` bytes are a number in the form that documents have, without a sign.
-#[inline]
-pub(crate) fn is_decimal(block: &[u8; BLOCK], length: usize) -> bool {
-    let counted = lowest(length);
-    let points = u8x16::new(*block).simd_eq(u8x16::splat(b'.')).to_bitmask() & counted;
-    let plain = (digits(block) | points) & counted == counted;
-    // One point at most, with digits on both sides of it; a zero stands before it or alone.
-    let one = points & points.wrapping_sub(1) == 0;
-    let between = points & (1 | 1u32.checked_shl(length.wrapping_sub(1) as u32).unwrap_or(1)) == 0;
-    let zero = block.first() != Some(&b'0') || length == 1 || points == 0b10;
-    (1..=BLOCK).contains(&length) && plain && one && between && zero
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ pub(crate) struct Op {
     pub(crate) quick: Quick,
 }
 
-/// How most values of a field are written, without a look at its rule. The others go by their rule.
+/// How most values of a field are read or written, without a look at its rule. The others go by their rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quick {
     /// All of them go by their rule.
@@ -208,7 +208,7 @@ pub(crate) struct FieldRule {
 }
 
 impl FieldRule {
-    /// How most of its values are written as JSON.
+    /// How most of its values are read.
     pub(crate) fn quick(&self) -> Quick {
         match &self.convert {
             _ if self.constant.is_some() => Quick::No,
@@ -220,6 +220,11 @@ impl FieldRule {
             Convert::Value(_) => Quick::No,
             Convert::Codes(table, _) | Convert::Cross(table, _) => Quick::Codes(*table),
         }
+    }
+
+    /// How most of its values are written.
+    pub(crate) fn quick_out(&self) -> Quick {
+        if self.omit.is_some() { Quick::No } else { self.quick() }
     }
 
     /// Whether the field is never written.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
+    block::BLOCK,
     page::Ready,
     text::{Charset, write_characters, write_string},
 };
@@ -44,8 +45,20 @@ pub(crate) struct Table {
     words: Vec<Word>,
     long: HashMap<Vec<u8>, u32>,
     /// Our words and the codes that are written for them, and slots of a power of two that say where each one is.
-    codes: Vec<(Box<str>, Box<str>)>,
+    codes: Vec<Written>,
     code_slots: Vec<u32>,
+}
+
+/// One of our words, and the code that is written for it.
+#[derive(Debug)]
+struct Written {
+    word: Box<str>,
+    code: Box<str>,
+    /// The word, if it has room here.
+    head: u128,
+    /// The code, and how long it is, if it is short and plain.
+    short: [u8; 8],
+    length: Option<usize>,
 }
 
 /// A slot that is free.
@@ -101,7 +114,7 @@ impl Table {
         while let Some(slot) = self.code_slots.get_mut(at) {
             if *slot == FREE {
                 *slot = self.codes.len() as u32;
-                self.codes.push((word.into(), code.into()));
+                self.codes.push(Written::new(word, code));
                 return;
             }
             at = (at + 1) & (self.code_slots.len() - 1);
@@ -113,19 +126,35 @@ impl Table {
     fn word_start(&self, word: &str) -> usize {
         let bytes = word.as_bytes();
         let eight = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-        let short = || bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+        let short = || bytes.iter().rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
         let first = eight(bytes.get(..8)).unwrap_or_else(short);
         let last = eight(bytes.get(bytes.len().saturating_sub(8)..)).unwrap_or_default();
-        self.start(first ^ last.rotate_left(29) ^ (bytes.len() as u64) << 56)
+        self.start(mixed(first, last, bytes.len()))
     }
 
     #[inline]
     fn code(&self, word: &str) -> Option<&str> {
         let mut at = self.word_start(word);
         loop {
-            let (own, code) = self.codes.get(*self.code_slots.get(at)? as usize)?;
-            if &**own == word {
-                return Some(code);
+            let found = self.codes.get(*self.code_slots.get(at)? as usize)?;
+            if &*found.word == word {
+                return Some(&found.code);
+            }
+            at = (at + 1) & (self.code_slots.len() - 1);
+        }
+    }
+
+    /// The code, and how long it is, for the word that the first `length` bytes of a block are, if both are short.
+    #[inline]
+    pub(crate) fn short_code(&self, block: &[u8; BLOCK], length: usize) -> Option<(&[u8; 8], usize)> {
+        let behind = BLOCK.checked_sub(length).filter(|behind| *behind < BLOCK)?;
+        let word = u128::from_le_bytes(*block) & (u128::MAX >> (8 * behind));
+        let last = length.checked_sub(8).map_or(0, |before| (word >> (8 * before)) as u64);
+        let mut at = self.start(mixed(word as u64, last, length));
+        loop {
+            let found = self.codes.get(*self.code_slots.get(at)? as usize)?;
+            if found.head == word && found.word.len() == length {
+                return Some((&found.short, found.length?));
             }
             at = (at + 1) & (self.code_slots.len() - 1);
         }
@@ -196,6 +225,22 @@ impl Table {
     }
 }
 
+impl Written {
+    fn new(word: &str, code: &str) -> Self {
+        let head = word.bytes().take(BLOCK).rev().fold(0, |packed, byte| packed << 8 | u128::from(byte));
+        let mut short = [0; 8];
+        short.iter_mut().zip(code.bytes()).for_each(|(slot, byte)| *slot = byte);
+        let plain = (1..=8).contains(&code.len()) && code.bytes().all(|byte| (b' '..0x80).contains(&byte));
+        Self { word: word.into(), code: code.into(), head, short, length: plain.then_some(code.len()) }
+    }
+}
+
+/// A word's first and last bytes and its length as one number.
+#[inline]
+fn mixed(first: u64, last: u64, length: usize) -> u64 {
+    first ^ last.rotate_left(29) ^ (length as u64) << 56
+}
+
 /// Writes a code that no table has, marked as the partner's own.
 pub(crate) fn pass(code: &[u8], charset: Charset, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\"x12:");
@@ -248,6 +293,9 @@ mod tests {
                 let ready = table.ready(text.as_bytes(), code.len()).map(|json| json.bytes().to_vec());
                 prop_assert_eq!(ready, (code.len() < 8).then(|| format!("\"{code}\"").into_bytes()));
                 prop_assert_eq!(table.write(code), Some(code.as_str()));
+                let block = *[code.as_bytes(), &[b'"'; BLOCK]].concat().first_chunk::<BLOCK>().unwrap();
+                let short = table.short_code(&block, code.len()).map(|(code, length)| code[..length].to_vec());
+                prop_assert_eq!(short, (code.len() < 9).then(|| code.clone().into_bytes()));
             }
             prop_assert_eq!(table.read(other.as_bytes()).is_some(), codes.contains(&other));
         }

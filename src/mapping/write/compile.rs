@@ -33,6 +33,7 @@ pub(crate) fn compile(
         rules.iter().enumerate().map(|(number, rule)| (rule.origin.name.as_str(), number as u32)).collect();
     let Outline { form, cells, kinds } = outline(scope, shapes, &names);
     let form = Arc::new(form);
+    let quick: Arc<[_]> = rules.iter().map(FieldRule::quick_out).collect();
     let (mut plans, mut found) = (Vec::new(), Vec::new());
     for version in Standard::VERSIONS {
         let Some(standard) = Standard::get(version) else { continue };
@@ -61,6 +62,7 @@ pub(crate) fn compile(
             lists: compiler.lists,
             levels: compiler.levels,
             computes: compiler.computes,
+            quick: quick.clone(),
         });
     }
     if found.is_empty() { Ok(plans) } else { Err(found) }

@@ -85,6 +85,8 @@ pub(crate) fn write(
         walker.step(open, b"");
     }
     let mark = out.mark();
+    // JSON is about three times as long.
+    out.reserve(document.len() / 2);
     let levels = Levels::of(&scratch.taken, writing, text);
     let computed = writing.computes.iter().map(|compute| compute.value(&scratch.taken, &writing.form, text)).collect();
     let mut body = Body {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use super::{compute::Compute, form::Form};
 use crate::{
-    mapping::place::{Pairs, Part},
+    mapping::{
+        place::{Pairs, Part},
+        plan::Quick,
+    },
     x12::standard::{ElementUse, SegmentDef, SegmentId, SetDef, SyntaxNote},
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct WritePlan {
     /// The items of lists that segments open: by list, one block for each opener.
     pub(crate) lists: Vec<Vec<Block>>,
     pub(crate) computes: Vec<Compute>,
+    /// How most values of each rule's field are written.
+    pub(crate) quick: Arc<[Quick]>,
     /// Lists of levels, whose items are numbered: cell and kind by kind of their owner.
     pub(crate) levels: Vec<LevelList>,
 }

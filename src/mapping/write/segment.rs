@@ -8,10 +8,13 @@ use super::{
     plan::{PairPlan, Run, SegmentPlan, Use, What},
 };
 use crate::{
+    error::Code,
     mapping::{
-        Charset, codes,
+        Charset,
+        block::{BLOCK, date, is_decimal, is_plain_text, is_whole},
+        codes,
         place::Part,
-        plan::{Convert, FieldRule},
+        plan::{Convert, FieldRule, Quick},
         read::NONE,
         table::{Missing, Table},
     },
@@ -36,6 +39,30 @@ pub(crate) struct Staged {
     item: u32,
     cell: u16,
     rule: u32,
+    known: Known,
+}
+
+/// What is known of a value from how it was made, so that it need not be looked through again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    /// A number without a point, of so many digits.
+    Whole(u8),
+    /// A number with a point.
+    Decimal(u8),
+    /// CCYYMMDD.
+    Date,
+}
+
+impl Staged {
+    /// Makes it the first bytes of a block.
+    #[inline]
+    fn make(&mut self, bytes: &mut Vec<u8>, block: &[u8; 8], length: usize) {
+        self.start = bytes.len() as u32;
+        bytes.extend_from_slice(block);
+        bytes.truncate(self.start as usize + length);
+        (self.end, self.made) = (bytes.len() as u32, true);
+    }
 }
 
 impl<'p> Body<'p, '_, '_> {
@@ -251,12 +278,61 @@ impl<'p> Body<'p, '_, '_> {
         let start = self.scratch.bytes.len() as u32;
         self.scratch.bytes.extend_from_slice(value);
         let end = self.scratch.bytes.len() as u32;
-        let staged = Staged { place, start, end, made: true, item: NONE, cell: NO_CELL, rule: NO_RULE };
+        let staged =
+            Staged { place, start, end, made: true, item: NONE, cell: NO_CELL, rule: NO_RULE, known: Known::Nothing };
         self.scratch.staged.push(staged);
     }
 
     /// Puts a field into its place: what the document says, or what stands there where it says nothing.
+    #[inline]
     fn stage_field(&mut self, place: Place, item: u32, cell: u16, rule: u32, tag: &str) {
+        if !self.stage_quick(place, item, cell, rule) {
+            self.stage_by_rule(place, item, cell, rule, tag);
+        }
+    }
+
+    /// Puts a field into its place that can be written without a look at its rule, as most can; or does nothing.
+    #[inline]
+    fn stage_quick(&mut self, place: Place, item: u32, cell: u16, rule: u32) -> bool {
+        let quick = self.writing.quick.get(rule as usize).copied().unwrap_or(Quick::No);
+        let scratch = &mut *self.scratch;
+        let Some(found) = scratch.taken.cell(item, cell) else { return false };
+        if quick == Quick::No || scratch.staged.last().is_some_and(|staged| staged.place == place) {
+            return false;
+        }
+        // What holds escapes ends far behind the text.
+        let length = found.end.wrapping_sub(found.start) as usize;
+        let text = self.text.as_bytes().get(found.start as usize..).unwrap_or_default();
+        let Some(block) = text.first_chunk::<BLOCK>() else { return false };
+        let edge = |at: usize| text.get(at).is_none_or(|byte| *byte <= b' ');
+        let (start, end) = (found.start, found.end);
+        let mut staged = Staged { place, start, end, made: false, item, cell, rule, known: Known::Nothing };
+        match quick {
+            Quick::Text if is_plain_text(text, length) => {}
+            Quick::Trim if is_plain_text(text, length) && !edge(length - 1) => {}
+            Quick::Integer if is_whole(block, length) => staged.known = Known::Whole(length as u8),
+            Quick::Decimal if is_whole(block, length) => staged.known = Known::Whole(length as u8),
+            Quick::Decimal if is_decimal(block, length) => staged.known = Known::Decimal(length as u8 - 1),
+            Quick::Date => {
+                let Some(date) = date(block, length) else { return false };
+                staged.make(&mut scratch.bytes, &date, date.len());
+                staged.known = Known::Date;
+            }
+            Quick::Codes(table) if !edge(0) => {
+                let table = self.tables.get(usize::from(table));
+                let Some((code, length)) = table.and_then(|table| table.short_code(block, length)) else {
+                    return false;
+                };
+                staged.make(&mut scratch.bytes, code, length);
+            }
+            _ => return false,
+        }
+        scratch.taken.clear(item, cell);
+        scratch.staged.push(staged);
+        true
+    }
+
+    fn stage_by_rule(&mut self, place: Place, item: u32, cell: u16, rule: u32, tag: &str) {
         let plan = self.plan;
         let Some(compiled) = plan.rules.get(rule as usize) else { return };
         let Some(value) = self.scratch.taken.value(self.text, item, cell) else {
@@ -286,7 +362,16 @@ impl<'p> Body<'p, '_, '_> {
                     return;
                 }
                 let start = text.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr()) as u32;
-                Staged { place, start, end: start + text.len() as u32, made: false, item, cell, rule }
+                Staged {
+                    place,
+                    start,
+                    end: start + text.len() as u32,
+                    made: false,
+                    item,
+                    cell,
+                    rule,
+                    known: Known::Nothing,
+                }
             }
             (value, convert) => {
                 let owned;
@@ -308,7 +393,7 @@ impl<'p> Body<'p, '_, '_> {
                     return;
                 }
                 let end = self.scratch.bytes.len() as u32;
-                Staged { place, start: start as u32, end, made: true, item, cell, rule }
+                Staged { place, start: start as u32, end, made: true, item, cell, rule, known: Known::Nothing }
             }
         };
         self.scratch.staged.push(staged);
@@ -349,9 +434,8 @@ impl<'p> Body<'p, '_, '_> {
 
     /// Writes the segment at hand.
     fn emit(&mut self, plan: &SegmentPlan, item: u32) {
-        let ordered = self.scratch.staged.is_sorted_by_key(|staged| staged.place);
-        if !ordered {
-            self.scratch.staged.sort_by_key(|staged| staged.place);
+        if !self.scratch.staged.is_sorted_by_key(|staged| rank(staged.place)) {
+            self.scratch.staged.sort_by_key(|staged| rank(staged.place));
         }
         let Some(standard) = &plan.standard else {
             let Some(first) = self.scratch.staged.iter().find(|staged| staged.cell != NO_CELL).copied() else { return };
@@ -361,35 +445,41 @@ impl<'p> Body<'p, '_, '_> {
             return self.problem(codes::NO_PLACE, text, first.item, cell, rule, at);
         };
         let staged = std::mem::take(&mut self.scratch.staged);
-        let mut present = 0u64;
+        // The last of the values made here are looked through as whole blocks too.
+        let made = self.scratch.bytes.len();
+        self.scratch.bytes.resize(made + BLOCK, 0);
+        let (mut present, mut misfits, mut failed) = (0u64, Vec::new(), None);
+        let mut segment = self.out.open(&plan.tag);
         for one in &staged {
             present |= element_bit(one.place.element);
-            self.check(plan, standard, *one);
+            let all = if one.made { &self.scratch.bytes } else { self.text.as_bytes() };
+            if let Some(why) = misfit(plan, standard, self.writing.version, one, all) {
+                misfits.push((*one, why));
+            }
+            if failed.is_none()
+                && let Err(error) = segment.put_part(one.place, all, (one.start, one.end))
+            {
+                failed = Some((*one, error));
+            }
+        }
+        segment.close();
+        self.scratch.bytes.truncate(made);
+        for (one, (code, text)) in misfits {
+            self.fault(plan, one, code, text);
         }
         if present & standard.mandatory != standard.mandatory
             || standard.notes.iter().any(|note| note.broken_by(present))
         {
             self.incomplete(plan, standard, present, item);
         }
-        let first = staged.first().map(|staged| self.bytes(*staged).to_vec()).filter(|_| &*plan.tag == "LS");
-        let found: Vec<_> = {
-            let step = self.walker.step(standard.id, first.as_deref().unwrap_or_default());
-            step.problems.iter().map(|problem| (problem.kind, problem.segment)).collect()
-        };
-        for (kind, segment) in found {
-            self.misplaced(kind, segment, item);
-        }
-        let mut failed = None;
-        let mut segment = self.out.open(&plan.tag);
-        for one in &staged {
-            let all = if one.made { &self.scratch.bytes } else { self.text.as_bytes() };
-            let value = all.get(one.start as usize..one.end as usize).unwrap_or_default();
-            if let Err(error) = segment.put(one.place, value) {
-                failed = Some((*one, error));
-                break;
+        let bound = staged.first().filter(|_| &*plan.tag == "LS").map(|staged| self.bytes(*staged).to_vec());
+        let step = self.walker.step(standard.id, bound.as_deref().unwrap_or_default());
+        if !step.problems.is_empty() {
+            let found: Vec<_> = step.problems.iter().map(|problem| (problem.kind, problem.segment)).collect();
+            for (kind, segment) in found {
+                self.misplaced(kind, segment, item);
             }
         }
-        segment.close();
         if let Some((one, error)) = failed {
             self.refused(plan, one, &error);
         }
@@ -408,7 +498,7 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     #[cold]
-    fn fault(&mut self, plan: &SegmentPlan, one: Staged, code: crate::error::Code, text: String) {
+    fn fault(&mut self, plan: &SegmentPlan, one: Staged, code: Code, text: String) {
         let value = String::from_utf8_lossy(self.bytes(one)).chars().take(80).collect();
         let (cell, rule) = ((one.cell != NO_CELL).then_some(one.cell), (one.rule != NO_RULE).then_some(one.rule));
         let before = self.problems.len();
@@ -422,37 +512,6 @@ impl<'p> Body<'p, '_, '_> {
         );
         if let Some(problem) = self.problems.get_mut(before) {
             problem.value = Some(value);
-        }
-    }
-
-    /// Holds a value against its element.
-    #[inline]
-    fn check(&mut self, plan: &SegmentPlan, standard: &Use, one: Staged) {
-        let number = usize::from(one.place.element).saturating_sub(1);
-        let (Some(used), true) = (standard.elements.get(number), one.place.element > 0) else {
-            let version = self.writing.version;
-            let text = format!("{} of {version} has {} elements", plan.tag, standard.elements.len());
-            return self.fault(plan, one, codes::NO_PLACE, text);
-        };
-        let def = match (&used.content, one.place.component) {
-            (Content::Simple(def), 0 | 1) => def,
-            (Content::Composite(composite), component) => {
-                match composite.components.get(usize::from(component).saturating_sub(1)).map(|used| &used.content) {
-                    Some(Content::Simple(def)) => def,
-                    _ => {
-                        let text =
-                            format!("{}{:02} has {} components", plan.tag, number + 1, composite.components.len());
-                        return self.fault(plan, one, codes::NO_PLACE, text);
-                    }
-                }
-            }
-            (Content::Simple(_), _) => {
-                let text = format!("{}{:02} has no components", plan.tag, number + 1);
-                return self.fault(plan, one, codes::NO_PLACE, text);
-            }
-        };
-        if let Some(why) = misfit(def, self.bytes(one)) {
-            self.fault(plan, one, codes::DOES_NOT_FIT, why);
         }
     }
 
@@ -530,6 +589,12 @@ fn element_bit(element: u8) -> u64 {
     1u64.checked_shl(u32::from(element).wrapping_sub(1)).unwrap_or_default()
 }
 
+/// A place as one number, in the order of places.
+#[inline]
+fn rank(place: Place) -> u32 {
+    u32::from(place.element) << 24 | u32::from(place.repetition) << 8 | u32::from(place.component)
+}
+
 /// `02 or 03`
 fn list(elements: u64) -> String {
     let numbers: Vec<_> = (0..64).filter(|at| elements & (1 << at) != 0).map(|at| format!("{:02}", at + 1)).collect();
@@ -556,7 +621,7 @@ fn convert_out(
     text: &str,
     charset: Charset,
     out: &mut Vec<u8>,
-) -> Result<(), (crate::error::Code, String)> {
+) -> Result<(), (Code, String)> {
     let name = &rule.origin.name;
     let start = out.len();
     match convert {
@@ -609,13 +674,52 @@ fn convert_out(
 
 /// Why a value does not fit its element, if it does not. Whether a code is one of the standard's is for the checker.
 #[inline]
-fn misfit(def: &ElementDef, value: &[u8]) -> Option<String> {
+fn misfit(plan: &SegmentPlan, standard: &Use, version: &str, one: &Staged, all: &[u8]) -> Option<(Code, String)> {
+    let used = standard.elements.get(usize::from(one.place.element).wrapping_sub(1));
+    let def = match used.map(|used| &used.content) {
+        Some(Content::Simple(def)) if one.place.component < 2 => def,
+        other => match inner(plan, standard, version, other, one.place) {
+            Ok(def) => def,
+            Err(why) => return Some((codes::NO_PLACE, why)),
+        },
+    };
+    let known = match (def.kind, one.known) {
+        (ElementKind::Integer(_) | ElementKind::Decimal, Known::Whole(digits))
+        | (ElementKind::Decimal, Known::Decimal(digits)) => Some(u32::from(digits)),
+        (ElementKind::Text, _) | (ElementKind::Date, Known::Date) => Some(one.end - one.start),
+        _ => None,
+    };
+    if known.is_some_and(|length| (def.min..=def.max).contains(&length)) {
+        return None;
+    }
+    let value = all.get(one.start as usize..one.end as usize).unwrap_or_default();
     let code = x12::element_fault(def, value)?;
-    explain_misfit(def, value, code)
+    explain_misfit(def, value, code).map(|why| (codes::DOES_NOT_FIT, why))
+}
+
+/// The component in a place, or why there is none.
+fn inner<'s>(
+    plan: &SegmentPlan,
+    standard: &Use,
+    version: &str,
+    content: Option<&'s Content>,
+    place: Place,
+) -> Result<&'s ElementDef, String> {
+    let (tag, element) = (&plan.tag, place.element);
+    match content {
+        None => Err(format!("{tag} of {version} has {} elements", standard.elements.len())),
+        Some(Content::Simple(_)) => Err(format!("{tag}{element:02} has no components")),
+        Some(Content::Composite(composite)) => {
+            match composite.components.get(usize::from(place.component).saturating_sub(1)).map(|used| &used.content) {
+                Some(Content::Simple(def)) => Ok(def),
+                _ => Err(format!("{tag}{element:02} has {} components", composite.components.len())),
+            }
+        }
+    }
 }
 
 #[cold]
-fn explain_misfit(def: &ElementDef, value: &[u8], code: crate::error::Code) -> Option<String> {
+fn explain_misfit(def: &ElementDef, value: &[u8], code: Code) -> Option<String> {
     let characters = std::str::from_utf8(value).map_or(value.len(), |text| text.chars().count());
     let kind = match def.kind {
         ElementKind::Text | ElementKind::Binary => "text",
