@@ -101,6 +101,9 @@ pub(crate) struct Cell {
     pub(super) end: u32,
 }
 
+/// The cells of an item before anything fills them.
+const EMPTY: [Cell; 64] = [Cell { start: 0, end: 0 }; 64];
+
 /// One item of the document.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Item {
@@ -340,7 +343,10 @@ impl Parser<'_, '_> {
         let form = self.form;
         let Some(found) = form.kinds.get(usize::from(kind)) else { return Err(self.wrong("an item")) };
         let (own, cells) = (self.taken.items.len() as u32, self.taken.cells.len());
-        self.taken.cells.resize(cells + usize::from(found.cells), Cell::default());
+        match EMPTY.get(..usize::from(found.cells)) {
+            Some(empty) => self.taken.cells.extend_from_slice(empty),
+            None => self.taken.cells.resize(cells + usize::from(found.cells), Cell::default()),
+        }
         let cells = cells as u32;
         self.taken.items.push(Item { filled: 0, cells, next: NONE, parent, number, kind, list, done: false });
         if found.plain {

@@ -16,6 +16,7 @@ mod segment;
 mod standard_tests;
 #[cfg(test)]
 mod tests;
+mod value;
 
 use std::{cell, sync::Arc};
 

@@ -1,26 +1,23 @@
 //! One segment: its values are put together, held against the standard, and written.
 
-use std::sync::Arc;
-
 use super::{
     Body, bit, exists,
     form::{Text, unescape},
     plan::{PairPlan, Run, SegmentPlan, Use, What},
+    value::{convert_out, is_plain, misfit},
 };
 use crate::{
     error::Code,
     mapping::{
-        Charset,
         block::{BLOCK, date, is_decimal, is_plain_text, is_whole},
         codes,
         place::Part,
-        plan::{Convert, FieldRule, Quick},
+        plan::{Convert, Quick},
         read::NONE,
-        table::{Missing, Table},
     },
     x12::{
-        self, Place, WriteError,
-        standard::{Content, ElementDef, ElementKind, NoteKind, SyntaxNote},
+        Place, WriteError,
+        standard::{NoteKind, SyntaxNote},
     },
 };
 
@@ -31,20 +28,20 @@ const NO_RULE: u32 = u32::MAX;
 /// A value that is to be written, and what it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Staged {
-    place: Place,
+    pub(super) place: Place,
     /// Where it stands in the document, or in the bytes made here.
-    start: u32,
-    end: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
     made: bool,
     item: u32,
     cell: u16,
     rule: u32,
-    known: Known,
+    pub(super) known: Known,
 }
 
 /// What is known of a value from how it was made, so that it need not be looked through again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+pub(super) enum Known {
     Nothing,
     /// A number without a point, of so many digits.
     Whole(u8),
@@ -52,17 +49,6 @@ enum Known {
     Decimal(u8),
     /// CCYYMMDD.
     Date,
-}
-
-impl Staged {
-    /// Makes it the first bytes of a block.
-    #[inline]
-    fn make(&mut self, bytes: &mut Vec<u8>, block: &[u8; 8], length: usize) {
-        self.start = bytes.len() as u32;
-        bytes.extend_from_slice(block);
-        bytes.truncate(self.start as usize + length);
-        (self.end, self.made) = (bytes.len() as u32, true);
-    }
 }
 
 impl<'p> Body<'p, '_, '_> {
@@ -305,30 +291,33 @@ impl<'p> Body<'p, '_, '_> {
         let text = self.text.as_bytes().get(found.start as usize..).unwrap_or_default();
         let Some(block) = text.first_chunk::<BLOCK>() else { return false };
         let edge = |at: usize| text.get(at).is_none_or(|byte| *byte <= b' ');
-        let (start, end) = (found.start, found.end);
-        let mut staged = Staged { place, start, end, made: false, item, cell, rule, known: Known::Nothing };
-        match quick {
-            Quick::Text if is_plain_text(text, length) => {}
-            Quick::Trim if is_plain_text(text, length) && !edge(length - 1) => {}
-            Quick::Integer if is_whole(block, length) => staged.known = Known::Whole(length as u8),
-            Quick::Decimal if is_whole(block, length) => staged.known = Known::Whole(length as u8),
-            Quick::Decimal if is_decimal(block, length) => staged.known = Known::Decimal(length as u8 - 1),
-            Quick::Date => {
-                let Some(date) = date(block, length) else { return false };
-                staged.make(&mut scratch.bytes, &date, date.len());
-                staged.known = Known::Date;
+        let bytes = &mut scratch.bytes;
+        let ((start, end), made, known) = match quick {
+            Quick::Text if is_plain_text(text, length) => ((found.start, found.end), false, Known::Nothing),
+            Quick::Trim if is_plain_text(text, length) && !edge(length - 1) => {
+                ((found.start, found.end), false, Known::Nothing)
             }
+            Quick::Integer | Quick::Decimal if is_whole(block, length) => {
+                ((found.start, found.end), false, Known::Whole(length as u8))
+            }
+            Quick::Decimal if is_decimal(block, length) => {
+                ((found.start, found.end), false, Known::Decimal(length as u8 - 1))
+            }
+            Quick::Date => match date(block, length) {
+                Some(date) => (make(bytes, &date, date.len()), true, Known::Date),
+                None => return false,
+            },
             Quick::Codes(table) if !edge(0) => {
                 let table = self.tables.get(usize::from(table));
                 let Some((code, length)) = table.and_then(|table| table.short_code(block, length)) else {
                     return false;
                 };
-                staged.make(&mut scratch.bytes, code, length);
+                (make(bytes, code, length), true, Known::Nothing)
             }
             _ => return false,
-        }
+        };
         scratch.taken.clear(item, cell);
-        scratch.staged.push(staged);
+        scratch.staged.push(Staged { place, start, end, made, item, cell, rule, known });
         true
     }
 
@@ -589,6 +578,15 @@ fn element_bit(element: u8) -> u64 {
     1u64.checked_shl(u32::from(element).wrapping_sub(1)).unwrap_or_default()
 }
 
+/// Adds the first bytes of a block, and tells where they are.
+#[inline]
+fn make(bytes: &mut Vec<u8>, block: &[u8; 8], length: usize) -> (u32, u32) {
+    let start = bytes.len();
+    bytes.extend_from_slice(block);
+    bytes.truncate(start + length);
+    (start as u32, bytes.len() as u32)
+}
+
 /// A place as one number, in the order of places.
 #[inline]
 fn rank(place: Place) -> u32 {
@@ -599,146 +597,4 @@ fn rank(place: Place) -> u32 {
 fn list(elements: u64) -> String {
     let numbers: Vec<_> = (0..64).filter(|at| elements & (1 << at) != 0).map(|at| format!("{:02}", at + 1)).collect();
     numbers.join(" or ")
-}
-
-/// Only characters that every charset has, and that text may hold.
-#[inline]
-fn is_plain(text: &[u8]) -> bool {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let (words, rest) = text.as_chunks::<8>();
-    let odd = words.iter().any(|word| {
-        let word = u64::from_le_bytes(*word);
-        (word | word.wrapping_sub(LOW * 0x20)) & HIGH != 0
-    });
-    !odd && rest.iter().all(|byte| (0x20..0x80).contains(byte))
-}
-
-/// Writes the X12 form of a value, in the partner's characters.
-fn convert_out(
-    rule: &FieldRule,
-    (convert, tables): (&Convert, &[Arc<Table>]),
-    text: &str,
-    charset: Charset,
-    out: &mut Vec<u8>,
-) -> Result<(), (Code, String)> {
-    let name = &rule.origin.name;
-    let start = out.len();
-    match convert {
-        Convert::Value(converter) => {
-            if converter.write(text, out).is_none() {
-                let text = format!("`{name}` is `{text}`, which cannot be written as {}", converter.expects());
-                return Err((codes::UNWRITABLE_VALUE, text));
-            }
-        }
-        Convert::Cross(number, missing) => {
-            let Some(value) = tables.get(usize::from(*number)).and_then(|table| table.cross(text, *missing)) else {
-                let text = format!("the table of `{name}` has nothing for `{text}`, or has it as the name of another");
-                return Err((codes::NO_CODE, text));
-            };
-            out.extend_from_slice(value.as_bytes());
-        }
-        Convert::Codes(number, missing) => {
-            let table = tables.get(usize::from(*number));
-            let shorter = || text.contains('.').then(|| text.trim_end_matches('0').trim_end_matches('.'));
-            match table.and_then(|table| table.write(text).or_else(|| table.write(shorter()?))) {
-                Some(code) => out.extend_from_slice(code.as_bytes()),
-                None => {
-                    let hint = if *missing == Missing::Hold { "; add it, and replay" } else { "" };
-                    let text = format!("the code table of `{name}` has no code for `{text}`{hint}");
-                    return Err((codes::NO_CODE, text));
-                }
-            }
-        }
-    }
-    let written = out.get(start..).unwrap_or_default();
-    if is_plain(written) {
-        return Ok(());
-    }
-    let written = std::str::from_utf8(written).unwrap_or_default();
-    if let Some(control) = written.chars().find(|character| character.is_control()) {
-        let text = format!("`{name}` holds the control character {}", control.escape_default());
-        return Err((codes::DOES_NOT_FIT, text));
-    }
-    if charset == Charset::Latin1 {
-        let latin: Result<Vec<u8>, char> =
-            written.chars().map(|character| u8::try_from(u32::from(character)).map_err(|_| character)).collect();
-        let latin = latin.map_err(|character| {
-            (codes::DOES_NOT_FIT, format!("`{name}` holds {character:?}, which the partner's Latin-1 does not have"))
-        })?;
-        out.truncate(start);
-        out.extend_from_slice(&latin);
-    }
-    Ok(())
-}
-
-/// Why a value does not fit its element, if it does not. Whether a code is one of the standard's is for the checker.
-#[inline]
-fn misfit(plan: &SegmentPlan, standard: &Use, version: &str, one: &Staged, all: &[u8]) -> Option<(Code, String)> {
-    let used = standard.elements.get(usize::from(one.place.element).wrapping_sub(1));
-    let def = match used.map(|used| &used.content) {
-        Some(Content::Simple(def)) if one.place.component < 2 => def,
-        other => match inner(plan, standard, version, other, one.place) {
-            Ok(def) => def,
-            Err(why) => return Some((codes::NO_PLACE, why)),
-        },
-    };
-    let known = match (def.kind, one.known) {
-        (ElementKind::Integer(_) | ElementKind::Decimal, Known::Whole(digits))
-        | (ElementKind::Decimal, Known::Decimal(digits)) => Some(u32::from(digits)),
-        (ElementKind::Text, _) | (ElementKind::Date, Known::Date) => Some(one.end - one.start),
-        _ => None,
-    };
-    if known.is_some_and(|length| (def.min..=def.max).contains(&length)) {
-        return None;
-    }
-    let value = all.get(one.start as usize..one.end as usize).unwrap_or_default();
-    let code = x12::element_fault(def, value)?;
-    explain_misfit(def, value, code).map(|why| (codes::DOES_NOT_FIT, why))
-}
-
-/// The component in a place, or why there is none.
-fn inner<'s>(
-    plan: &SegmentPlan,
-    standard: &Use,
-    version: &str,
-    content: Option<&'s Content>,
-    place: Place,
-) -> Result<&'s ElementDef, String> {
-    let (tag, element) = (&plan.tag, place.element);
-    match content {
-        None => Err(format!("{tag} of {version} has {} elements", standard.elements.len())),
-        Some(Content::Simple(_)) => Err(format!("{tag}{element:02} has no components")),
-        Some(Content::Composite(composite)) => {
-            match composite.components.get(usize::from(place.component).saturating_sub(1)).map(|used| &used.content) {
-                Some(Content::Simple(def)) => Ok(def),
-                _ => Err(format!("{tag}{element:02} has {} components", composite.components.len())),
-            }
-        }
-    }
-}
-
-#[cold]
-fn explain_misfit(def: &ElementDef, value: &[u8], code: Code) -> Option<String> {
-    let characters = std::str::from_utf8(value).map_or(value.len(), |text| text.chars().count());
-    let kind = match def.kind {
-        ElementKind::Text | ElementKind::Binary => "text",
-        ElementKind::Code => "code",
-        ElementKind::Integer(_) => "whole number",
-        ElementKind::Decimal => "number",
-        ElementKind::Date => "date",
-        ElementKind::Time => "time",
-    };
-    let (min, max) = (def.min as usize, def.max as usize);
-    let fits_in_characters = matches!(def.kind, ElementKind::Text) && characters <= max;
-    if code == x12::codes::ELEMENT_CODE || code == x12::codes::ELEMENT_LONG && fits_in_characters {
-        None
-    } else if code == x12::codes::ELEMENT_LONG || code == x12::codes::ELEMENT_SHORT {
-        let range = if min == max { format!("exactly {max}") } else { format!("{min} to {max}") };
-        let unit =
-            if matches!(def.kind, ElementKind::Integer(_) | ElementKind::Decimal) { "digits" } else { "characters" };
-        Some(format!("it is {characters} long; this {kind} has {range} {unit}"))
-    } else {
-        Some(format!("the standard wants a {kind} here"))
-    }
 }

@@ -89,8 +89,8 @@ impl OpenSegment<'_> {
         self.writer.value(self.tag, usize::from(place.element), value, false)
     }
 
-    /// Writes what stands in a text from `start` to `end`. Where more of the text follows, a short value is looked through
-    /// and copied as a whole block.
+    /// Writes what stands in a text from `start` to `end`. As long as the text goes on, it is looked through and copied in
+    /// whole blocks.
     ///
     /// # Errors
     ///
@@ -99,16 +99,22 @@ impl OpenSegment<'_> {
     pub(crate) fn put_part(&mut self, place: Place, text: &[u8], (start, end): (u32, u32)) -> Result<(), WriteError> {
         self.go_to(place)?;
         let (start, end) = (start as usize, end as usize);
-        let length = end.saturating_sub(start);
-        if length <= BLOCK
-            && let Some(block) = text.get(start..).and_then(<[u8]>::first_chunk::<BLOCK>)
-            && self.writer.separators_in(block) & ((1 << length) - 1) == 0
-        {
+        let back = self.writer.out.len();
+        let (mut left, mut rest) = (end.saturating_sub(start), text.get(start..).unwrap_or_default());
+        while let Some((block, behind)) = rest.split_first_chunk::<BLOCK>() {
+            let counted = left.min(BLOCK);
+            if self.writer.separators_in(block) & ((1 << counted) - 1) != 0 {
+                break;
+            }
             let out = &mut self.writer.out;
             out.extend_from_slice(block);
-            out.truncate(out.len() - BLOCK + length);
-            return Ok(());
+            if left <= BLOCK {
+                out.truncate(out.len() - BLOCK + left);
+                return Ok(());
+            }
+            (left, rest) = (left - BLOCK, behind);
         }
+        self.writer.out.truncate(back);
         let value = text.get(start..end).unwrap_or_default();
         self.writer.value(self.tag, usize::from(place.element), value, false)
     }
