@@ -548,12 +548,13 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
         let order = inner.order;
         let (mut plan, below) = finish(inner);
         for step in &below {
-            if let Step::Segment(segment) = step {
-                plan.wanted |= segment.wanted;
+            if let Step::Segment { wanted, .. } = step {
+                plan.wanted |= wanted;
             }
         }
         plan.inner = below;
-        steps.push((order, Step::Segment(Box::new(plan))));
+        let (wanted, always) = (plan.wanted, plan.always);
+        steps.push((order, Step::Segment { wanted, always, plan: Box::new(plan) }));
     }
     steps.sort_by_key(|(order, _)| *order);
     let mut plan = draft.plan;

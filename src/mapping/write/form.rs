@@ -417,7 +417,7 @@ impl Parser<'_, '_> {
     /// Passes over a name that is among these, and tells which it is. Documents are alike and keep the order of the
     /// schema: mostly it is the one that followed in this place last time, or else one of those after it. A name with
     /// escapes, which no document of ours has, is not found.
-    #[inline]
+    #[inline(always)]
     fn name(&mut self, keys: &[Key], next: usize, place: usize) -> Option<usize> {
         let text = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
         let found = match text.split_first_chunk::<BLOCK>() {
@@ -470,7 +470,7 @@ impl Parser<'_, '_> {
     }
 
     /// A plain value. An empty text says nothing.
-    #[inline]
+    #[inline(always)]
     fn field(&mut self, item: u32, cell: u16) -> Result<()> {
         let (start, end) = match self.peek() {
             Some(b'"') => self.string()?,
@@ -500,7 +500,7 @@ impl Parser<'_, '_> {
     }
 
     /// The inside of a string; its end has [`ESCAPED`] set if it holds escapes.
-    #[inline]
+    #[inline(always)]
     fn string(&mut self) -> Result<(usize, usize)> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string"));

@@ -25,7 +25,7 @@ pub(crate) use plan::WritePlan;
 
 use form::{Taken, bit};
 use levels::Levels;
-use plan::{Block, Room, SegmentPlan, Step};
+use plan::{Block, Room, Step};
 use segment::Staged;
 
 use super::{
@@ -134,10 +134,16 @@ struct Body<'p, 'a, 'w> {
 }
 
 impl<'p> Body<'p, '_, '_> {
+    /// Writes what an item has something for, and what comes after it in its loop.
     fn steps(&mut self, steps: &'p [Step], item: u32) {
         for step in steps {
             match step {
-                Step::Segment(segment) => self.segment(segment, item),
+                Step::Segment { wanted, always, plan } => {
+                    if self.scratch.taken.filled(item) & wanted != 0 || *always && self.has_own(plan) {
+                        self.put_segment(plan, item);
+                        self.steps(&plan.inner, item);
+                    }
+                }
                 Step::Items { cell, list, opener, room } => {
                     if self.scratch.taken.filled(item) & bit(*cell) != 0 && self.has_room(*room, item, *cell) {
                         self.items(item, *cell, *list, *opener);
@@ -151,14 +157,6 @@ impl<'p> Body<'p, '_, '_> {
                     }
                 }
             }
-        }
-    }
-
-    /// A segment that is there where the item has something for it, and what comes after it in its loop.
-    fn segment(&mut self, plan: &'p SegmentPlan, item: u32) {
-        if self.scratch.taken.filled(item) & plan.wanted != 0 || plan.always && self.has_own(plan) {
-            self.put_segment(plan, item);
-            self.steps(&plan.inner, item);
         }
     }
 

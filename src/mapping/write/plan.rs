@@ -44,14 +44,15 @@ pub(crate) struct LevelList {
 /// Something to write, in the standard's order.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Segment(Box<SegmentPlan>),
-    /// The items of a list that are written with one of its openers.
-    Items {
-        cell: u16,
-        list: u16,
-        opener: u16,
-        room: Room,
+    Segment {
+        /// Any of these cells brings it into being, …
+        wanted: u64,
+        /// … or it may be there all the same.
+        always: bool,
+        plan: Box<SegmentPlan>,
     },
+    /// The items of a list that are written with one of its openers.
+    Items { cell: u16, list: u16, opener: u16, room: Room },
     /// The items of a list between LS and LE.
     Bounded(Box<Bounded>),
 }

@@ -261,9 +261,11 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     fn stage_made(&mut self, place: Place, value: &[u8]) {
-        let start = self.scratch.bytes.len() as u32;
-        self.scratch.bytes.extend_from_slice(value);
-        let end = self.scratch.bytes.len() as u32;
+        let bytes = &mut self.scratch.bytes;
+        let start = bytes.len() as u32;
+        bytes.extend_from_slice(value);
+        let end = bytes.len() as u32;
+        bytes.extend_from_slice(&[0; BLOCK]);
         let staged =
             Staged { place, start, end, made: true, item: NONE, cell: NO_CELL, rule: NO_RULE, known: Known::Nothing };
         self.scratch.staged.push(staged);
@@ -304,7 +306,7 @@ impl<'p> Body<'p, '_, '_> {
                 ((found.start, found.end), false, Known::Decimal(length as u8 - 1))
             }
             Quick::Date => match date(block, length) {
-                Some(date) => (make(bytes, &date, date.len()), true, Known::Date),
+                Some(date) => (make(bytes, date, date.len()), true, Known::Date),
                 None => return false,
             },
             Quick::Codes(table) if !edge(0) => {
@@ -312,7 +314,7 @@ impl<'p> Body<'p, '_, '_> {
                 let Some((code, length)) = table.and_then(|table| table.short_code(block, length)) else {
                     return false;
                 };
-                (make(bytes, code, length), true, Known::Nothing)
+                (make(bytes, *code, length), true, Known::Nothing)
             }
             _ => return false,
         };
@@ -382,6 +384,7 @@ impl<'p> Body<'p, '_, '_> {
                     return;
                 }
                 let end = self.scratch.bytes.len() as u32;
+                self.scratch.bytes.extend_from_slice(&[0; BLOCK]);
                 Staged { place, start: start as u32, end, made: true, item, cell, rule, known: Known::Nothing }
             }
         };
@@ -434,9 +437,6 @@ impl<'p> Body<'p, '_, '_> {
             return self.problem(codes::NO_PLACE, text, first.item, cell, rule, at);
         };
         let staged = std::mem::take(&mut self.scratch.staged);
-        // The last of the values made here are looked through as whole blocks too.
-        let made = self.scratch.bytes.len();
-        self.scratch.bytes.resize(made + BLOCK, 0);
         let (mut present, mut misfits, mut failed) = (0u64, Vec::new(), None);
         let mut segment = self.out.open(&plan.tag);
         for one in &staged {
@@ -452,7 +452,6 @@ impl<'p> Body<'p, '_, '_> {
             }
         }
         segment.close();
-        self.scratch.bytes.truncate(made);
         for (one, (code, text)) in misfits {
             self.fault(plan, one, code, text);
         }
@@ -578,13 +577,13 @@ fn element_bit(element: u8) -> u64 {
     1u64.checked_shl(u32::from(element).wrapping_sub(1)).unwrap_or_default()
 }
 
-/// Adds the first bytes of a block, and tells where they are.
+/// Adds the first bytes of a block, and tells where they are. Each has a whole block of room, so that it is read back as
+/// it was written.
 #[inline]
-fn make(bytes: &mut Vec<u8>, block: &[u8; 8], length: usize) -> (u32, u32) {
+fn make(bytes: &mut Vec<u8>, block: [u8; 8], length: usize) -> (u32, u32) {
     let start = bytes.len();
-    bytes.extend_from_slice(block);
-    bytes.truncate(start + length);
-    (start as u32, bytes.len() as u32)
+    bytes.extend_from_slice(&(u128::from(u64::from_le_bytes(block))).to_le_bytes());
+    (start as u32, (start + length) as u32)
 }
 
 /// A place as one number, in the order of places.
