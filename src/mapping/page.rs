@@ -229,10 +229,9 @@ impl Page {
 /// Puts quotes around what a block begins with, and a comma behind it.
 #[inline(always)]
 fn quote(slot: &mut [u8; SHORT], block: &[u8; BLOCK], length: usize) -> Option<usize> {
-    if let [quote, inner @ ..] = slot {
-        *quote = b'"';
-        *inner.first_chunk_mut()? = *block;
-    }
+    let [quote, inner @ ..] = slot;
+    *quote = b'"';
+    *inner.first_chunk_mut()? = *block;
     *slot.get_mut(length + 1)? = b'"';
     *slot.get_mut(length + 2)? = b',';
     Some(length + 3)

@@ -54,8 +54,8 @@ pub(crate) struct Table {
 struct Written {
     word: Box<str>,
     code: Box<str>,
-    /// The word, if it has room here.
-    head: u128,
+    /// The first sixteen bytes of the word.
+    head: (u64, u64),
     /// The code, and how long it is, if it is short and plain.
     short: [u8; 8],
     length: Option<usize>,
@@ -121,15 +121,19 @@ impl Table {
         }
     }
 
-    /// Where to look for a word: by its first and last bytes and its length.
+    /// Where to look for a word: by its first and next or last bytes and its length.
     #[inline]
     fn word_start(&self, word: &str) -> usize {
         let bytes = word.as_bytes();
         let eight = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
         let short = || bytes.iter().rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
         let first = eight(bytes.get(..8)).unwrap_or_else(short);
-        let last = eight(bytes.get(bytes.len().saturating_sub(8)..)).unwrap_or_default();
-        self.start(mixed(first, last, bytes.len()))
+        let second = match bytes.len() {
+            ..=8 => 0,
+            9..BLOCK => bytes.iter().skip(8).rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte)),
+            length => eight(bytes.get(length - 8..)).unwrap_or_default(),
+        };
+        self.start(mixed(first, second, bytes.len()))
     }
 
     #[inline]
@@ -147,13 +151,17 @@ impl Table {
     /// The code, and how long it is, for the word that the first `length` bytes of a block are, if both are short.
     #[inline]
     pub(crate) fn short_code(&self, block: &[u8; BLOCK], length: usize) -> Option<(&[u8; 8], usize)> {
-        let behind = BLOCK.checked_sub(length).filter(|behind| *behind < BLOCK)?;
-        let word = u128::from_le_bytes(*block) & (u128::MAX >> (8 * behind));
-        let last = length.checked_sub(8).map_or(0, |before| (word >> (8 * before)) as u64);
-        let mut at = self.start(mixed(word as u64, last, length));
+        let all = u128::from_le_bytes(*block);
+        let (first, second) = (all as u64, (all >> 64) as u64);
+        let head = match length {
+            1..=8 => (first & (u64::MAX >> (64 - 8 * length)), 0),
+            9..=BLOCK => (first, second & (u64::MAX >> (128 - 8 * length))),
+            _ => return None,
+        };
+        let mut at = self.start(mixed(head.0, head.1, length));
         loop {
             let found = self.codes.get(*self.code_slots.get(at)? as usize)?;
-            if found.head == word && found.word.len() == length {
+            if found.head == head && found.word.len() == length {
                 return Some((&found.short, found.length?));
             }
             at = (at + 1) & (self.code_slots.len() - 1);
@@ -227,7 +235,8 @@ impl Table {
 
 impl Written {
     fn new(word: &str, code: &str) -> Self {
-        let head = word.bytes().take(BLOCK).rev().fold(0, |packed, byte| packed << 8 | u128::from(byte));
+        let part = |bytes: &[u8]| bytes.iter().take(8).rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+        let head = (part(word.as_bytes()), part(word.as_bytes().get(8..).unwrap_or_default()));
         let mut short = [0; 8];
         short.iter_mut().zip(code.bytes()).for_each(|(slot, byte)| *slot = byte);
         let plain = (1..=8).contains(&code.len()) && code.bytes().all(|byte| (b' '..0x80).contains(&byte));
@@ -235,10 +244,10 @@ impl Written {
     }
 }
 
-/// A word's first and last bytes and its length as one number.
+/// Parts of a word and its length as one number.
 #[inline]
-fn mixed(first: u64, last: u64, length: usize) -> u64 {
-    first ^ last.rotate_left(29) ^ (length as u64) << 56
+fn mixed(first: u64, second: u64, length: usize) -> u64 {
+    first ^ second.rotate_left(29) ^ (length as u64) << 56
 }
 
 /// Writes a code that no table has, marked as the partner's own.
@@ -285,8 +294,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_code_of_a_table_is_found(codes in proptest::collection::btree_set("[A-Z0-9]{1,9}", 0..200), other in "[A-Z0-9]{1,9}") {
+        fn every_code_of_a_table_is_found(codes in proptest::collection::btree_set("[A-Z0-9]{1,9}|[a-z_]{10,24}", 0..200), other in "[A-Z0-9]{1,9}") {
             let table = Table::new(codes.iter().map(|code| (code.as_str(), code.as_str(), true)));
+            let words = Table::new(codes.iter().map(|word| ("Z", word.as_str(), true)));
             for code in &codes {
                 prop_assert_eq!(table.read(code.as_bytes()), Some(code.as_str()));
                 let text = format!("{code}*and more");
@@ -296,6 +306,8 @@ mod tests {
                 let block = *[code.as_bytes(), &[b'"'; BLOCK]].concat().first_chunk::<BLOCK>().unwrap();
                 let short = table.short_code(&block, code.len()).map(|(code, length)| code[..length].to_vec());
                 prop_assert_eq!(short, (code.len() < 9).then(|| code.clone().into_bytes()));
+                let short = words.short_code(&block, code.len()).map(|(code, length)| code[..length].to_vec());
+                prop_assert_eq!(short, (code.len() <= BLOCK).then(|| b"Z".to_vec()));
             }
             prop_assert_eq!(table.read(other.as_bytes()).is_some(), codes.contains(&other));
         }

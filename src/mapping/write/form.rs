@@ -371,32 +371,10 @@ impl Parser<'_, '_> {
         let mut next = 0;
         if !self.eat(b'}') {
             loop {
-                self.space();
-                let start = self.at + 1;
-                let known = self.name(keys, next, place + next);
-                if known.is_none() {
-                    self.string()?;
-                }
-                let name = start..self.at - 1;
-                if !self.eat(b':') {
-                    return Err(self.wrong("`:`"));
-                }
-                let entry = known.and_then(|at| keys.get(at)).map_or(Entry::Left, |key| key.entry);
-                next = known.map_or(next, |at| at + 1);
-                self.space();
-                match entry {
-                    _ if self.peek() == Some(b'n') && self.is_null() => self.at += 4,
-                    Entry::Field(cell) => self.field(item, cell)?,
-                    Entry::List { cell, kind } => self.list(item, cell, kind)?,
-                    Entry::Object(inner) => self.object(inner, item)?,
-                    Entry::Left => {
-                        if self.taken.left.len() < MOST_LEFT {
-                            let owner = self.taken.pointer(form, item, None);
-                            self.taken.left.push(format!("{owner}/{}", self.text.get(name).unwrap_or_default()));
-                        }
-                        self.skip()?;
-                    }
-                }
+                next = match self.pair(keys, next, place, item) {
+                    Some(next) => next,
+                    None => self.any_pair(keys, next, place, item)?,
+                };
                 if !self.eat(b',') {
                     break;
                 }
@@ -409,6 +387,60 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
+    /// A name that followed here last time, and a short text of plain characters, without blanks: most are that. Nothing
+    /// is taken where it is something else. Gives the place behind the name.
+    #[inline(always)]
+    fn pair(&mut self, keys: &[Key], next: usize, place: usize, item: u32) -> Option<usize> {
+        let text = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
+        let (block, rest) = text.split_first_chunk::<BLOCK>()?;
+        let guess = usize::from(*self.taken.followed.get(place + next)?);
+        let key = keys.get(guess).filter(|key| key.begins(u128::from_le_bytes(*block), rest))?;
+        let Entry::Field(cell) = key.entry else { return None };
+        let name = key.name.len() + 1;
+        let value = text.get(name..)?.strip_prefix(b":\"")?.first_chunk::<BLOCK>()?;
+        let length = quotes(value).trailing_zeros() as usize;
+        if value.get(length) != Some(&b'"') {
+            return None;
+        }
+        let start = self.at + name + 3;
+        self.at = start + length + 1;
+        if length > 0 {
+            self.fill(item, cell, Cell { start: start as u32, end: (start + length) as u32 });
+        }
+        Some(guess + 1)
+    }
+
+    /// A name, and what it names. Gives the place behind the name.
+    fn any_pair(&mut self, keys: &[Key], next: usize, place: usize, item: u32) -> Result<usize> {
+        let form = self.form;
+        self.space();
+        let start = self.at + 1;
+        let known = self.name(keys, next, place + next);
+        if known.is_none() {
+            self.string()?;
+        }
+        let name = start..self.at - 1;
+        if !self.eat(b':') {
+            return Err(self.wrong("`:`"));
+        }
+        let entry = known.and_then(|at| keys.get(at)).map_or(Entry::Left, |key| key.entry);
+        self.space();
+        match entry {
+            _ if self.peek() == Some(b'n') && self.is_null() => self.at += 4,
+            Entry::Field(cell) => self.field(item, cell)?,
+            Entry::List { cell, kind } => self.list(item, cell, kind)?,
+            Entry::Object(inner) => self.object(inner, item)?,
+            Entry::Left => {
+                if self.taken.left.len() < MOST_LEFT {
+                    let owner = self.taken.pointer(form, item, None);
+                    self.taken.left.push(format!("{owner}/{}", self.text.get(name).unwrap_or_default()));
+                }
+                self.skip()?;
+            }
+        }
+        Ok(known.map_or(next, |at| at + 1))
+    }
+
     #[cold]
     fn is_null(&self) -> bool {
         self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"null"))
@@ -417,7 +449,7 @@ impl Parser<'_, '_> {
     /// Passes over a name that is among these, and tells which it is. Documents are alike and keep the order of the
     /// schema: mostly it is the one that followed in this place last time, or else one of those after it. A name with
     /// escapes, which no document of ours has, is not found.
-    #[inline(always)]
+    #[inline]
     fn name(&mut self, keys: &[Key], next: usize, place: usize) -> Option<usize> {
         let text = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
         let found = match text.split_first_chunk::<BLOCK>() {
@@ -470,7 +502,7 @@ impl Parser<'_, '_> {
     }
 
     /// A plain value. An empty text says nothing.
-    #[inline(always)]
+    #[inline]
     fn field(&mut self, item: u32, cell: u16) -> Result<()> {
         let (start, end) = match self.peek() {
             Some(b'"') => self.string()?,
@@ -500,7 +532,7 @@ impl Parser<'_, '_> {
     }
 
     /// The inside of a string; its end has [`ESCAPED`] set if it holds escapes.
-    #[inline(always)]
+    #[inline]
     fn string(&mut self) -> Result<(usize, usize)> {
         if self.peek() != Some(b'"') {
             return Err(self.wrong("a string"));

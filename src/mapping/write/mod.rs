@@ -51,6 +51,9 @@ struct Scratch {
     staged: Vec<Staged>,
     bytes: Vec<u8>,
     walker: Option<Walker>,
+    /// For each segment of a version, which elements it had when it was whole last time.
+    whole: Vec<u64>,
+    version: &'static str,
 }
 
 thread_local! {
@@ -79,6 +82,10 @@ pub(crate) fn write(
             format!("the document is not what it should be at byte {}: {} was expected", error.at, error.expected);
         SCRATCH.set(Some(scratch));
         return Err(vec![Problem::in_document(codes::UNREADABLE_DOCUMENT, text, String::new())]);
+    }
+    if scratch.version != writing.version {
+        scratch.version = writing.version;
+        scratch.whole.clear();
     }
     let mut walker = scratch.walker.take().unwrap_or_else(|| Walker::new(&writing.set));
     walker.begin(&writing.set);

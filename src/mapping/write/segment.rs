@@ -455,10 +455,15 @@ impl<'p> Body<'p, '_, '_> {
         for (one, (code, text)) in misfits {
             self.fault(plan, one, code, text);
         }
-        if present & standard.mandatory != standard.mandatory
-            || standard.notes.iter().any(|note| note.broken_by(present))
-        {
-            self.incomplete(plan, standard, present, item);
+        // Segments of a kind are mostly alike.
+        if self.scratch.whole.get(standard.id.index()) != Some(&present) {
+            if present & standard.mandatory != standard.mandatory
+                || standard.notes.iter().any(|note| note.broken_by(present))
+            {
+                self.incomplete(plan, standard, present, item);
+            } else {
+                self.note_whole(standard.id.index(), present);
+            }
         }
         let bound = staged.first().filter(|_| &*plan.tag == "LS").map(|staged| self.bytes(*staged).to_vec());
         let step = self.walker.step(standard.id, bound.as_deref().unwrap_or_default());
@@ -472,6 +477,15 @@ impl<'p> Body<'p, '_, '_> {
             self.refused(plan, one, &error);
         }
         self.scratch.staged = staged;
+    }
+
+    #[cold]
+    fn note_whole(&mut self, segment: usize, present: u64) {
+        let whole = &mut self.scratch.whole;
+        if whole.len() <= segment {
+            whole.resize(segment + 1, u64::MAX);
+        }
+        whole.get_mut(segment).into_iter().for_each(|slot| *slot = present);
     }
 
     #[cold]

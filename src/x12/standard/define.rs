@@ -154,13 +154,13 @@ impl SyntaxNote {
     #[inline]
     pub fn broken_by(self, present: u64) -> bool {
         let met = present & self.others;
-        // All kinds are worked out alike, without a branch that depends on them: notes of a segment are of several kinds.
-        let (none, some) = (met == 0, met != 0 && met != self.others);
-        let due = self.first == 0 || present & self.first != 0;
-        let wants_any = matches!(self.kind, NoteKind::Required | NoteKind::Conditional | NoteKind::List);
-        let wants_all = matches!(self.kind, NoteKind::Paired | NoteKind::Conditional);
-        let wants_one = self.kind == NoteKind::Exclusion;
-        due & (none & wants_any | some & wants_all) | wants_one & (met & met.wrapping_sub(1) != 0)
+        match self.kind {
+            NoteKind::Paired => met != 0 && met != self.others,
+            NoteKind::Required => met == 0,
+            NoteKind::Exclusion => met & met.wrapping_sub(1) != 0,
+            NoteKind::Conditional => present & self.first != 0 && met != self.others,
+            NoteKind::List => present & self.first != 0 && met == 0,
+        }
     }
 
     /// The elements to name when the note is broken: those that are missing, or in E those that are too many.
