@@ -3,9 +3,10 @@
 //! Nothing is dropped: an element that no rule took is kept as an extra with its place.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{cell, collections::HashMap, sync::Arc};
+use std::{cell, collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
+    joining::Joined,
     page::Page,
     place::Part,
     plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
@@ -78,6 +79,8 @@ pub(crate) struct Scratch {
     /// The JSON, and that of a value which is not plain.
     pub(crate) page: Page,
     pub(crate) value: Vec<u8>,
+    /// Texts that were longer than their elements.
+    pub(crate) joined: Joined,
 }
 
 thread_local! {
@@ -88,6 +91,8 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(crate) struct Read {
     pub(crate) json: Vec<u8>,
+    /// Where its `lines` stand.
+    pub(crate) lines: Option<Range<usize>>,
     pub(crate) left: Vec<(u32, u16)>,
     /// What the operators are told though the document goes its way.
     pub(crate) warnings: Vec<Problem>,
@@ -134,7 +139,7 @@ fn read_with(
         level: NONE,
     }
     .run(set);
-    write_json::write(plan, tables, set, charset, &mut scratch);
+    let lines = write_json::write(plan, tables, set, charset, &mut scratch);
     let problems = std::mem::take(&mut scratch.problems);
     let warnings = std::mem::take(&mut scratch.warnings);
     let mut extras = Vec::new();
@@ -147,7 +152,7 @@ fn read_with(
     let json = if problems.is_empty() { scratch.page.written().to_vec() } else { Vec::new() };
     scratch.page.clear();
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok(Read { json, left: extras, warnings, marks }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Read { json, lines, left: extras, warnings, marks }) } else { Err(problems) }
 }
 
 impl Scratch {
@@ -166,6 +171,7 @@ impl Scratch {
         self.extras.clear();
         self.problems.clear();
         self.warnings.clear();
+        self.joined.clear();
     }
 }
 
@@ -353,8 +359,9 @@ impl<'a> Reader<'_, 'a> {
                     if at > segment.len() {
                         break;
                     }
-                    // A qualifier may be all of it: SDP has a day without a time.
-                    let blank = is_blank(segment.element(at + 1)) && is_blank(segment.element(at));
+                    // Any part may be all of it: SDP has a day without a time, RCD a condition without a quantity.
+                    let third = pairs.stride > 2 && !is_blank(segment.element(at + 2));
+                    let blank = is_blank(segment.element(at + 1)) && is_blank(segment.element(at)) && !third;
                     if blank || taken.pairs & (1 << number) != 0 {
                         continue;
                     }

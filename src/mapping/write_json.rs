@@ -1,29 +1,40 @@
 //! From filled slots to JSON, in the order of the schema, with keys made ready at compile time.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{
-    codes,
+    codes, joining,
     page::{Page, Ready},
     plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, Quick, What},
     problem::Problem,
     provenance::Mark,
-    read::{Cell, Item, PROBLEMS, Scratch, distance},
+    read::{Cell, Item, NONE, PROBLEMS, Scratch, distance},
     table::{self, Missing, Table},
     text::{Charset, write_string},
 };
 use crate::x12::token::SetView;
 
-/// Writes the document that the slots hold to the page of the scratch.
-pub(crate) fn write(plan: &Plan, tables: &[Arc<Table>], set: &SetView<'_>, charset: Charset, scratch: &mut Scratch) {
-    let Some(root) = scratch.items.first().copied() else { return };
+/// Writes the document that the slots hold to the page of the scratch. Answers where its `lines` stand, the comma before
+/// them included.
+pub(crate) fn write(
+    plan: &Plan,
+    tables: &[Arc<Table>],
+    set: &SetView<'_>,
+    charset: Charset,
+    scratch: &mut Scratch,
+) -> Option<Range<usize>> {
+    let root = scratch.items.first().copied()?;
     let mut out = std::mem::take(&mut scratch.page);
     let traces = scratch.marks.is_some();
-    Writer { plan, tables, set, bytes: set.bytes(), charset, traces, scratch, out: &mut out }.item(&root);
+    let bytes = set.bytes();
+    let mut writer = Writer { plan, tables, set, bytes, charset, traces, scratch, out: &mut out, lines: None };
+    writer.item(&root);
+    let lines = writer.lines;
     // The comma behind it.
     out.cut(out.len().saturating_sub(1));
     scratch.page = out;
+    lines
 }
 
 struct Writer<'p, 'a> {
@@ -36,7 +47,12 @@ struct Writer<'p, 'a> {
     traces: bool,
     scratch: &'p mut Scratch,
     out: &'p mut Page,
+    /// Where the document's own `lines` stand.
+    lines: Option<Range<usize>>,
 }
+
+/// The key of a document's lines, as keys are made ready.
+const LINES: &[u8] = b"\"lines\":";
 
 impl<'p> Writer<'p, '_> {
     /// Writes an item. Where it cannot be one, or has nothing in it, nothing is written.
@@ -81,7 +97,14 @@ impl<'p> Writer<'p, '_> {
                         self.value(item, Some(&op.key), number as u16, rule);
                     }
                 }
-                What::List => self.list(item, &op.key, number as u16),
+                What::List => {
+                    let before = self.out.len() - usize::from(self.out.last() == Some(b','));
+                    self.list(item, &op.key, number as u16);
+                    if start == 0 && open == OUTSIDE && *op.key.bytes() == *LINES {
+                        // The comma behind it belongs to what comes next.
+                        self.lines = Some(before..before.max(self.out.len() - 1));
+                    }
+                }
             }
         }
         if open != OUTSIDE {
@@ -126,6 +149,7 @@ impl<'p> Writer<'p, '_> {
         self.out.push(b'[');
         let inside = self.out.len();
         let mut next = self.cell(item, cell).start;
+        self.join(next);
         while let Some(item) = self.scratch.items.get(next as usize).copied() {
             self.item(&item);
             next = item.next;
@@ -134,6 +158,18 @@ impl<'p> Writer<'p, '_> {
             self.out.cut(before);
         } else {
             self.out.close(b']');
+        }
+    }
+
+    /// Makes one item of those that one text was written over.
+    #[inline]
+    fn join(&mut self, first: u32) {
+        let plan = self.plan;
+        if let Some(item) = self.scratch.items.get(first as usize)
+            && item.next != NONE
+            && plan.kinds.get(usize::from(item.kind)).is_some_and(|kind| kind.wraps.is_some())
+        {
+            joining::join(plan, self.set, self.charset, self.scratch, first);
         }
     }
 
@@ -190,7 +226,9 @@ impl<'p> Writer<'p, '_> {
         }
         let start = self.out.len();
         let span = self.cell(item, cell);
-        let value = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let Some(value) = self.bytes.get(span.start as usize..span.end as usize) else {
+            return self.joined(start, span, number);
+        };
         let mut json = std::mem::take(&mut self.scratch.value);
         json.clear();
         let read = match &rule.convert {
@@ -217,6 +255,20 @@ impl<'p> Writer<'p, '_> {
         if self.out.len() > before {
             self.out.push(b',');
         }
+    }
+
+    /// Writes a text that was longer than its element.
+    #[cold]
+    fn joined(&mut self, start: usize, span: Cell, rule: u32) {
+        let text = self.scratch.joined.text(span, self.bytes.len()).unwrap_or_default();
+        let mut json = Vec::new();
+        write_string(text, self.charset, &mut json);
+        self.out.put(&json);
+        let parts = self.scratch.joined.parts(span, self.bytes.len());
+        if let (Some(_), [first, .., last]) = (&self.scratch.marks, parts) {
+            self.mark(start, Cell { start: first.start, end: last.end }, rule);
+        }
+        self.out.push(b',');
     }
 
     /// Notes where a value came from. What was cut away again is noted no more.
@@ -369,9 +421,12 @@ impl<'p> Writer<'p, '_> {
 
     #[cold]
     fn keep(&mut self, span: Cell) {
-        if let Some((segment, element)) = find(self.set, span.start) {
-            self.scratch.extras.push((segment, element));
-        }
+        let scratch = &mut *self.scratch;
+        let parts = match scratch.joined.parts(span, self.bytes.len()) {
+            [] => &[span],
+            parts => parts,
+        };
+        scratch.extras.extend(parts.iter().filter_map(|part| find(self.set, part.start)));
     }
 }
 
