@@ -521,7 +521,7 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self, item: u32, cell: u16, value: Cell) {
         if let Some(item) = self.taken.items.get_mut(item as usize)
             && let Some(found) = self.taken.cells.get_mut(item.cells as usize + usize::from(cell))
@@ -617,4 +617,78 @@ fn end_of_plain(text: &[u8]) -> usize {
 #[cold]
 pub(crate) fn unescape(text: &str) -> String {
     serde_json::from_str(&format!("\"{text}\"")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    /// Names of all lengths about that of a block, and two that differ only behind it.
+    const NAMES: [&str; 7] =
+        ["to", "kind", "fifteen_letters", "sixteen_letters_", "seventeen_letters", "seventeen_letterz", "left"];
+
+    /// A document of texts; the last name is one that no rule writes.
+    fn form() -> Form {
+        let entry = |at: usize| if at + 1 < NAMES.len() { Entry::Field(at as u16) } else { Entry::Left };
+        let keys = NAMES.iter().enumerate().map(|(at, name)| Key::new(name, entry(at))).collect();
+        let kind = FormKind { object: 0, cells: 6, plain: false, rules: vec![Some(0); 6] };
+        let mut form = Form { kinds: vec![kind], objects: vec![keys], ..Form::default() };
+        form.number_places();
+        form
+    }
+
+    /// The texts of the document's fields.
+    fn values(taken: &mut Taken, form: &Form, text: &str) -> Vec<Option<String>> {
+        taken.take(form, text).unwrap();
+        let value = |cell| match taken.value(text, 0, cell)? {
+            Text::Plain(text) => Some(text.to_owned()),
+            Text::Escaped(text) => Some(unescape(text)),
+        };
+        (0..6).map(value).collect()
+    }
+
+    #[test]
+    fn a_document_may_be_as_short_as_it_likes() {
+        let (form, mut taken) = (form(), Taken::default());
+        for text in [r#"{"to":"x"}"#, r#"{"to":"x" }"#, r#" { "to" : "x" } "#, r#"{"to":"\u0078"}"#] {
+            // The second time it is known which name comes first.
+            for _ in 0..2 {
+                assert_eq!(values(&mut taken, &form, text).first(), Some(&Some("x".to_owned())), "{text}");
+            }
+        }
+        assert_eq!(values(&mut taken, &form, r#"{"to":7}"#).first(), Some(&Some("7".to_owned())));
+        assert_eq!(values(&mut taken, &form, "{}"), vec![None; 6]);
+        for text in ["", "{", r#"{"to"#, r#"{"to":"#, r#"{"to":"x"#, r#"{"to":"x""#, r#"{"to":"x"}}"#, r#"{"to":"x",}"#]
+        {
+            assert!(taken.take(&form, text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_taken_in_whatever_the_layout_and_the_order(
+            documents in proptest::collection::vec(
+                proptest::collection::vec((0..NAMES.len(), "[a-z0-9 ]{1,20}|\\PC{1,5}|[\"\\\\]"), 0..8),
+                1..4,
+            ),
+        ) {
+            // The same memory for all of them, so that what one teaches is wrong for the next.
+            let (form, mut taken) = (form(), Taken::default());
+            for fields in documents {
+                let mut document = Map::new();
+                for (name, value) in fields {
+                    document.insert(NAMES[name].to_owned(), Value::String(value));
+                }
+                let wanted: Vec<_> = (0..6).map(|at| document.get(NAMES[at])?.as_str().map(str::to_owned)).collect();
+                let document = Value::Object(document);
+                for text in [document.to_string(), format!("{document:#}")] {
+                    prop_assert_eq!(&values(&mut taken, &form, &text), &wanted);
+                    prop_assert_eq!(taken.left.len(), usize::from(document.get("left").is_some()));
+                }
+            }
+        }
+    }
 }
