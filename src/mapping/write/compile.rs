@@ -35,6 +35,7 @@ pub(crate) fn compile(
         rules.iter().enumerate().map(|(number, rule)| (rule.origin.name.as_str(), number as u32)).collect();
     let Outline { form, cells, kinds } = outline(scope, shapes, &names);
     let form = Arc::new(form);
+    let quick: Arc<[_]> = rules.iter().map(FieldRule::quick_out).collect();
     let (mut plans, mut found) = (Vec::new(), Vec::new());
     for version in Standard::VERSIONS {
         let Some(standard) = Standard::get(version) else { continue };
@@ -63,6 +64,7 @@ pub(crate) fn compile(
             lists: compiler.lists,
             levels: compiler.levels,
             computes: compiler.computes,
+            quick: quick.clone(),
         });
     }
     if found.is_empty() { Ok(plans) } else { Err(found) }
@@ -554,12 +556,13 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
         let order = inner.order;
         let (mut plan, below) = finish(inner);
         for step in &below {
-            if let Step::Segment(segment) = step {
-                plan.wanted |= segment.wanted;
+            if let Step::Segment { wanted, .. } = step {
+                plan.wanted |= wanted;
             }
         }
         plan.inner = below;
-        steps.push((order, Step::Segment(Box::new(plan))));
+        let (wanted, always) = (plan.wanted, plan.always);
+        steps.push((order, Step::Segment { wanted, always, plan: Box::new(plan) }));
     }
     steps.sort_by_key(|(order, _)| *order);
     let mut plan = draft.plan;
