@@ -22,6 +22,7 @@ use crate::{
     control::{self, Configuration, Operator},
     doors::{
         as2::{self, As2, As2Courier, Caller, Receipts, Ring},
+        cxml::CxmlCourier,
         rest::{Hooks, Issuer, Rest},
         sftp::{self, Collector, HostKeys, Lines, Sftp, SftpCourier},
         webhook::WebhookCourier,
@@ -211,7 +212,8 @@ impl Gateway {
         let egress = Arc::new(Egress::new(settings.calls.reach()));
         let lines = Arc::new(Lines::new(Arc::clone(&egress), settings.root.clone(), &data.join("sftp")));
         let couriers: Vec<Arc<dyn Courier>> = vec![
-            Arc::new(WebhookCourier::new(egress, settings.root.clone())),
+            Arc::new(WebhookCourier::new(Arc::clone(&egress), settings.root.clone())),
+            Arc::new(CxmlCourier::new(egress, settings.root.clone())),
             Arc::new(as2_courier),
             Arc::new(SftpCourier::new(Arc::clone(&lines))),
         ];

@@ -19,7 +19,7 @@ use super::{
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
     events::{ArrivalCommitted, InterchangeOutOfOrder, OverQuota},
-    message_id,
+    message_id, numbers,
     pool::Lane,
     reading::{
         Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk, envelope_notes,
@@ -89,7 +89,7 @@ impl Source {
     }
 
     /// SHA-256 of a part of it. `whole` is the size and digest of all of it, where these are known.
-    fn digest(&self, range: (u64, u64), whole: Option<(u64, [u8; 32])>) -> io::Result<[u8; 32]> {
+    pub(super) fn digest(&self, range: (u64, u64), whole: Option<(u64, [u8; 32])>) -> io::Result<[u8; 32]> {
         let (from, length) = range;
         if let Some((size, digest)) = whole
             && range == (0, size)
@@ -123,6 +123,7 @@ impl Source {
 }
 
 /// What a body says, and the digest of each of its interchanges.
+#[derive(Clone)]
 pub(super) struct Read1 {
     pub(super) reading: Reading,
     pub(super) digests: Vec<[u8; 32]>,
@@ -144,6 +145,7 @@ pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 
         }
         _ => Reading::new(format),
     };
+    numbers::note_groups(&mut reading, source)?;
     let digests = reading.interchanges.iter().map(|one| source.digest(one.range, whole)).collect::<io::Result<_>>()?;
     reading.problem = reading.problem.or_else(|| unreadable(format));
     let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
@@ -152,8 +154,8 @@ pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 
     Ok(Read1 { reading, digests, large })
 }
 
-/// What each interchange claims, or would.
-pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
+/// What each interchange claims, or would, and what its groups do, and its sets where they were kept.
+pub(super) fn envelope_claims(read: &Read1) -> Vec<Claim> {
     let all = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
     // XML has no numbers to claim.
     let numbered = all.filter(|((one, _), _)| one.format == Format::X12);
@@ -163,7 +165,7 @@ pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
         digest: *digest,
         position,
     };
-    numbered.map(claim).collect()
+    numbered.map(claim).chain(numbers::claimed(&read.reading)).collect()
 }
 
 /// Why a body in this format can only be kept for now.
@@ -192,7 +194,7 @@ impl Intake for Exchange {
         let work = move || read(&context, &source, whole);
         let read = self.inner.pool.run(&arrival.connection.id, lane, work).await;
         let read = read.map_err(|_| crowded())?.map_err(unreadable_now)?;
-        self.decide(arrival, &read, &snapshot.digest, scribe.as_ref()).await
+        self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await
     }
 
     async fn receive_opened(&self, connection: &Partner, open: Opening) -> Result<Option<Receipt>, Refused> {
@@ -208,7 +210,7 @@ impl Intake for Exchange {
         let Some((arrival, scribe, read)) = opened else { return Ok(None) };
         let read = read.map_err(unreadable_now)?;
         self.pace(&arrival).await;
-        self.decide(arrival, &read, &snapshot.digest, scribe.as_ref()).await.map(Some)
+        self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await.map(Some)
     }
 
     fn fetched(&self) {
@@ -256,7 +258,7 @@ impl Exchange {
     async fn decide(
         &self,
         arrival: Arrival,
-        read: &Read1,
+        mut read: Read1,
         config: &str,
         scribe: &dyn Scribe,
     ) -> Result<Receipt, Refused> {
@@ -270,10 +272,11 @@ impl Exchange {
         let mut transport = Some(transport);
         let mut reused = None;
         let mut known = Known::default();
-        let sequence = self.sequence(read).await.map_err(unavailable)?;
+        let sequence = self.sequence(&read).await.map_err(unavailable)?;
         for _ in 0..ATTEMPTS {
+            numbers::settle_numbers(&mut read.reading, subject.id, &known);
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
-            let mut entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
+            let mut entry = entry(&arrival, &subject, &read, composed, transport, config, scribe);
             entry.facts.extend(reused.map(|first| Fact {
                 at: subject.at,
                 what: "noted".into(),
@@ -364,6 +367,9 @@ fn entry(
     let reading = &read.reading;
     let first = reading.interchanges.first();
     let state = if read.large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
+    // Whoever did not show who it is has claimed nothing: the same may come again once that is mended, on either side.
+    let stranger = composed.problem.as_ref().is_some_and(|problem| problem.code == codes::BAD_CREDENTIAL);
+    let (state, transport) = if stranger { (MessageState::Rejected, None) } else { (state, transport) };
     let complete = state != MessageState::Processing;
     let test = reading.interchanges.iter().any(|one| one.mode == crate::document::Mode::Test);
     let mode = if test { crate::document::Mode::Test } else { arrival.mode };
@@ -418,7 +424,8 @@ fn entry(
     claims.extend(transport);
     let (documents, owed) = if complete { (composed.documents, composed.owed) } else { (Vec::new(), Vec::new()) };
     if !complete {
-        claims.retain(|claim| claim.kind != ClaimKind::Business);
+        // Theirs follow with the documents.
+        claims.retain(|claim| !matches!(claim.kind, ClaimKind::Business | ClaimKind::Set));
     }
     Entry { message, payload, receipt: scribe.receipt(&verdict), claims, documents, owed, facts, complete }
 }

@@ -11,6 +11,7 @@ use super::{
     claims::{self, Digest},
     codes,
     detect::Format,
+    numbers::{self, GroupNumber, SetNumber},
     reading_xml,
 };
 use crate::{
@@ -62,6 +63,7 @@ impl Problem {
 }
 
 /// What a body says.
+#[derive(Clone)]
 pub(super) struct Reading {
     pub(super) format: Format,
     pub(super) interchanges: Vec<ReadInterchange>,
@@ -72,6 +74,7 @@ pub(super) struct Reading {
 }
 
 /// One interchange of a body.
+#[derive(Clone)]
 pub(super) struct ReadInterchange {
     /// X12, or XML: that has no envelope, and `verdict` says nothing of it but whom its header names.
     pub(super) format: Format,
@@ -84,6 +87,10 @@ pub(super) struct ReadInterchange {
     pub(super) verdict: InterchangeVerdict,
     /// What it claims if it is accepted.
     pub(super) key: ClaimKey,
+    /// What its groups claim if it is, where that is asked for.
+    pub(super) groups: Vec<GroupNumber>,
+    /// Groups whose documents wait for a person, by their place in it.
+    pub(super) held_groups: Vec<(usize, Problem)>,
     /// First byte and length in the body.
     pub(super) range: (u64, u64),
     /// Its documents, where the reading mapped them.
@@ -121,6 +128,8 @@ pub(super) struct ReadDocument {
     pub(super) subject: String,
     /// What it claims if it is queued.
     pub(super) key: Option<ClaimKey>,
+    /// What its set claims if it is accepted, where that is asked for.
+    pub(super) set_number: Option<SetNumber>,
     pub(super) digest: Digest,
     pub(super) extras: Option<Value>,
     /// `id@digest` of the mapping.
@@ -356,6 +365,8 @@ impl Open {
                 header.usage,
                 &header.control_number,
             ),
+            groups: Vec::new(),
+            held_groups: Vec::new(),
             range: (verdict.header.offset, verdict.end.saturating_sub(verdict.header.offset)),
             partner: self.partner,
             held: self.held,
@@ -452,6 +463,7 @@ fn read_set(
         orders: Vec::new(),
         subject: String::new(),
         key: None,
+        set_number: None,
         digest: Digest::default(),
         extras: None,
         mapping: None,
@@ -477,6 +489,7 @@ fn read_set(
         return document;
     }
     let partner = open.partner.as_deref();
+    document.set_number = numbers::of_set(partner, open.header.usage, set, position);
     let Some(mapping) = mapping_for(context, partner, set.id, set.version) else {
         document.hold(Problem::new(
             codes::NO_MAPPING,
@@ -569,12 +582,13 @@ impl ReadDocument {
         self.hold(problem);
     }
 
-    fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
+    pub(super) fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
         let mut problem = Problem::new(code, text);
         problem.details = serde_json::to_value(findings).unwrap_or_default();
         self.state = DocumentState::Rejected;
         self.problem = Some(problem);
         self.key = None;
+        self.set_number = None;
         self.json = Bytes::new();
     }
 
@@ -607,7 +621,7 @@ impl ReadDocument {
 }
 
 /// A set's own verdict is not the last word: its group or interchange may have been rejected after it was read.
-fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) {
+pub(super) fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) {
     if document.state == DocumentState::Rejected {
         return;
     }

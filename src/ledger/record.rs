@@ -25,6 +25,8 @@ pub enum Channel {
     SftpPush,
     /// A partner's own endpoint.
     Webhook,
+    /// A partner's own endpoint for cXML.
+    Cxml,
 }
 
 /// Which way a message goes.
@@ -209,6 +211,10 @@ pub enum ClaimKind {
     Interchange,
     /// One business document: partner, type, number and what else identifies it.
     Business,
+    /// One functional group, where its number counts beyond its interchange.
+    Group,
+    /// One transaction set, where its number counts beyond its group.
+    Set,
 }
 
 /// The first 16 bytes of a SHA-256 over a claim's parts.

@@ -11,6 +11,7 @@ mod crosswalk;
 mod extras;
 mod file;
 pub mod fixtures;
+mod joining;
 #[cfg(test)]
 mod laws;
 mod library;
@@ -27,6 +28,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
+mod wrap;
+#[cfg(test)]
+mod wrap_tests;
 mod write;
 mod write_json;
 mod write_xml;

@@ -118,6 +118,18 @@ pub(crate) struct Kind {
     /// A list of plain values: no braces.
     pub(crate) plain: bool,
     pub(crate) layout: Layout,
+    /// Where several of them may hold one text.
+    pub(crate) wraps: Option<Box<Wraps>>,
+}
+
+/// The text of an item that goes on in the next item where its element is too short. See `wrap`.
+#[derive(Debug)]
+pub(crate) struct Wraps {
+    /// The field; or the list of plain values whose only item it is.
+    pub(crate) cell: u16,
+    pub(crate) list: bool,
+    /// How many characters the element has, by the tag of the segment that opens the item.
+    pub(crate) widths: Vec<(Box<[u8]>, u16)>,
 }
 
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@
 use std::{cell, collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
+    joining::Joined,
     place::Part,
     plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
     problem::Problem,
@@ -74,6 +75,8 @@ pub(crate) struct Scratch {
     pub(crate) warnings: Vec<Problem>,
     /// Where each value came from, for `trace` only.
     pub(crate) marks: Option<Vec<Mark>>,
+    /// Texts that were longer than their elements.
+    pub(crate) joined: Joined,
 }
 
 thread_local! {
@@ -163,6 +166,7 @@ impl Scratch {
         self.extras.clear();
         self.problems.clear();
         self.warnings.clear();
+        self.joined.clear();
     }
 }
 
@@ -339,8 +343,9 @@ impl<'a> Reader<'_, 'a> {
                     if at > segment.len() {
                         break;
                     }
-                    // A qualifier may be all of it: SDP has a day without a time.
-                    let blank = is_blank(segment.element(at + 1)) && is_blank(segment.element(at));
+                    // Any part may be all of it: SDP has a day without a time, RCD a condition without a quantity.
+                    let third = pairs.stride > 2 && !is_blank(segment.element(at + 2));
+                    let blank = is_blank(segment.element(at + 1)) && is_blank(segment.element(at)) && !third;
                     if blank || taken.pairs & (1 << number) != 0 {
                         continue;
                     }

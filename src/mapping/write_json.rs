@@ -4,11 +4,11 @@
 use std::{ops::Range, sync::Arc};
 
 use super::{
-    codes,
+    codes, joining,
     plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, What},
     problem::Problem,
     provenance::Mark,
-    read::{Cell, Item, PROBLEMS, Scratch, distance},
+    read::{Cell, Item, NONE, PROBLEMS, Scratch, distance},
     table::{self, Missing, Table},
     text::{Charset, write_string},
 };
@@ -135,6 +135,7 @@ impl<'p> Writer<'p, '_> {
         self.out.push(b'[');
         let inside = self.out.len();
         let mut next = self.cell(item, cell).start;
+        self.join(next);
         while let Some(item) = self.scratch.items.get(next as usize).copied() {
             self.item(&item);
             next = item.next;
@@ -143,6 +144,18 @@ impl<'p> Writer<'p, '_> {
             self.out.truncate(before);
         } else {
             self.out.push(b']');
+        }
+    }
+
+    /// Makes one item of those that one text was written over.
+    #[inline]
+    fn join(&mut self, first: u32) {
+        let plan = self.plan;
+        if let Some(item) = self.scratch.items.get(first as usize)
+            && item.next != NONE
+            && plan.kinds.get(usize::from(item.kind)).is_some_and(|kind| kind.wraps.is_some())
+        {
+            joining::join(plan, self.set, self.charset, self.scratch, first);
         }
     }
 
@@ -178,7 +191,9 @@ impl<'p> Writer<'p, '_> {
             return;
         }
         let span = self.cell(item, cell);
-        let value = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let Some(value) = self.bytes.get(span.start as usize..span.end as usize) else {
+            return self.joined(before + before_it.len(), span, number);
+        };
         let read = match &rule.convert {
             Convert::Value(converter) => converter.read(value, self.charset, self.out),
             Convert::Cross(table, missing) => self.cross(value, *table, *missing, span, rule),
@@ -197,6 +212,17 @@ impl<'p> Writer<'p, '_> {
         }
         if self.scratch.marks.is_some() {
             self.mark(before + before_it.len(), span, number);
+        }
+    }
+
+    /// Writes a text that was longer than its element.
+    #[cold]
+    fn joined(&mut self, start: usize, span: Cell, rule: u32) {
+        let text = self.scratch.joined.text(span, self.bytes.len()).unwrap_or_default();
+        write_string(text, self.charset, self.out);
+        let parts = self.scratch.joined.parts(span, self.bytes.len());
+        if let (Some(_), [first, .., last]) = (&self.scratch.marks, parts) {
+            self.mark(start, Cell { start: first.start, end: last.end }, rule);
         }
     }
 
@@ -357,9 +383,12 @@ impl<'p> Writer<'p, '_> {
 
     #[cold]
     fn keep(&mut self, span: Cell) {
-        if let Some((segment, element)) = find(self.set, span.start) {
-            self.scratch.extras.push((segment, element));
-        }
+        let scratch = &mut *self.scratch;
+        let parts = match scratch.joined.parts(span, self.bytes.len()) {
+            [] => &[span],
+            parts => parts,
+        };
+        scratch.extras.extend(parts.iter().filter_map(|part| find(self.set, part.start)));
     }
 }
 

@@ -41,7 +41,7 @@ macro_rules! words {
 words! {
     Channel {
         Rest = "rest", As2 = "as2", Sftp = "sftp", Erp = "erp",
-        SftpPush = "sftp-push", Webhook = "webhook",
+        SftpPush = "sftp-push", Webhook = "webhook", Cxml = "cxml",
     }
     Direction { In = "in", Out = "out" }
     Mode { Live = "live", Test = "test" }
@@ -65,6 +65,8 @@ pub(super) fn claim_kind(kind: ClaimKind) -> i64 {
         ClaimKind::Transport => 1,
         ClaimKind::Interchange => 2,
         ClaimKind::Business => 3,
+        ClaimKind::Group => 4,
+        ClaimKind::Set => 5,
     }
 }
 

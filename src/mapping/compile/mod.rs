@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 mod layout;
 mod rules;
 mod settle;
+mod wraps;
 mod xml;
 
 pub(crate) use rules::compile_table;
@@ -43,7 +44,7 @@ pub(crate) fn compile(
         "",
     );
     compiler.lay_out(0, 0, &layout, "", header);
-    if compiler.found.is_empty() { Ok(compiler.finish()) } else { Err(compiler.found) }
+    if compiler.found.is_empty() { compiler.finish() } else { Err(compiler.found) }
 }
 
 struct Compiler<'a> {

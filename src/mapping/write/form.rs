@@ -10,7 +10,7 @@ use crate::mapping::read::NONE;
 const DEEPEST: u32 = 64;
 
 /// The highest bit of a value's end: it holds escapes.
-const ESCAPED: u32 = 1 << 31;
+pub(super) const ESCAPED: u32 = 1 << 31;
 
 /// How many fields that are left out are noted.
 const MOST_LEFT: usize = 100;
@@ -85,7 +85,7 @@ pub(crate) enum Entry {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cell {
     pub(crate) start: u32,
-    end: u32,
+    pub(super) end: u32,
 }
 
 /// One item of the document.
@@ -174,7 +174,7 @@ impl Taken {
     }
 
     #[inline]
-    fn cell(&self, item: u32, cell: u16) -> Option<Cell> {
+    pub(super) fn cell(&self, item: u32, cell: u16) -> Option<Cell> {
         let item = self.item(item).filter(|item| item.filled & bit(cell) != 0)?;
         self.cells.get(item.cells as usize + usize::from(cell)).copied()
     }

@@ -16,6 +16,7 @@ mod segment;
 mod standard_tests;
 #[cfg(test)]
 mod tests;
+mod wrapping;
 
 use std::{cell, sync::Arc};
 
@@ -187,7 +188,8 @@ impl<'p> Body<'p, '_, '_> {
                     _ => all = false,
                 }
             }
-            item = found.next;
+            // A text that was too long put another item behind this one.
+            item = self.scratch.taken.item(item).map_or(NONE, |item| item.next);
         }
         if all {
             self.scratch.taken.clear(owner, cell);
@@ -195,6 +197,9 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     fn block(&mut self, block: &'p Block, item: u32) {
+        if let Some(wrap) = block.wrap {
+            self.wrap(wrap, item);
+        }
         self.put_segment(&block.head, item);
         self.steps(&block.inner, item);
         self.done(item);

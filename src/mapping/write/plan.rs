@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{compute::Compute, form::Form};
+use super::{compute::Compute, form::Form, wrapping::Wrap};
 use crate::{
     mapping::place::{Pairs, Part},
     x12::standard::{ElementUse, SegmentDef, SegmentId, SetDef, SyntaxNote},
@@ -75,6 +75,8 @@ pub(crate) struct Block {
     pub(crate) inner: Vec<Step>,
     /// The cells that have a place here.
     pub(crate) covers: u64,
+    /// A text that goes on in the next item where it is too long.
+    pub(crate) wrap: Option<Wrap>,
 }
 
 /// A segment, and in a loop the segments after it.
@@ -182,4 +184,6 @@ pub(crate) struct Slot {
     pub(crate) element: u8,
     pub(crate) component: u8,
     pub(crate) repeats: bool,
+    /// A text that goes on in the next element where it is too long.
+    pub(crate) wrap: Option<Wrap>,
 }

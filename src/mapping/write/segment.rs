@@ -204,6 +204,9 @@ impl<'p> Body<'p, '_, '_> {
                 if !exists(one) || !self.shares(run, one, &mut beside, plan) {
                     return;
                 }
+                if let Some(wrap) = slot.wrap {
+                    self.wrap(wrap, one);
+                }
                 for (cell, rule, _, component) in &run.own {
                     let component = if *component == 0 { slot.component } else { *component };
                     let place = Place { element: slot.element, repetition, component };

@@ -82,7 +82,7 @@ fn unfit(mapping: &Mapping, rule: &FieldRule, there: &ElementDef) -> Option<Stri
     let fits = match &rule.convert {
         Convert::Value(converter) => match converter {
             // A number that names something, like a control number, keeps its zeros: it is a text.
-            Converter::Text | Converter::Trim | Converter::Upper | Converter::Pad(_) => {
+            Converter::Text | Converter::Wrap(_) | Converter::Trim | Converter::Upper | Converter::Pad(_) => {
                 matches!(kind, ElementKind::Text | ElementKind::Code | ElementKind::Integer(0))
             }
             Converter::Int => matches!(kind, ElementKind::Integer(0) | ElementKind::Decimal),

@@ -204,7 +204,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/v1/messages",
         id: "sendMessage",
         summary: "Send X12 or XML",
-        detail: "Whatever is in it; what the standard thinks of it is said by a 997, and in the message's state.",
+        detail: "Whatever is in it; what the standard thinks of it is said by a 997, and in the message's state. A cXML document, whose payloadID does for a key, is answered 200 with a cXML Response.",
         parameters: &[],
         body: Some(Body::Raw),
         status: 202,
