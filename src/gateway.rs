@@ -244,9 +244,14 @@ impl Gateway {
         let mut servings = Vec::new();
         let balancers = settings.public.proxy_protocol.clone();
         let balancers = Balancers::new(move |address| balancers.iter().any(|network| network.contains(address)));
+        let patience = Limits {
+            first_request: settings.limits.head_wait.get(),
+            body_idle: settings.limits.body_wait.get(),
+            ..Limits::default()
+        };
         let mut serve = |listener, app: &App, tls, balancers| -> Result<(), StartError> {
             if let Some(listener) = listener {
-                let serving = serve_behind(listener, app.clone(), tls, Limits::default(), balancers, stop.clone());
+                let serving = serve_behind(listener, app.clone(), tls, patience.clone(), balancers, stop.clone());
                 servings.push(serving.map_err(|error| io("a listener", error))?);
             }
             Ok(())

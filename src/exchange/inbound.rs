@@ -13,8 +13,8 @@ use aws_lc_rs::digest::{Context as Hash, SHA256};
 use bytes::Bytes;
 
 use super::{
-    Exchange,
-    arrival::{Arrival, Intake, Refused, Scribe, Verdict},
+    Exchange, Snapshot,
+    arrival::{Arrival, Intake, Opening, Refused, Scribe, Verdict},
     claims, codes,
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
@@ -31,6 +31,7 @@ use crate::{
         Channel, Claim, ClaimKind, Committed, Direction, Entry, Fact, LedgerError, Message, MessageState, Payload,
         Receipt,
     },
+    partner::Partner,
     spool::Content,
 };
 
@@ -187,27 +188,53 @@ impl Intake for Exchange {
         }
         self.pace(&arrival).await;
         let snapshot = self.inner.snapshot.load_full();
-        let context = Context {
-            snapshot: Arc::clone(&snapshot),
-            connection: Some(Arc::clone(&arrival.connection)),
-            assumed: None,
-            mode: arrival.mode,
-            traced: false,
-        };
-        let source = Source::of(&arrival.body.content);
+        let (context, source) = (context(&arrival, &snapshot), Source::of(&arrival.body.content));
         let lane = source.lane();
         let whole = Some((arrival.body.len, arrival.body.digest));
         let work = move || read(&context, &source, whole);
         let read = self.inner.pool.run(&arrival.connection.id, lane, work).await;
-        let read = read
-            .map_err(|_| Refused::Busy("too many arrivals of this partner are waiting".into()))?
-            .map_err(|error| Refused::Unavailable(format!("the body cannot be read back: {error}")))?;
+        let read = read.map_err(|_| crowded())?.map_err(unreadable_now)?;
         self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await
+    }
+
+    async fn receive_opened(&self, connection: &Partner, open: Opening) -> Result<Option<Receipt>, Refused> {
+        let snapshot = self.inner.snapshot.load_full();
+        let with = Arc::clone(&snapshot);
+        let work = move || {
+            let (arrival, scribe) = open()?;
+            let whole = Some((arrival.body.len, arrival.body.digest));
+            let read = read(&context(&arrival, &with), &Source::of(&arrival.body.content), whole);
+            Some((arrival, scribe, read))
+        };
+        let opened = self.inner.pool.run(&connection.id, Lane::Short, work).await.map_err(|_| crowded())?;
+        let Some((arrival, scribe, read)) = opened else { return Ok(None) };
+        let read = read.map_err(unreadable_now)?;
+        self.pace(&arrival).await;
+        self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await.map(Some)
     }
 
     fn fetched(&self) {
         self.inner.owed.notify_one();
     }
+}
+
+/// What an arrival is read with.
+fn context(arrival: &Arrival, snapshot: &Arc<Snapshot>) -> Context {
+    Context {
+        snapshot: Arc::clone(snapshot),
+        connection: Some(Arc::clone(&arrival.connection)),
+        assumed: None,
+        mode: arrival.mode,
+        traced: false,
+    }
+}
+
+fn crowded() -> Refused {
+    Refused::Busy("too many arrivals of this partner are waiting".into())
+}
+
+fn unreadable_now(error: io::Error) -> Refused {
+    Refused::Unavailable(format!("the body cannot be read back: {error}"))
 }
 
 impl Exchange {
