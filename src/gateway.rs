@@ -22,6 +22,7 @@ use crate::{
     control::{self, Configuration, Operator},
     doors::{
         as2::{self, As2, As2Courier, Caller, Receipts, Ring},
+        cxml::CxmlCourier,
         rest::{Hooks, Issuer, Rest},
         sftp::{self, Collector, HostKeys, Lines, Sftp, SftpCourier},
         webhook::WebhookCourier,
@@ -211,7 +212,8 @@ impl Gateway {
         let egress = Arc::new(Egress::new(settings.calls.reach()));
         let lines = Arc::new(Lines::new(Arc::clone(&egress), settings.root.clone(), &data.join("sftp")));
         let couriers: Vec<Arc<dyn Courier>> = vec![
-            Arc::new(WebhookCourier::new(egress, settings.root.clone())),
+            Arc::new(WebhookCourier::new(Arc::clone(&egress), settings.root.clone())),
+            Arc::new(CxmlCourier::new(egress, settings.root.clone())),
             Arc::new(as2_courier),
             Arc::new(SftpCourier::new(Arc::clone(&lines))),
         ];
@@ -242,9 +244,14 @@ impl Gateway {
         let mut servings = Vec::new();
         let balancers = settings.public.proxy_protocol.clone();
         let balancers = Balancers::new(move |address| balancers.iter().any(|network| network.contains(address)));
+        let patience = Limits {
+            first_request: settings.limits.head_wait.get(),
+            body_idle: settings.limits.body_wait.get(),
+            ..Limits::default()
+        };
         let mut serve = |listener, app: &App, tls, balancers| -> Result<(), StartError> {
             if let Some(listener) = listener {
-                let serving = serve_behind(listener, app.clone(), tls, Limits::default(), balancers, stop.clone());
+                let serving = serve_behind(listener, app.clone(), tls, patience.clone(), balancers, stop.clone());
                 servings.push(serving.map_err(|error| io("a listener", error))?);
             }
             Ok(())

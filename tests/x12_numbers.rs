@@ -126,7 +126,7 @@ gwtest!(numbers_of_groups_and_sets_are_held_where_the_file_says_so, async |dir| 
     let why: Vec<_> = (0..2).map(|at| message["documents"][at]["problem"]["text"].as_str().unwrap()).collect();
     assert!(why[0].starts_with("Group number (GS06) 7 came before with another content, in message msg_"), "{why:?}");
     assert!(why[1].starts_with("Set number (ST02) 0001 came before with another content, in message msg_"), "{why:?}");
-    assert!(message["documents"][0]["problem"]["code"] == "EXC-0022", "{message}");
+    assert!(message["documents"][0]["problem"]["code"] == "EXC-0023", "{message}");
 
     // A person decides that they count.
     let path = dir.join("partners/acme.toml");

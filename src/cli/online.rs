@@ -25,6 +25,7 @@ const AT_ONCE: usize = 16;
 enum What {
     As2,
     Webhook,
+    Cxml,
     SftpPush,
 }
 
@@ -37,6 +38,7 @@ pub(super) fn try_out(settings: &Settings, files: &Files, directory: &Directory)
         let has = [
             (What::As2, partner.as2.as_ref().is_some_and(|as2| as2.url.is_some())),
             (What::Webhook, partner.webhook.is_some()),
+            (What::Cxml, partner.cxml.as_ref().is_some_and(|cxml| cxml.url.is_some())),
             (What::SftpPush, partner.sftp_push.is_some()),
         ];
         waiting.extend(has.into_iter().filter(|(_, has)| *has).map(|(what, _)| (Arc::clone(partner), what)));
@@ -83,6 +85,10 @@ async fn attempt(egress: Egress, partner: Arc<Partner>, what: What) -> Result<()
             Some(hook) => egress.probe(hook.url.as_str(), &Trust::default()).await.map_err(silent),
             None => Ok(()),
         },
+        What::Cxml => match partner.cxml.as_ref().and_then(|cxml| cxml.url.as_ref()) {
+            Some(url) => egress.probe(url.as_str(), &Trust::default()).await.map_err(silent),
+            None => Ok(()),
+        },
         What::SftpPush => {
             let Some(push) = &partner.sftp_push else { return Ok(()) };
             let shown = host_key_of(&push.server.host, push.server.port).await.map_err(silent)?;
@@ -100,6 +106,7 @@ fn tell(files: &Files, partner: &Partner, what: What, fault: Fault) -> Diagnosti
     let (path, name) = match what {
         What::As2 => ("as2.url", "the AS2 server"),
         What::Webhook => ("webhook.url", "the webhook's server"),
+        What::Cxml => ("cxml.url", "the cXML server"),
         What::SftpPush => ("sftp_push.server", "the SFTP server"),
     };
     let path = if matches!(fault, Fault::Stranger(_)) { "sftp_push.host_keys" } else { path };

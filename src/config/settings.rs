@@ -199,6 +199,10 @@ section! {
         pub body: Spanned<Size> = Size::mib(1024),
         /// How many bodies are received at the same time.
         pub uploads: Spanned<u32> = 64_u32,
+        /// How long a connection may take to say what it wants, before it is cut.
+        pub head_wait: Duration = Duration::seconds(20),
+        /// How long a body over HTTP may pause, before its connection is cut.
+        pub body_wait: Duration = Duration::seconds(30),
         /// How many arrivals may wait for a worker.
         pub waiting: Spanned<u32> = 1024_u32,
         /// Threads that read, check and map; 0 means one per core.

@@ -72,6 +72,9 @@ pub trait Scribe: Send + Sync {
     fn receipt(&self, verdict: &Verdict) -> Receipt;
 }
 
+/// Makes an arrival of what a door holds, and its Scribe; nothing where it turns out that there is none to be made.
+pub type Opening = Box<dyn FnOnce() -> Option<(Arrival, Arc<dyn Scribe>)> + Send>;
+
 /// Takes arrivals. Doors know the exchange by this, so that each can be tried without the rest of the house.
 #[async_trait]
 pub trait Intake: Send + Sync {
@@ -80,6 +83,16 @@ pub trait Intake: Send + Sync {
     ///
     /// A door calls it from a task of its own, so that a sender who goes away does not end it half-way.
     async fn receive(&self, arrival: Arrival, scribe: Arc<dyn Scribe>) -> Result<Receipt, Refused>;
+
+    /// The same for what has to be opened first, which takes a processor a while: `open` is called in `connection`'s turn, on
+    /// the thread that then reads what was in it. Answers nothing where `open` made no arrival. Only for what is in memory.
+    async fn receive_opened(&self, connection: &Partner, open: Opening) -> Result<Option<Receipt>, Refused> {
+        let _ = connection;
+        match open() {
+            Some((arrival, scribe)) => self.receive(arrival, scribe).await.map(Some),
+            None => Ok(None),
+        }
+    }
 
     /// A partner fetched something and the record has it: whoever tells of deliveries need not wait to look.
     fn fetched(&self) {}

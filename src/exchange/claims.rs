@@ -21,6 +21,7 @@ pub(super) fn transport(connection: &str, channel: Channel, mode: Mode, id: &str
         Channel::Erp => "erp",
         Channel::SftpPush => "sftp-push",
         Channel::Webhook => "webhook",
+        Channel::Cxml => "cxml",
     };
     key(&["transport", connection, channel, mode.as_str(), id])
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -285,7 +284,7 @@ fn event(subject: &Subject, partner: &str, mode: Mode, document: &ReadDocument, 
         time: subject.at,
         correlation: subject.correlation.clone(),
         replaces: revision.checked_sub(1).map(|before| subject.id.event(document.position, before)),
-        data: Bytes::from(document.json.clone()),
+        data: document.json.clone(),
     })
 }
 

@@ -37,6 +37,7 @@ pub(super) fn word(channel: Channel) -> &'static str {
         Channel::Erp => "erp",
         Channel::SftpPush => "sftp-push",
         Channel::Webhook => "webhook",
+        Channel::Cxml => "cxml",
     }
 }
 

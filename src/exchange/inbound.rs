@@ -13,8 +13,8 @@ use aws_lc_rs::digest::{Context as Hash, SHA256};
 use bytes::Bytes;
 
 use super::{
-    Exchange,
-    arrival::{Arrival, Intake, Refused, Scribe, Verdict},
+    Exchange, Snapshot,
+    arrival::{Arrival, Intake, Opening, Refused, Scribe, Verdict},
     claims, codes,
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
@@ -31,6 +31,7 @@ use crate::{
         Channel, Claim, ClaimKind, Committed, Direction, Entry, Fact, LedgerError, Message, MessageState, Payload,
         Receipt,
     },
+    partner::Partner,
     spool::Content,
 };
 
@@ -87,9 +88,14 @@ impl Source {
         }
     }
 
-    /// SHA-256 of a part of it.
-    pub(super) fn digest(&self, range: (u64, u64)) -> io::Result<[u8; 32]> {
+    /// SHA-256 of a part of it. `whole` is the size and digest of all of it, where these are known.
+    pub(super) fn digest(&self, range: (u64, u64), whole: Option<(u64, [u8; 32])>) -> io::Result<[u8; 32]> {
         let (from, length) = range;
+        if let Some((size, digest)) = whole
+            && range == (0, size)
+        {
+            return Ok(digest);
+        }
         let mut hash = Hash::new(&SHA256);
         match self {
             Self::Memory(bytes) => {
@@ -125,8 +131,9 @@ pub(super) struct Read1 {
     pub(super) large: bool,
 }
 
-/// Reads a body whole: verdicts always, documents where they fit one transaction.
-pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
+/// Reads a body whole: verdicts always, documents where they fit one transaction. `whole` is its size and digest, where
+/// these are known: of most bodies one interchange is all.
+pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 32])>) -> io::Result<Read1> {
     let format = detect(&source.start()?);
     let keep = matches!(source, Source::Memory(_));
     let mut reading = match format {
@@ -139,7 +146,7 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
         _ => Reading::new(format),
     };
     numbers::note_groups(&mut reading, source)?;
-    let digests = reading.interchanges.iter().map(|one| source.digest(one.range)).collect::<io::Result<_>>()?;
+    let digests = reading.interchanges.iter().map(|one| source.digest(one.range, whole)).collect::<io::Result<_>>()?;
     reading.problem = reading.problem.or_else(|| unreadable(format));
     let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
     let (count, bytes) = documents.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.json.len()));
@@ -181,26 +188,53 @@ impl Intake for Exchange {
         }
         self.pace(&arrival).await;
         let snapshot = self.inner.snapshot.load_full();
-        let context = Context {
-            snapshot: Arc::clone(&snapshot),
-            connection: Some(Arc::clone(&arrival.connection)),
-            assumed: None,
-            mode: arrival.mode,
-            traced: false,
-        };
-        let source = Source::of(&arrival.body.content);
+        let (context, source) = (context(&arrival, &snapshot), Source::of(&arrival.body.content));
         let lane = source.lane();
-        let work = move || read(&context, &source);
+        let whole = Some((arrival.body.len, arrival.body.digest));
+        let work = move || read(&context, &source, whole);
         let read = self.inner.pool.run(&arrival.connection.id, lane, work).await;
-        let read = read
-            .map_err(|_| Refused::Busy("too many arrivals of this partner are waiting".into()))?
-            .map_err(|error| Refused::Unavailable(format!("the body cannot be read back: {error}")))?;
+        let read = read.map_err(|_| crowded())?.map_err(unreadable_now)?;
         self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await
+    }
+
+    async fn receive_opened(&self, connection: &Partner, open: Opening) -> Result<Option<Receipt>, Refused> {
+        let snapshot = self.inner.snapshot.load_full();
+        let with = Arc::clone(&snapshot);
+        let work = move || {
+            let (arrival, scribe) = open()?;
+            let whole = Some((arrival.body.len, arrival.body.digest));
+            let read = read(&context(&arrival, &with), &Source::of(&arrival.body.content), whole);
+            Some((arrival, scribe, read))
+        };
+        let opened = self.inner.pool.run(&connection.id, Lane::Short, work).await.map_err(|_| crowded())?;
+        let Some((arrival, scribe, read)) = opened else { return Ok(None) };
+        let read = read.map_err(unreadable_now)?;
+        self.pace(&arrival).await;
+        self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await.map(Some)
     }
 
     fn fetched(&self) {
         self.inner.owed.notify_one();
     }
+}
+
+/// What an arrival is read with.
+fn context(arrival: &Arrival, snapshot: &Arc<Snapshot>) -> Context {
+    Context {
+        snapshot: Arc::clone(snapshot),
+        connection: Some(Arc::clone(&arrival.connection)),
+        assumed: None,
+        mode: arrival.mode,
+        traced: false,
+    }
+}
+
+fn crowded() -> Refused {
+    Refused::Busy("too many arrivals of this partner are waiting".into())
+}
+
+fn unreadable_now(error: io::Error) -> Refused {
+    Refused::Unavailable(format!("the body cannot be read back: {error}"))
 }
 
 impl Exchange {
@@ -333,6 +367,9 @@ fn entry(
     let reading = &read.reading;
     let first = reading.interchanges.first();
     let state = if read.large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
+    // Whoever did not show who it is has claimed nothing: the same may come again once that is mended, on either side.
+    let stranger = composed.problem.as_ref().is_some_and(|problem| problem.code == codes::BAD_CREDENTIAL);
+    let (state, transport) = if stranger { (MessageState::Rejected, None) } else { (state, transport) };
     let complete = state != MessageState::Processing;
     let test = reading.interchanges.iter().any(|one| one.mode == crate::document::Mode::Test);
     let mode = if test { crate::document::Mode::Test } else { arrival.mode };

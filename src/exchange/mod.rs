@@ -49,7 +49,7 @@ use tokio::{
 };
 
 pub use alert::{Alert, AlertKind};
-pub use arrival::{Arrival, Declared, Intake, Refused, Scribe, Verdict};
+pub use arrival::{Arrival, Declared, Intake, Opening, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};

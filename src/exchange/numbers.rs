@@ -57,7 +57,7 @@ pub(super) fn note_groups(reading: &mut Reading, source: &Source) -> std::io::Re
             let claim = Claim {
                 kind: ClaimKind::Group,
                 key: claims::group(&partner, interchange.verdict.header.usage, header),
-                digest: source.digest((header.offset, verdict.end.saturating_sub(header.offset)))?,
+                digest: source.digest((header.offset, verdict.end.saturating_sub(header.offset)), None)?,
                 position: u32::try_from(first + group).unwrap_or(u32::MAX),
             };
             interchange.groups.push(GroupNumber { group, claim });

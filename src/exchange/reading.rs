@@ -3,6 +3,7 @@
 
 use std::{io::Read, sync::Arc};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,11 +15,11 @@ use super::{
     reading_xml,
 };
 use crate::{
-    document::{DocumentType, Mode, summarise},
+    document::{DocumentType, Mode, summarise, summarise_beside},
     error::Code,
     keys,
     ledger::{ClaimKey, DocumentState},
-    mapping::{Mapping, Provenance},
+    mapping::{Mapped, Mapping, Provenance},
     partner::{Partner, Status},
     x12::{self, CheckedSet, Checker, GroupHeader, InterchangeHeader, InterchangeVerdict, Step, token::SetView},
 };
@@ -134,7 +135,7 @@ pub(super) struct ReadDocument {
     /// `id@digest` of the mapping.
     pub(super) mapping: Option<String>,
     /// The canonical document.
-    pub(super) json: Vec<u8>,
+    pub(super) json: Bytes,
     /// What it is made of, and where its values came from; only where that was asked for.
     pub(super) origin: Option<Box<Origin>>,
     /// Of a 997 or 999: what it says of a group of ours, or why that cannot be understood.
@@ -466,7 +467,7 @@ fn read_set(
         digest: Digest::default(),
         extras: None,
         mapping: None,
-        json: Vec::new(),
+        json: Bytes::new(),
         origin: None,
         heard: None,
     };
@@ -521,7 +522,7 @@ fn read_set(
                 problem.details = serde_json::to_value(&mapped.warnings).unwrap_or_default();
                 document.problem = Some(problem);
             }
-            document.mapped(partner, open.mode, mapped.json, mapped.extras, &mapping);
+            document.mapped(partner, open.mode, mapped, &mapping);
         }
         Err(problems) => document.unmapped(&problems),
     }
@@ -588,19 +589,16 @@ impl ReadDocument {
         self.problem = Some(problem);
         self.key = None;
         self.set_number = None;
-        self.json = Vec::new();
+        self.json = Bytes::new();
     }
 
-    pub(super) fn mapped(
-        &mut self,
-        from: Option<&Partner>,
-        mode: Mode,
-        json: Vec<u8>,
-        extras: Option<Value>,
-        mapping: &Mapping,
-    ) {
-        let kind = mapping.document();
-        let summary = match summarise(kind, &json) {
+    pub(super) fn mapped(&mut self, from: Option<&Partner>, mode: Mode, mapped: Mapped, mapping: &Mapping) {
+        let (kind, json) = (mapping.document(), Bytes::from(mapped.json));
+        let summary = match mapped.lines {
+            Some(lines) => summarise_beside(kind, &json, lines),
+            None => summarise(kind, &json),
+        };
+        let summary = match summary {
             Ok(summary) => summary,
             Err(error) => {
                 let text = format!("What mapping {} makes of it is no {kind}: {error}", mapping.id());
@@ -613,7 +611,7 @@ impl ReadDocument {
         self.number = summary.number;
         self.orders = summary.orders;
         self.subject = summary.subject;
-        self.extras = extras;
+        self.extras = mapped.extras;
         self.json = json;
         if from.is_some_and(|partner| partner.status == Status::Onboarding) {
             self.state = DocumentState::Recorded;

@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
+use bytes::Bytes;
+
 use super::{
     claims::{self, Digest},
     codes,
@@ -15,7 +17,10 @@ use crate::{
     mapping::Mapping,
     partner::{Partner, Status},
     x12::{Delimiters, InterchangeHeader, InterchangeVerdict, PartyId, Status as Verdict},
-    xml::{Limits, Source, Tree},
+    xml::{
+        Limits, Source, Tree,
+        cxml::{Credential, Header},
+    },
 };
 
 /// Reads a body: its document, and what stands for its envelope. A body that is no XML has neither, and a problem.
@@ -29,7 +34,7 @@ pub(super) fn read(context: &Context, body: Box<dyn Read + Send>) -> std::io::Re
         Err(fault) => return Ok(Err(unreadable(&fault))),
     };
     Ok(match Tree::read(source.text(), limits) {
-        Ok(tree) => Ok(interchange(context, &source, &tree, bytes.len() as u64)),
+        Ok(tree) => interchange(context, &source, &tree, bytes.len() as u64),
         Err(fault) => Err(unreadable(&fault)),
     })
 }
@@ -39,8 +44,18 @@ fn unreadable(fault: &crate::xml::Fault) -> Problem {
     Problem::new(fault.code, text)
 }
 
-fn interchange(context: &Context, source: &Source<'_>, tree: &Tree<'_>, length: u64) -> ReadInterchange {
+fn interchange(
+    context: &Context,
+    source: &Source<'_>,
+    tree: &Tree<'_>,
+    length: u64,
+) -> Result<ReadInterchange, Problem> {
     let partner = context.assumed.as_ref().or(context.connection.as_ref()).map(Arc::clone);
+    // A dry run has no connection: it shows what would become of the file if its envelope were in order.
+    let held = match (&partner, &context.connection, Header::of(tree)) {
+        (Some(partner), Some(_), Some(header)) => objection(partner, &header)?,
+        _ => None,
+    };
     let rehearsal = partner.as_ref().is_some_and(|partner| partner.status != Status::Live);
     let mode = if rehearsal { Mode::Test } else { context.mode };
     let mut document = ReadDocument::new((0, length), own_name(tree));
@@ -58,30 +73,30 @@ fn interchange(context: &Context, source: &Source<'_>, tree: &Tree<'_>, length: 
         Some(mapping) => map(&mut document, &mapping, source, tree, partner.as_deref(), (mode, context.traced)),
     }
     let connection = partner.as_ref().map_or("", |partner| partner.id.as_str());
-    let held = |name: &str| envelope.get(name).cloned().unwrap_or_default();
-    let party = |side: &str| PartyId { qualifier: held(&format!("{side}.domain")), id: held(&format!("{side}.id")) };
+    let said = |name: &str| envelope.get(name).cloned().unwrap_or_default();
+    let party = |side: &str| PartyId { qualifier: said(&format!("{side}.domain")), id: said(&format!("{side}.id")) };
     let header = InterchangeHeader {
         sender: party("from"),
         receiver: party("to"),
-        control_number: held("message_id"),
-        version: held("version"),
+        control_number: said("message_id"),
+        version: said("version"),
         usage: if mode == Mode::Live { b'P' } else { b'T' },
         ack_requested: false,
         date: String::new(),
-        time: held("time"),
+        time: said("time"),
         delimiters: Delimiters { element: 0, component: 0, repetition: None, segment: 0 },
         terminator: Vec::new(),
         offset: 0,
         bytes: Vec::new(),
     };
-    ReadInterchange {
+    Ok(ReadInterchange {
         format: Format::Xml,
         groups: Vec::new(),
         held_groups: Vec::new(),
         key: claims::interchange(connection, ["xml", "", "", ""], header.usage, &header.control_number),
         range: (0, length),
         partner,
-        held: None,
+        held,
         mode,
         verdict: InterchangeVerdict {
             header,
@@ -98,7 +113,38 @@ fn interchange(context: &Context, source: &Source<'_>, tree: &Tree<'_>, length: 
         },
         documents: vec![document],
         sets: 1,
+    })
+}
+
+/// What stands against a cXML document, by what is agreed with its partner: held where it says that it is from or for somebody
+/// else, and refused where it does not show their secret.
+fn objection(partner: &Partner, header: &Header<'_>) -> Result<Option<Problem>, Problem> {
+    let Some(terms) = &partner.cxml else { return Ok(None) };
+    let theirs = |one: &Credential<'_>| terms.ids.iter().any(|id| id.is(one.domain, one.identity));
+    if !terms.their_secrets.is_empty() {
+        let shown = header.sender.iter().filter(|one| theirs(one)).filter_map(|one| one.secret);
+        // All of them are compared, so that the time says nothing of which it was.
+        let right = shown.flat_map(|secret| terms.their_secrets.iter().map(move |hash| hash.is_of(secret)));
+        if !right.fold(false, |any, one| any | one) {
+            let text = "The Sender's credential is none that is agreed, or does not show the shared secret.";
+            return Err(Problem::new(codes::BAD_CREDENTIAL, text));
+        }
     }
+    let named = |all: &[Credential<'_>]| {
+        let all: Vec<_> = all.iter().map(|one| format!("{}/{}", one.domain, one.identity)).collect();
+        if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
+    };
+    if !header.from.iter().any(theirs) {
+        let ids: Vec<_> = terms.ids.iter().map(ToString::to_string).collect();
+        let text =
+            format!("The header says that it is from {}; {} is {}.", named(&header.from), partner.id, ids.join(", "));
+        return Ok(Some(Problem::new(codes::SENDER_NOT_ALLOWED, text)));
+    }
+    if !header.to.iter().any(|one| terms.ours.is(one.domain, one.identity)) {
+        let text = format!("It is addressed to {}; with {} we are {}.", named(&header.to), partner.id, terms.ours);
+        return Ok(Some(Problem::new(codes::NOT_FOR_US, text)));
+    }
+    Ok(None)
 }
 
 /// What kind of document it says it is: the root element, or what a cXML envelope holds.
@@ -138,7 +184,7 @@ fn map(
         }),
     };
     match read {
-        Ok(mapped) => document.mapped(partner, mode, mapped.json, mapped.extras, mapping),
+        Ok(mapped) => document.mapped(partner, mode, mapped, mapping),
         Err(problems) => document.unmapped(&problems),
     }
 }
@@ -180,7 +226,7 @@ impl ReadDocument {
             digest: Digest::default(),
             extras: None,
             mapping: None,
-            json: Vec::new(),
+            json: Bytes::new(),
             heard: None,
             origin: None,
         }

@@ -10,9 +10,10 @@ use super::{Snapshot, codes, policy};
 use crate::{
     document::{DocumentType, Mode},
     error::Code,
+    keys,
     ledger::NumberSeries,
     mapping::{self, Mapping},
-    partner::{Partner, Route, SendFormat, X12Terms},
+    partner::{CxmlTerms, Partner, Route, SendFormat, X12Terms},
     x12::{GroupOut, InterchangeOut, PartyId, WriteError, Writer, standard::Standard},
 };
 
@@ -85,11 +86,7 @@ pub(super) fn mapping(
         SendFormat::X12 => (mapping::Format::X12, route.version.as_str()),
         // Of XML there are dialects instead of versions.
         SendFormat::Ubl => (mapping::Format::Xml, "ubl"),
-        // Its envelope has credentials, and partners' files have no place for them.
-        SendFormat::Cxml => {
-            let text = format!("Documents cannot be written as {} yet.", route.format);
-            return Err(Unwritable::new(codes::NO_WAY_OUT, text));
-        }
+        SendFormat::Cxml => (mapping::Format::Xml, "cxml"),
     };
     let library = &snapshot.library;
     let usual = library.for_document(kind, format, version);
@@ -115,7 +112,14 @@ pub(super) fn write(
 ) -> Result<Written, Unwritable> {
     match route.format {
         SendFormat::Json => json(sheets),
-        SendFormat::Ubl | SendFormat::Cxml => xml(sheets),
+        SendFormat::Ubl => xml(sheets, &BTreeMap::new()),
+        SendFormat::Cxml => {
+            let terms = partner.cxml.as_ref().ok_or_else(|| {
+                let text = format!("The file of partner {} has no [cxml], so nobody knows who is who.", partner.id);
+                Unwritable::new(codes::NO_WAY_OUT, text)
+            })?;
+            xml(sheets, &header(terms, sheets, mode, now))
+        }
         SendFormat::X12 => {
             let terms = partner.x12.as_ref().ok_or_else(|| {
                 let text = format!("The file of partner {} has no [x12], so nobody knows who is who.", partner.id);
@@ -136,13 +140,35 @@ fn json(sheets: &[Sheet]) -> Result<Written, Unwritable> {
 }
 
 /// One document as XML.
-fn xml(sheets: &[Sheet]) -> Result<Written, Unwritable> {
+fn xml(sheets: &[Sheet], envelope: &BTreeMap<String, String>) -> Result<Written, Unwritable> {
     let [Sheet { json, mapping: Some(mapping), .. }] = sheets else {
         return Err(Unwritable::new(codes::NO_WAY_OUT, "XML goes one document at a time, by its mapping."));
     };
-    let written = mapping.write_xml(json, &BTreeMap::new()).map_err(|problems| unwritable(0, problems))?;
+    let written = mapping.write_xml(json, envelope).map_err(|problems| unwritable(0, problems))?;
     let place = Place { set: mapping.set().to_owned(), numbers: None, range: (0, written.bytes.len() as u64) };
     Ok(Written { bytes: written.bytes.into(), places: vec![place], groups: 0, content_type: "application/xml" })
+}
+
+/// What a cXML document says of its transmission. The shared secret is not in it: the courier puts it in, so that it is in
+/// nothing that is stored. Its id is new for each document and time, and the same for the same ones.
+fn header(terms: &CxmlTerms, sheets: &[Sheet], mode: Mode, now: DateTime) -> BTreeMap<String, String> {
+    let content: Vec<u8> = sheets.iter().flat_map(|sheet| sheet.json.iter().copied()).collect();
+    let digest = keys::sha256_hex(&content);
+    let theirs = terms.ids.first().unwrap_or(&terms.ours);
+    let stamp = now.strftime("%Y%m%d%H%M%S%6f");
+    let held = [
+        ("message_id", format!("{stamp}.{}@gangway", digest.get(..16).unwrap_or_default())),
+        ("time", now.strftime("%Y-%m-%dT%H:%M:%S+00:00").to_string()),
+        ("mode", if mode == Mode::Live { "production" } else { "test" }.to_owned()),
+        ("from.domain", terms.ours.domain.clone()),
+        ("from.id", terms.ours.identity.clone()),
+        ("to.domain", theirs.domain.clone()),
+        ("to.id", theirs.identity.clone()),
+        ("sender.domain", terms.sender.domain.clone()),
+        ("sender.id", terms.sender.identity.clone()),
+        ("sender.agent", terms.user_agent.clone()),
+    ];
+    held.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What a mapping says that could not write a document.

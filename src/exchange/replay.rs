@@ -157,7 +157,7 @@ impl Exchange {
             traced: false,
         };
         let work = move || -> std::io::Result<_> {
-            let mut read = inbound::read(&context, &source)?;
+            let mut read = inbound::read(&context, &source, None)?;
             let mut documents = Vec::new();
             if matches!(source, Source::Memory(_)) {
                 for (index, interchange) in read.reading.interchanges.iter_mut().enumerate() {

@@ -383,6 +383,7 @@ pub(super) fn channel(channel: SendChannel) -> Channel {
         SendChannel::SftpPush => Channel::SftpPush,
         SendChannel::Rest => Channel::Rest,
         SendChannel::Webhook => Channel::Webhook,
+        SendChannel::Cxml => Channel::Cxml,
     }
 }
 

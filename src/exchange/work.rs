@@ -70,7 +70,7 @@ impl Exchange {
         // The verdicts once more: they were not kept, and a restart has none.
         let (by_context, by_source) = (context.clone(), source.clone());
         let mut first =
-            self.turn(message, move || inbound::read(&by_context, &by_source)).await?.map_err(unreadable)?;
+            self.turn(message, move || inbound::read(&by_context, &by_source, None)).await?.map_err(unreadable)?;
         let mut known = Known::default();
         known.add(&ledger.holders(inbound::envelope_claims(&first)).await?);
         numbers::settle_numbers(&mut first.reading, subject.id, &known);

@@ -25,6 +25,8 @@ pub enum Channel {
     SftpPush,
     /// A partner's own endpoint.
     Webhook,
+    /// A partner's own endpoint for cXML.
+    Cxml,
 }
 
 /// Which way a message goes.

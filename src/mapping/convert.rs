@@ -54,6 +54,8 @@ pub(crate) enum Converter {
     Bool(String, String),
     /// Digits filled with zeros from the left to a length: with 6, `000123` is "123".
     Pad(u8),
+    /// A text that goes on in the next element where it is longer than one holds, or than so many characters. See `wrap`.
+    Wrap(Option<u16>),
     /// One that is written in Rust.
     Named(&'static Named),
 }
@@ -107,6 +109,7 @@ pub(crate) const NAMES: &[&str] = &[
     "date_time",
     "bool(\"Y\",\"N\")",
     "pad(10)",
+    "wrap",
     "sscc",
 ];
 
@@ -128,6 +131,8 @@ impl Converter {
             ("time", None) => Self::Time,
             ("date_time", None) => Self::DateTime,
             ("pad", Some(length)) => Self::Pad(length.parse().ok().filter(|n| (1..=40).contains(n))?),
+            ("wrap", None) => Self::Wrap(None),
+            ("wrap", Some(width)) => Self::Wrap(Some(width.parse().ok().filter(|n| (10..=4096).contains(n))?)),
             ("bool", Some(pair)) => {
                 let (yes, no) = pair.split_once(',')?;
                 let code = |text: &str| {
@@ -159,7 +164,9 @@ impl Converter {
 
     pub(crate) fn makes(&self) -> Scalar {
         match self {
-            Self::Text | Self::Upper | Self::Trim | Self::Pad(_) | Self::Named(_) | Self::DateTime => Scalar::Text,
+            Self::Text | Self::Upper | Self::Trim | Self::Wrap(_) | Self::Pad(_) | Self::Named(_) | Self::DateTime => {
+                Scalar::Text
+            }
             Self::Int => Scalar::Integer,
             Self::Decimal | Self::Implied(_) => Scalar::Decimal,
             Self::Date => Scalar::Date,
@@ -171,7 +178,7 @@ impl Converter {
     /// The form that a value must have, to say what is wrong with one that has not.
     pub(crate) fn expects(&self) -> String {
         match self {
-            Self::Text | Self::Upper | Self::Trim => "a text".to_owned(),
+            Self::Text | Self::Upper | Self::Trim | Self::Wrap(_) => "a text".to_owned(),
             Self::Int => "a whole number of at most 18 digits".to_owned(),
             Self::Decimal => "a decimal number, like 12.5, of at most 28 digits".to_owned(),
             Self::Implied(scale) => format!("a whole number whose last {scale} digits stand behind the point"),
@@ -187,7 +194,7 @@ impl Converter {
     /// Writes the canonical value of `value` to `out` as JSON. On refusal `out` may hold a part; the caller cuts it.
     pub(crate) fn read(&self, value: &[u8], charset: Charset, out: &mut Vec<u8>) -> Option<()> {
         match self {
-            Self::Text => write_string(value, charset, out),
+            Self::Text | Self::Wrap(_) => write_string(value, charset, out),
             Self::Trim => write_string(value.trim_ascii(), charset, out),
             Self::Upper => write_string(&value.to_ascii_uppercase(), charset, out),
             Self::Int => read_int(value.trim_ascii(), out)?,
@@ -232,7 +239,7 @@ impl Converter {
     pub(crate) fn writes_as_is(&self, canonical: &str) -> bool {
         let bytes = canonical.as_bytes();
         match self {
-            Self::Text => true,
+            Self::Text | Self::Wrap(_) => true,
             Self::Upper => !bytes.iter().any(u8::is_ascii_lowercase),
             Self::Trim => !bytes.is_empty() && bytes.trim_ascii().len() == bytes.len(),
             Self::Int => {
@@ -249,7 +256,7 @@ impl Converter {
     pub(crate) fn write(&self, canonical: &str, out: &mut Vec<u8>) -> Option<()> {
         let bytes = canonical.as_bytes();
         match self {
-            Self::Text | Self::Upper | Self::Trim | Self::Int | Self::Decimal => {
+            Self::Text | Self::Wrap(_) | Self::Upper | Self::Trim | Self::Int | Self::Decimal => {
                 self.writes_as_is(canonical).then(|| out.extend_from_slice(bytes))?;
             }
             Self::Implied(scale) => write_implied(bytes, usize::from(*scale), out)?,

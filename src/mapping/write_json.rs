@@ -1,30 +1,40 @@
 //! From filled slots to JSON, in the order of the schema, with keys made ready at compile time.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{
-    codes,
-    plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, What},
+    codes, joining,
+    page::{Page, Ready},
+    plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, Quick, What},
     problem::Problem,
     provenance::Mark,
-    read::{Cell, Item, PROBLEMS, Scratch, distance},
+    read::{Cell, Item, NONE, PROBLEMS, Scratch, distance},
     table::{self, Missing, Table},
     text::{Charset, write_string},
 };
 use crate::x12::token::SetView;
 
-/// Writes the document that the slots hold.
+/// Writes the document that the slots hold to the page of the scratch. Answers where its `lines` stand, the comma before
+/// them included.
 pub(crate) fn write(
     plan: &Plan,
     tables: &[Arc<Table>],
     set: &SetView<'_>,
     charset: Charset,
     scratch: &mut Scratch,
-    out: &mut Vec<u8>,
-) {
-    let Some(root) = scratch.items.first().copied() else { return };
-    Writer { plan, tables, set, bytes: set.bytes(), charset, scratch, out }.item(&root);
+) -> Option<Range<usize>> {
+    let root = scratch.items.first().copied()?;
+    let mut out = std::mem::take(&mut scratch.page);
+    let traces = scratch.marks.is_some();
+    let bytes = set.bytes();
+    let mut writer = Writer { plan, tables, set, bytes, charset, traces, scratch, out: &mut out, lines: None };
+    writer.item(&root);
+    let lines = writer.lines;
+    // The comma behind it.
+    out.cut(out.len().saturating_sub(1));
+    scratch.page = out;
+    lines
 }
 
 struct Writer<'p, 'a> {
@@ -33,9 +43,16 @@ struct Writer<'p, 'a> {
     set: &'p SetView<'a>,
     bytes: &'a [u8],
     charset: Charset,
+    /// Whether it is noted where each value came from.
+    traces: bool,
     scratch: &'p mut Scratch,
-    out: &'p mut Vec<u8>,
+    out: &'p mut Page,
+    /// Where the document's own `lines` stand.
+    lines: Option<Range<usize>>,
 }
+
+/// The key of a document's lines, as keys are made ready.
+const LINES: &[u8] = b"\"lines\":";
 
 impl<'p> Writer<'p, '_> {
     /// Writes an item. Where it cannot be one, or has nothing in it, nothing is written.
@@ -50,10 +67,10 @@ impl<'p> Writer<'p, '_> {
         }
         let layout = &kind.layout;
         let mut there = item.filled | layout.always;
-        for object in layout.objects.iter().rev() {
-            if there & object.ops != 0 && there & object.needs != object.needs {
-                self.keep_ops(item, layout, there & object.ops);
-                there &= !object.ops;
+        for (ops, needs) in &layout.guarded {
+            if there & ops != 0 && there & needs != *needs {
+                self.keep_ops(item, layout, there & ops);
+                there &= !ops;
             }
         }
         if there & layout.needs != layout.needs {
@@ -63,9 +80,6 @@ impl<'p> Writer<'p, '_> {
             self.hold(item, layout, layout.held & !there);
         }
         let start = self.out.len();
-        if self.out.last().is_some_and(|last| *last != b'[') {
-            self.out.push(b',');
-        }
         self.out.push(b'{');
         let inside = self.out.len();
         let mut open = OUTSIDE;
@@ -78,15 +92,30 @@ impl<'p> Writer<'p, '_> {
                 open = op.object;
             }
             match op.what {
-                What::Field { rule } => self.field(item, &op.key, number as u16, rule),
-                What::List => self.list(item, &op.key, number as u16),
+                What::Field { rule } => {
+                    if !self.quick(item, op, number as u16) {
+                        self.value(item, Some(&op.key), number as u16, rule);
+                    }
+                }
+                What::List => {
+                    let before = self.out.len() - usize::from(self.out.last() == Some(b','));
+                    self.list(item, &op.key, number as u16);
+                    if start == 0 && open == OUTSIDE && *op.key.bytes() == *LINES {
+                        // The comma behind it belongs to what comes next.
+                        self.lines = Some(before..before.max(self.out.len() - 1));
+                    }
+                }
             }
         }
-        self.go(layout, open, OUTSIDE);
-        if self.out.len() == inside && start > 0 {
-            self.out.truncate(start);
+        if open != OUTSIDE {
+            self.go(layout, open, OUTSIDE);
+        }
+        if self.out.len() > inside {
+            self.out.close(b'}');
+        } else if start > 0 {
+            self.out.cut(start);
         } else {
-            self.out.push(b'}');
+            self.out.put(b"},");
         }
     }
 
@@ -97,47 +126,57 @@ impl<'p> Writer<'p, '_> {
                 break;
             }
             // An object in which nothing could be written is none.
-            if self.out.last() == Some(&b'{') {
-                let length = (self.out.len() + 1).saturating_sub(object.key.len());
-                self.out.truncate(length);
-                if self.out.last() == Some(&b',') {
-                    self.out.pop();
-                }
+            if self.out.last() == Some(b'{') {
+                self.out.cut(self.out.len().saturating_sub(object.key.bytes().len()));
             } else {
-                self.out.push(b'}');
+                self.out.close(b'}');
             }
             from = object.parent;
         }
         if from != to
             && let Some(object) = layout.objects.get(usize::from(to))
         {
-            self.go(layout, from, object.parent);
-            self.key(&object.key);
+            if from != object.parent {
+                self.go(layout, from, object.parent);
+            }
+            self.out.ready(&object.key);
         }
     }
 
-    fn list(&mut self, item: &Item, key: &[u8], cell: u16) {
+    fn list(&mut self, item: &Item, key: &Ready, cell: u16) {
         let before = self.out.len();
-        self.key(key);
+        self.out.ready(key);
         self.out.push(b'[');
         let inside = self.out.len();
         let mut next = self.cell(item, cell).start;
+        self.join(next);
         while let Some(item) = self.scratch.items.get(next as usize).copied() {
             self.item(&item);
             next = item.next;
         }
         if self.out.len() == inside {
-            self.out.truncate(before);
+            self.out.cut(before);
         } else {
-            self.out.push(b']');
+            self.out.close(b']');
+        }
+    }
+
+    /// Makes one item of those that one text was written over.
+    #[inline]
+    fn join(&mut self, first: u32) {
+        let plan = self.plan;
+        if let Some(item) = self.scratch.items.get(first as usize)
+            && item.next != NONE
+            && plan.kinds.get(usize::from(item.kind)).is_some_and(|kind| kind.wraps.is_some())
+        {
+            joining::join(plan, self.set, self.charset, self.scratch, first);
         }
     }
 
     /// An item of a list of plain values.
     fn plain(&mut self, item: &Item, rule: u32) {
         if item.filled != 0 {
-            let comma: &[u8] = if self.out.last() == Some(&b'[') { b"" } else { b"," };
-            self.value(item, comma, 0, rule);
+            self.value(item, None, 0, rule);
         }
     }
 
@@ -146,45 +185,90 @@ impl<'p> Writer<'p, '_> {
         self.scratch.cells.get(item.cells as usize + usize::from(cell)).copied().unwrap_or_default()
     }
 
+    /// Writes a field without its rule, as most can be; or nothing.
     #[inline]
-    fn field(&mut self, item: &Item, key: &[u8], cell: u16, rule: u32) {
-        let key = self.without_comma(key);
-        self.value(item, key, cell, rule);
+    fn quick(&mut self, item: &Item, op: &Op, cell: u16) -> bool {
+        if op.quick == Quick::No || item.filled & (1u64 << (cell & 63)) == 0 || self.traces {
+            return false;
+        }
+        let Cell { start, end } = self.cell(item, cell);
+        let length = end.wrapping_sub(start) as usize;
+        let Some(text) = self.bytes.get(start as usize..) else { return false };
+        let edge = |at: usize| text.get(at).is_none_or(|byte| *byte <= b' ');
+        let key = &op.key;
+        match op.quick {
+            Quick::Text => self.out.string(key, text, length),
+            Quick::Trim => !edge(0) && !edge(length.wrapping_sub(1)) && self.out.string(key, text, length),
+            Quick::Integer => self.out.integer(key, text, length),
+            Quick::Decimal => self.out.decimal(key, text, length),
+            Quick::Date => self.out.date(key, text, length),
+            Quick::Codes(table) => match self.table(table).and_then(|table| table.ready(text, length)) {
+                Some(word) => self.out.word(key, word),
+                None => false,
+            },
+            Quick::No => false,
+        }
     }
 
-    /// Writes what stands before a value, and the value; neither where the value cannot be read.
-    #[inline]
-    fn value(&mut self, item: &Item, before_it: &[u8], cell: u16, number: u32) {
+    /// Writes a key, if it has one, and a value; neither where the value cannot be read.
+    fn value(&mut self, item: &Item, key: Option<&Ready>, cell: u16, number: u32) {
         let Some(rule) = self.plan.rules.get(number as usize) else { return };
         let before = self.out.len();
-        self.out.extend_from_slice(before_it);
+        if let Some(key) = key {
+            self.out.ready(key);
+        }
         if item.filled & (1u64 << (cell & 63)) == 0 {
             if let Some(default) = &rule.default {
-                self.out.extend_from_slice(default);
+                self.out.put(default);
             }
+            self.out.push(b',');
             return;
         }
+        let start = self.out.len();
         let span = self.cell(item, cell);
-        let value = self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+        let Some(value) = self.bytes.get(span.start as usize..span.end as usize) else {
+            return self.joined(start, span, number);
+        };
+        let mut json = std::mem::take(&mut self.scratch.value);
+        json.clear();
         let read = match &rule.convert {
-            Convert::Value(converter) => converter.read(value, self.charset, self.out),
-            Convert::Cross(table, missing) => self.cross(value, *table, *missing, span, rule),
+            Convert::Value(converter) => converter.read(value, self.charset, &mut json),
+            Convert::Cross(table, missing) => self.cross(value, *table, *missing, span, rule, &mut json),
             Convert::Codes(table, missing) => {
-                match self.table(*table).and_then(|table| table.read_json(value, self.out)) {
+                match self.table(*table).and_then(|table| table.read_json(value, &mut json)) {
                     None if *missing == Missing::Pass => {
-                        table::pass(value, self.charset, self.out);
+                        table::pass(value, self.charset, &mut json);
                         Some(())
                     }
                     read => read,
                 }
             }
         };
+        self.out.put(&json);
+        self.scratch.value = json;
         if read.is_none() || rule.constant.is_some() {
             self.check(before, read.is_some(), value, span, rule);
         }
-        if self.scratch.marks.is_some() {
-            self.mark(before + before_it.len(), span, number);
+        if self.traces {
+            self.mark(start, span, number);
         }
+        if self.out.len() > before {
+            self.out.push(b',');
+        }
+    }
+
+    /// Writes a text that was longer than its element.
+    #[cold]
+    fn joined(&mut self, start: usize, span: Cell, rule: u32) {
+        let text = self.scratch.joined.text(span, self.bytes.len()).unwrap_or_default();
+        let mut json = Vec::new();
+        write_string(text, self.charset, &mut json);
+        self.out.put(&json);
+        let parts = self.scratch.joined.parts(span, self.bytes.len());
+        if let (Some(_), [first, .., last]) = (&self.scratch.marks, parts) {
+            self.mark(start, Cell { start: first.start, end: last.end }, rule);
+        }
+        self.out.push(b',');
     }
 
     /// Notes where a value came from. What was cut away again is noted no more.
@@ -207,8 +291,16 @@ impl<'p> Writer<'p, '_> {
     }
 
     /// Our name for what the partner calls this; as sent where the table does not have it and the rule lets it pass.
-    fn cross(&mut self, value: &[u8], table: u16, missing: Missing, span: Cell, rule: &FieldRule) -> Option<()> {
-        if let Some(read) = self.table(table).and_then(|table| table.read_json(value, self.out)) {
+    fn cross(
+        &mut self,
+        value: &[u8],
+        table: u16,
+        missing: Missing,
+        span: Cell,
+        rule: &FieldRule,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        if let Some(read) = self.table(table).and_then(|table| table.read_json(value, out)) {
             return Some(read);
         }
         match missing {
@@ -226,7 +318,7 @@ impl<'p> Writer<'p, '_> {
                 }
             }
         }
-        write_string(value.trim_ascii(), self.charset, self.out);
+        write_string(value.trim_ascii(), self.charset, out);
         Some(())
     }
 
@@ -253,7 +345,7 @@ impl<'p> Writer<'p, '_> {
                 self.problem(codes::UNREADABLE_VALUE, text, span, rule);
             }
         }
-        self.out.truncate(before);
+        self.out.cut(before);
     }
 
     /// Tells which fields are not there without which the document is held.
@@ -301,21 +393,6 @@ impl<'p> Writer<'p, '_> {
         }
     }
 
-    /// A key begins with its comma, which the first one of an object does without.
-    #[inline]
-    fn without_comma<'k>(&self, key: &'k [u8]) -> &'k [u8] {
-        match self.out.last() {
-            Some(b'{') => key.get(1..).unwrap_or_default(),
-            _ => key,
-        }
-    }
-
-    #[inline]
-    fn key(&mut self, key: &[u8]) {
-        let key = self.without_comma(key);
-        self.out.extend_from_slice(key);
-    }
-
     #[cold]
     fn problem(&mut self, code: crate::error::Code, text: String, span: Cell, rule: &FieldRule) {
         if self.scratch.problems.len() < PROBLEMS
@@ -344,9 +421,12 @@ impl<'p> Writer<'p, '_> {
 
     #[cold]
     fn keep(&mut self, span: Cell) {
-        if let Some((segment, element)) = find(self.set, span.start) {
-            self.scratch.extras.push((segment, element));
-        }
+        let scratch = &mut *self.scratch;
+        let parts = match scratch.joined.parts(span, self.bytes.len()) {
+            [] => &[span],
+            parts => parts,
+        };
+        scratch.extras.extend(parts.iter().filter_map(|part| find(self.set, part.start)));
     }
 }
 

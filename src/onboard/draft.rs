@@ -21,6 +21,8 @@ pub struct Needs {
     pub sftp: bool,
     /// The partner's own SFTP server.
     pub sftp_push: bool,
+    /// Credentials of cXML.
+    pub cxml: bool,
 }
 
 /// What a new partner's file says.
@@ -44,6 +46,23 @@ pub struct Draft {
     pub sftp: Option<SftpAnswers>,
     /// Its own server.
     pub sftp_push: Option<PushAnswers>,
+    /// cXML.
+    pub cxml: Option<CxmlAnswers>,
+}
+
+/// Who is who in headers of cXML, and what each side shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CxmlAnswers {
+    /// Who they are, `domain/identity`.
+    pub theirs: Vec<String>,
+    /// Who we are to them.
+    pub ours: String,
+    /// Where documents to them are posted.
+    pub url: Option<String>,
+    /// Where our secret for them is kept, as a reference.
+    pub secret: String,
+    /// The hash of theirs.
+    pub their_secret: String,
 }
 
 /// Who is who in envelopes.
@@ -95,7 +114,14 @@ impl Needs {
     pub fn of(template: &std::sync::Arc<Source>) -> Self {
         let (node, _) = Node::parse(template);
         let has = |table: &str| node.at(table).is_some();
-        Self { x12: has("x12"), rest: has("rest"), as2: has("as2"), sftp: has("sftp"), sftp_push: has("sftp_push") }
+        Self {
+            x12: has("x12"),
+            rest: has("rest"),
+            as2: has("as2"),
+            sftp: has("sftp"),
+            sftp_push: has("sftp_push"),
+            cxml: has("cxml"),
+        }
     }
 }
 
@@ -159,6 +185,25 @@ impl Draft {
             page.line("#collect_from = [\"/out\"] # where its own files are, if we are to fetch them there");
             page.line("#collected = \"remove\"    # what becomes of those there then; or \"move\", \"keep\"");
         }
+        if let Some(cxml) = &self.cxml {
+            page.table("cxml", "Who is who in the headers of cXML, as domain/identity, and what each side shows.");
+            page.set("ids", &list(&cxml.theirs), "who they are: the Credential in their From");
+            page.set("ours", &quoted(&cxml.ours), "who we are to them: the Credential in their To");
+            page.line(
+                "#sender = \"NetworkID/AN01000000001\"   # who hands our documents over, where that is not `ours`",
+            );
+            match &cxml.url {
+                Some(url) => page.set("url", &quoted(url), "where documents to them are posted"),
+                None => page.line("#url = \"https://acme.example/cxml\"   # where documents to them are posted"),
+            }
+            page.set(
+                "secret",
+                &quoted(&cxml.secret),
+                "where our shared secret is kept; it is put in when a document is sent",
+            );
+            page.line("# The hash of what their documents have to show; two while one replaces the other.");
+            page.set("their_secrets", &tall(std::slice::from_ref(&cxml.their_secret)), "");
+        }
         if !self.api_keys.is_empty() {
             page.table(
                 "rest",
@@ -221,6 +266,7 @@ impl From<&Partner> for Needs {
             as2: partner.as2.is_some(),
             sftp: partner.sftp.is_some(),
             sftp_push: partner.sftp_push.is_some(),
+            cxml: partner.cxml.is_some(),
         }
     }
 }
@@ -253,6 +299,13 @@ mod tests {
                 user: "gangway".into(),
                 host_keys: vec!["ssh-ed25519 BBBB".into()],
                 key: "file:secrets/acme".into(),
+            }),
+            cxml: Some(CxmlAnswers {
+                theirs: vec!["DUNS/123456789".into()],
+                ours: "DUNS/098765432".into(),
+                url: Some("https://acme.example/cxml".into()),
+                secret: "file:secrets/acme-cxml".into(),
+                their_secret: "sha256:00".into(),
             }),
         };
         insta::assert_snapshot!(draft.text());

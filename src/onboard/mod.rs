@@ -6,7 +6,7 @@ mod edit;
 mod evidence;
 mod welcome;
 
-pub use draft::{As2Answers, Draft, Needs, PushAnswers, SftpAnswers, X12Answers};
+pub use draft::{As2Answers, CxmlAnswers, Draft, Needs, PushAnswers, SftpAnswers, X12Answers};
 pub use edit::{EditError, Edited, add_api_key, remove_api_key, replace, set_status};
 pub use evidence::{Progress, Seen, evidence, levels_make_sense, lines_make_the_total, progress};
 pub use welcome::{Endpoints, Welcome};

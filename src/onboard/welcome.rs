@@ -62,6 +62,7 @@ impl Welcome<'_> {
         self.as2(&mut out);
         self.sftp(&mut out);
         self.push(&mut out);
+        self.cxml(&mut out);
         self.test(&mut out);
         self.limits(&mut out);
         out
@@ -81,6 +82,41 @@ impl Welcome<'_> {
             set => format!("Every interchange of yours is answered by a {set}; a TA1 comes {}.", ta1(x12.ta1.as_str())),
         };
         line(out, &format!("{answered} While we test, put `T` into ISA15.\n"));
+    }
+
+    fn cxml(&self, out: &mut String) {
+        let Some(cxml) = &self.partner.cxml else { return };
+        line(out, "## cXML\n");
+        line(out, "| | domain/identity |\n|---|---|");
+        for id in &cxml.ids {
+            line(out, &format!("| you, in From of what you send | `{id}` |"));
+        }
+        line(out, &format!("| we, in To of what you send | `{}` |", cxml.ours));
+        line(out, &format!("| who hands over what we send, in its Sender | `{}` |\n", cxml.sender));
+        if let Some(api) = &self.endpoints.api {
+            line(out, "```sh");
+            line(
+                out,
+                &format!(
+                    "curl -H \"Authorization: Bearer $KEY\" -H \"Content-Type: text/xml\" --data-binary @confirmation.xml \\\n     {api}/v1/messages"
+                ),
+            );
+            line(out, "```\n");
+        }
+        line(
+            out,
+            "The answer is a cXML Response: 200 once your document is on stable storage, 4xx where it will never be taken",
+        );
+        line(
+            out,
+            "as it is, 5xx where you should send it again. Sent again with the same payloadID, it is counted once.\n",
+        );
+        if !cxml.their_secrets.is_empty() {
+            line(out, "Your Sender shows the SharedSecret that reaches you by another way.\n");
+        }
+        if let Some(url) = &cxml.url {
+            line(out, &format!("What we send is posted to `{url}`, and your Response says what became of it.\n"));
+        }
     }
 
     fn rest(&self, out: &mut String) {

@@ -61,6 +61,10 @@ crate::codes! {
     WEAK_SFTP = "PRT-0029";
     /// Our own key for a partner's SFTP server cannot be used, or should be another.
     OWN_SSH_KEY = "PRT-0030";
+    /// A credential of cXML that is not domain/identity.
+    BAD_CXML_ID = "PRT-0031";
+    /// A shared secret that is not given as its hash.
+    BAD_SHARED_SECRET = "PRT-0032";
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use std::{cell::RefCell, collections::BTreeMap, io, path::Path, sync::Arc};
 
 use super::{
-    Certification, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms, X12Section, X12Terms,
+    Certification, CxmlTerms, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms, X12Section,
+    X12Terms,
     attached::{self, Attached},
-    codes, digest, file, layout,
+    codes, cxml, digest, file, layout,
     load::Asked,
     overlay, send,
 };
@@ -206,6 +207,7 @@ fn partner(composed: &Composed, file: &PartnerFile, attached: &Attached) -> Part
         sftp_push: file.sftp_push.as_ref().map(SftpPushTerms::from),
         certification: Certification::from(&file.certification),
         webhook: file.webhook.as_ref().map(send::webhook),
+        cxml: file.cxml.as_ref().map(CxmlTerms::from),
         send: send::terms(&file.send),
         mappings: file.mappings.iter().map(|entry| (entry.key.to_string(), entry.value.value.clone())).collect(),
         template: composed.template.as_ref().map(|template| template.name.clone()),
@@ -333,6 +335,7 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
     if let Some(as2) = &file.as2 {
         attached::check(as2, findings);
     }
+    cxml::check(file, merged, findings);
     for first in [&file.send.first_interchange, &file.send.first_group] {
         if !(1..=999_999_999).contains(&first.value) {
             let told = Diagnostic::error(config::OUT_OF_RANGE, "a control number is from 1 to 999999999");

@@ -9,6 +9,7 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ("api-x12", include_str!("../../partners/templates/api-x12.toml")),
     ("as2-ubl", include_str!("../../partners/templates/as2-ubl.toml")),
     ("as2-x12", include_str!("../../partners/templates/as2-x12.toml")),
+    ("rest-cxml", include_str!("../../partners/templates/rest-cxml.toml")),
     ("rest-json", include_str!("../../partners/templates/rest-json.toml")),
     ("sftp-push-x12", include_str!("../../partners/templates/sftp-push-x12.toml")),
     ("sftp-x12", include_str!("../../partners/templates/sftp-x12.toml")),

@@ -4,8 +4,8 @@ use std::{fmt, path::PathBuf};
 
 use super::{
     AcknowledgementsIn, ApiKeyHash, ApiVersion, As2Id, As2Version, CertificationSection, Characters, Charset, Complete,
-    Compression, Day, Detail, DigestName, DigestSpelling, DuplicateNumber, Encoding, Encrypt, EnvelopeId, Fetched,
-    Folder, FolderPath, Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection, PasswordHash, Receipt,
+    Compression, CxmlSection, Day, Detail, DigestName, DigestSpelling, DuplicateNumber, Encoding, Encrypt, EnvelopeId,
+    Fetched, Folder, FolderPath, Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection, PasswordHash, Receipt,
     ReceiptBy, Repetition, RuleSeverity, SameFile, SendSection, SftpPushSection, SftpUser, Sign, SignaturePadding,
     SshKey, Status, Ta1, Usage, Version, WebhookSection, codes, sftp,
 };
@@ -29,6 +29,7 @@ pub(super) const SHAPE: Shape = &[
     ("sftp_push", SftpPushSection::KEYS),
     ("certification", CertificationSection::KEYS),
     ("webhook", WebhookSection::KEYS),
+    ("cxml", CxmlSection::KEYS),
     ("send", SendSection::KEYS),
     ("limits", LimitsSection::KEYS),
 ];
@@ -62,6 +63,12 @@ pub(super) const OWN: &[&str] = &[
     "sftp_push.collect_from",
     "webhook.url",
     "webhook.secrets",
+    "cxml.ids",
+    "cxml.ours",
+    "cxml.sender",
+    "cxml.secret",
+    "cxml.url",
+    "cxml.their_secrets",
 ];
 
 section! {
@@ -88,6 +95,8 @@ section! {
         pub sftp_push: Option<SftpPushSection>,
         /// The partner's own endpoint for events.
         pub webhook: Option<WebhookSection>,
+        /// cXML: who is who, where documents are posted, and the shared secrets.
+        pub cxml: Option<CxmlSection>,
         /// Documents to the partner.
         pub send: SendSection,
         /// How much the partner may send.

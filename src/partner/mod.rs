@@ -10,6 +10,7 @@ mod certification;
 pub mod codes;
 mod compose;
 mod conflict;
+mod cxml;
 mod difference;
 mod directory;
 mod example;
@@ -38,6 +39,7 @@ pub use as2::{
 pub use attached::{EXPIRY_DAYS, ending};
 pub use certification::{Certification, CertificationSection, Step, needs_certification};
 pub use compose::{Effective, effective};
+pub use cxml::{CxmlId, CxmlSection, CxmlTerms, SharedSecretHash};
 pub use difference::{Difference, differences};
 pub use directory::{ApiAccess, Directory};
 pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
@@ -120,6 +122,8 @@ pub struct Partner {
     pub certification: Certification,
     /// Its own endpoint for events.
     pub webhook: Option<WebhookTerms>,
+    /// What is agreed about cXML.
+    pub cxml: Option<CxmlTerms>,
     /// Documents to it.
     pub send: SendTerms,
     /// Mappings of its own, by transaction set or document.

@@ -24,6 +24,8 @@ choice! {
         Rest = "rest",
         /// They are posted to `webhook.url`.
         Webhook = "webhook",
+        /// They are posted to `cxml.url`, and the answer is a cXML Response.
+        Cxml = "cxml",
     }
 }
 
@@ -44,9 +46,9 @@ choice! {
 section! {
     /// Documents to the partner. What stands here holds for all of them.
     pub struct SendSection {
-        /// How they go. With none: as2, sftp or rest, the first that the file has.
+        /// How they go. With none: as2, cxml, sftp, rest or webhook, the first that the file has.
         pub channel: Option<SendChannel>,
-        /// What they are written in. With none: X12 where the file has `[x12]`, and JSON where not.
+        /// What they are written in. With none: X12 where the file has `[x12]`, cXML where it has `[cxml]`, and else JSON.
         pub format: Option<SendFormat>,
         /// The version of X12, where it is not that of `[x12]`.
         pub version: Option<Spanned<Version>>,
@@ -212,6 +214,8 @@ impl Partner {
         let pushes = self.as2.as_ref().is_some_and(|as2| as2.url.is_some());
         let usual = if pushes {
             Some(SendChannel::As2)
+        } else if self.cxml.as_ref().is_some_and(|cxml| cxml.url.is_some()) {
+            Some(SendChannel::Cxml)
         } else if self.sftp.is_some() {
             Some(SendChannel::Sftp)
         } else if self.rest.is_some() {
@@ -221,6 +225,7 @@ impl Partner {
         };
         let format = agreement.format.unwrap_or(match self.x12 {
             Some(_) => SendFormat::X12,
+            None if self.cxml.is_some() => SendFormat::Cxml,
             None => SendFormat::Json,
         });
         let version = agreement.version.as_ref().or_else(|| self.x12.as_ref().map(|x12| &x12.version));

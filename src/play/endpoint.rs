@@ -40,7 +40,7 @@ pub struct Endpoint {
 struct Shared {
     calls: Mutex<Vec<Call>>,
     /// Nothing where callers are left waiting.
-    answer: watch::Sender<Option<StatusCode>>,
+    answer: watch::Sender<Option<(StatusCode, Bytes)>>,
 }
 
 impl Endpoint {
@@ -51,8 +51,10 @@ impl Endpoint {
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
-        let shared =
-            Arc::new(Shared { calls: Mutex::default(), answer: watch::Sender::new(Some(StatusCode::NO_CONTENT)) });
+        let shared = Arc::new(Shared {
+            calls: Mutex::default(),
+            answer: watch::Sender::new(Some((StatusCode::NO_CONTENT, Bytes::new()))),
+        });
         let router = Router::new().route("/orders", post(take)).with_state(Arc::clone(&shared));
         let serving = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
@@ -67,7 +69,12 @@ impl Endpoint {
 
     /// Has it answer this from now on.
     pub fn answer(&self, status: StatusCode) {
-        self.shared.answer.send_replace(Some(status));
+        self.say(status, "");
+    }
+
+    /// Has it answer this, with a body.
+    pub fn say(&self, status: StatusCode, body: &str) {
+        self.shared.answer.send_replace(Some((status, Bytes::copy_from_slice(body.as_bytes()))));
     }
 
     /// Has it take calls and say nothing, until it is told what to answer.
@@ -94,11 +101,11 @@ impl Drop for Endpoint {
 
 async fn take(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
     let mut answer = shared.answer.subscribe();
-    let Ok(Some(answered)) = answer.wait_for(Option::is_some).await.map(|answer| *answer) else {
+    let Ok(Some((answered, said))) = answer.wait_for(Option::is_some).await.map(|answer| answer.clone()) else {
         return Response::new(Body::empty());
     };
     shared.calls.lock().unwrap_or_else(PoisonError::into_inner).push(Call { headers, body, answered });
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::new(Body::from(said));
     *response.status_mut() = answered;
     response
 }

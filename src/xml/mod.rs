@@ -5,6 +5,7 @@
 //! tags; what is well-formed, which namespace a name is in, and where every byte stood is settled here.
 
 pub mod codes;
+pub mod cxml;
 mod decode;
 mod fault;
 mod reader;

@@ -222,6 +222,13 @@ impl<'t, 'a> Node<'t, 'a> {
         &self.element.text
     }
 
+    /// The value of an attribute by the name behind its prefix.
+    pub fn attribute(self, local: &str) -> Option<&'t str> {
+        let named =
+            |one: &AttributeOf<'t>| self.tree.names.get(one.name as usize).is_some_and(|name| name.local == local);
+        self.attributes().find(named).map(|one| one.value)
+    }
+
     /// The bytes of its text in the whole.
     pub fn within(self) -> Range<usize> {
         self.element.within.0 as usize..self.element.within.1 as usize

@@ -68,6 +68,36 @@ gwtest!(a_capture_is_taken_apart_layer_by_layer, async |dir| {
     assert!(text.contains("A receipt, signed") && text.contains("says: processed"), "{text}");
 });
 
+gwtest!(what_was_signed_comes_out_of_the_record_as_it_came, async |dir| {
+    let site = Site::start(&dir, "must_encrypt = false").await;
+    let plain = As2Form { encrypt: None, ..As2Form::default() };
+    let deflated = As2Form { compress: gangway::as2::send::Compress::BeforeSigning, ..plain.clone() };
+    for (number, form) in [(1, plain), (2, deflated), (3, As2Form { sign: None, ..As2Form::default() })] {
+        let sent = site.acme.message(&[document(&x12(number))], &form).unwrap();
+        let signed = form.sign.is_some();
+        if signed {
+            site.post(&sent).await;
+        } else {
+            // Not signed, it is refused; and there is no message of such a name.
+            let unknown = "msg_01890a5d-ac96-774b-bcce-b302099a8057";
+            let (text, code) =
+                run(&dir, &["as2", "evidence", unknown, "--into", "none.as2", "--config", "gangway.toml"]);
+            assert_eq!((code, dir.join("none.as2").exists()), (Some(2), false), "{text}");
+            continue;
+        }
+        let found = site.gateway.erp().messages(&[("partner", "acme"), ("direction", "in")]).await.unwrap().json();
+        let id = found["data"][0]["id"].as_str().unwrap_or_else(|| panic!("{found}")).to_owned();
+        let arguments = ["as2", "evidence", &id, "--into", "signed.as2", "--config", "gangway.toml"];
+        let (text, code) = run(&dir, &arguments);
+        assert_eq!(code, Some(0), "{text}");
+        let kind = sent.http.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-type")).unwrap();
+        let whole = [format!("Content-Type: {}\r\n\r\n", kind.1).as_bytes(), &sent.http.body].concat();
+        assert_eq!(std::fs::read(dir.join("signed.as2")).unwrap(), whole, "byte for byte");
+        let (text, _) = run(&dir, &["as2", "show", "signed.as2", "--partner", "acme", "--config", "gangway.toml"]);
+        assert!(text.contains("signed with Sha256") && text.contains("it holds"), "{text}");
+    }
+});
+
 gwtest!(our_key_changes_without_an_outage, async |dir| {
     let acme = partner(parties::acme());
     write(&dir, "http://127.0.0.1:9/as2", "", "live");

@@ -19,7 +19,7 @@ use super::{
     site::{self, Site, fields, partner, proven, read, x12},
     wire::{self, Said, connect, connect_from, head},
 };
-use crate::util::{Dir, drain, full, gwtest, wait_for};
+use crate::util::{Dir, Gateway, drain, full, gwtest, wait_for};
 
 /// A message's headers but those that say how its body comes.
 fn headers(outgoing: &Outgoing) -> Vec<(String, String)> {
@@ -141,6 +141,34 @@ mod rfc9110_section_10_1_1_expect {
 
 mod slow_senders {
     use super::*;
+
+    gwtest!(who_dawdles_is_cut_when_its_time_is_over, async |dir| {
+        site::write(&dir, "http://127.0.0.1:9/as2", "", "live");
+        let settings = std::fs::read_to_string(dir.join("gangway.toml")).unwrap();
+        dir.create("gangway.toml", format!("{settings}\n[limits]\nhead_wait = \"2 s\"\nbody_wait = \"2 s\"\n"));
+        let gateway = Gateway::start(&dir).await;
+        let acme = partner(parties::acme());
+        let message = acme.message(&[document(&x12(1))], &As2Form::default()).unwrap();
+        let head = head(&headers(&message));
+        let body = format!("Content-Length: {}\r\n\r\n", message.http.body.len());
+        let unended = [head.as_bytes(), body.as_bytes(), &message.http.body[..10]].concat();
+        let mut dawdling = Vec::new();
+        for begun in [&head.as_bytes()[..60], &unended] {
+            let mut stream = connect_from([127, 0, 0, 2], gateway.public_address()).await;
+            wire::write(&mut stream, begun).await.unwrap();
+            dawdling.push(stream);
+        }
+        for (mut stream, status) in dawdling.into_iter().zip(["", "HTTP/1.1 408"]) {
+            let mut rest = Vec::new();
+            let ended = tokio::time::timeout(Duration::from_secs(25), tokio::io::copy(&mut stream, &mut rest)).await;
+            assert!(ended.is_ok(), "it is still open");
+            assert!(rest.starts_with(status.as_bytes()), "{:?}", String::from_utf8_lossy(&rest));
+        }
+        // Nothing of it was taken, and the whole message is new.
+        let answer = acme.post(&site::url(&gateway), message).await.unwrap();
+        assert_eq!(proven(&answer), Disposition::Processed);
+        drain(&gateway.erp(), "erp", 1).await;
+    });
 
     gwtest!(many_who_dawdle_are_in_nobodys_way_and_are_cut, async |dir| {
         let site = Site::start(&dir, "").await;

@@ -74,6 +74,7 @@ fn partner(id: &str, status: Status, keys: &[&str]) -> Partner {
         sftp_push: None,
         certification: Default::default(),
         webhook: None,
+        cxml: None,
         send: gangway::partner::SendTerms::default(),
         mappings: Default::default(),
         template: None,

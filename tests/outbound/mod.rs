@@ -1,6 +1,7 @@
 //! The way out, from the ERP's POST to the partner and back: documents, control numbers, deliveries, acknowledgements.
 
 mod couriers;
+mod cxml;
 mod documents;
 mod drop_box;
 mod homecoming;

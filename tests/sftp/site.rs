@@ -195,6 +195,7 @@ pub async fn partner(id: &str, change: impl FnOnce(&mut SftpTerms)) -> Partner {
         sftp_push: None,
         certification: Default::default(),
         webhook: None,
+        cxml: None,
         send: gangway::partner::SendTerms::default(),
         mappings: BTreeMap::new(),
         template: None,

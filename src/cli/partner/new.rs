@@ -19,7 +19,7 @@ use crate::{
     },
     document::Mode,
     keys::{self, ApiKey, Secret},
-    onboard::{As2Answers, Draft, Needs, PushAnswers, SftpAnswers, X12Answers},
+    onboard::{As2Answers, CxmlAnswers, Draft, Needs, PushAnswers, SftpAnswers, X12Answers},
     partner::Files,
 };
 
@@ -30,7 +30,7 @@ pub(super) struct Args {
     at: Where,
     /// The partner's id: lower-case letters, digits, - and _. It names the file, and stands in events.
     id: String,
-    /// rest-json, api-x12, as2-x12, as2-ubl, sftp-x12, sftp-push-x12, or one of your own in partners/templates.
+    /// rest-json, rest-cxml, api-x12, as2-x12, as2-ubl, sftp-x12, sftp-push-x12, or one of your own in partners/templates.
     #[arg(long)]
     template: String,
     /// The name people use.
@@ -75,6 +75,18 @@ pub(super) struct Args {
     /// Where our private key for their server is kept, like file:secrets/acme.
     #[arg(long, value_name = "REFERENCE")]
     push_key: Option<String>,
+    /// Who they are in headers of cXML: domain/identity. May be given several times.
+    #[arg(long = "cxml-id", value_name = "DOMAIN/IDENTITY")]
+    cxml_ids: Vec<String>,
+    /// Who we are to them in headers of cXML.
+    #[arg(long, value_name = "DOMAIN/IDENTITY")]
+    our_cxml_id: Option<String>,
+    /// Where cXML documents to them are posted.
+    #[arg(long, value_name = "URL")]
+    cxml_url: Option<String>,
+    /// Where our shared secret with them is kept, like file:secrets/acme-cxml.
+    #[arg(long, value_name = "REFERENCE")]
+    cxml_secret: Option<String>,
     /// The name by which suppliers reach this gateway, for the page.
     #[arg(long)]
     host: Option<String>,
@@ -224,6 +236,21 @@ fn answers(args: &Args, template: &str, needs: Needs, asks: &Asks, made: &mut Ma
         let key =
             asks.needed(args.push_key.clone(), "--push-key", "Where our private key for it is kept", Some(&default))?;
         draft.sftp_push = Some(PushAnswers { server, user, host_keys, key });
+    }
+    if needs.cxml {
+        let mut theirs = args.cxml_ids.clone();
+        if theirs.is_empty() {
+            theirs.push(asks.needed(None, "--cxml-id", "Their cXML credential, like DUNS/123456789", None)?);
+        }
+        let ours = asks.needed(args.our_cxml_id.clone(), "--our-cxml-id", "Our cXML credential to them", None)?;
+        let url = asks.wanted(args.cxml_url.clone(), "Their cXML address, like https://acme.example/cxml")?;
+        let default = format!("file:secrets/{}-cxml", args.id);
+        let kept = "Where our shared secret with them is kept";
+        let secret = asks.needed(args.cxml_secret.clone(), "--cxml-secret", kept, Some(&default))?;
+        let shown = Secret::generate();
+        let their_secret = format!("sha256:{}", keys::sha256_hex(shown.reveal().as_bytes()));
+        made.secrets.push(("cXML SharedSecret", shown.reveal().to_owned()));
+        draft.cxml = Some(CxmlAnswers { theirs, ours, url, secret, their_secret });
     }
     if needs.rest {
         for (mode, what) in [(Mode::Test, "API key, rehearsals"), (Mode::Live, "API key, business")] {

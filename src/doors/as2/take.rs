@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::{
-    As2, PRODUCT, events, layers, nothing, problems, receipts, response,
+    As2, PRODUCT, events,
+    evidence::Evidence,
+    layers, nothing, problems, receipts, response,
     stored::{Asked, StoredReceipt},
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
         fault::Fault,
         headers::Request,
         mdn::{self, HttpMessage, ReceiptTerms},
-        receive::{self, Accepted, Payload, Proof, Relation, Tools},
+        receive::{self, Accepted, Payload, Relation, Tools},
         send,
     },
     document::{MessageId, Mode},
@@ -39,8 +41,6 @@ use crate::{
     partner::Partner,
 };
 
-/// What a partner signed is kept beside its receipt up to this size, and in a file of its own above it.
-const LARGEST_INLINE_PROOF: u64 = 1 << 20;
 /// So many refused messages are kept to be looked at, each up to this size.
 const REFUSED_KEPT: usize = 100;
 const LARGEST_REFUSED: usize = 8 << 20;
@@ -49,7 +49,7 @@ const LARGEST_REFUSED: usize = 8 << 20;
 pub(super) struct Arrived {
     pub(super) partner: Arc<Partner>,
     pub(super) request: Request,
-    pub(super) body: crate::spool::Body,
+    pub(super) body: crate::spool::Undigested,
     pub(super) source: Option<IpAddr>,
     pub(super) at: Timestamp,
     pub(super) correlation: String,
@@ -62,9 +62,17 @@ struct Opened {
     /// The receipt, where one is asked for.
     mdn: Option<HttpMessage>,
     /// What the partner signed, to be kept.
-    proof: Bytes,
+    proof: Evidence,
     /// The file that a refused message is kept in.
     kept: Option<String>,
+}
+
+/// What became of a message on the thread that took it apart.
+enum Seen {
+    /// It is one small document that was accepted, and went to the exchange at once.
+    Handed(StoredReceipt, Arc<Clerk>),
+    /// There is more to do.
+    Open(Opened),
 }
 
 pub(super) async fn take(door: Arc<As2>, arrived: Arrived) -> Result<Response, Problem> {
@@ -74,7 +82,22 @@ pub(super) async fn take(door: Arc<As2>, arrived: Arrived) -> Result<Response, P
     }
     let began = Instant::now();
     let arrived = Arc::new(arrived);
-    let opened = in_turn(&door, &arrived, content).await?;
+    let opened = match &content {
+        Content::Stored { .. } => in_turn(&door, &arrived, content).await?,
+        Content::Memory(_) => {
+            let (seen, stored) = hand_over(&door, &arrived, content).await;
+            match seen {
+                None => return Err(stored.err().map_or_else(unprocessed, refusal)),
+                Some(Seen::Open(opened)) => opened,
+                Some(Seen::Handed(receipt, clerk)) => {
+                    door.limits.came(&arrived.partner, arrived.body.len);
+                    let stored = stored.map_err(refusal)?.ok_or_else(unprocessed)?;
+                    let answered = answered(&arrived, &receipt, &clerk, &stored)?;
+                    return conclude(&door, &arrived, receipt, answered, None, began).await;
+                }
+            }
+        }
+    };
     let message_id = String::from_utf8_lossy(&arrived.request.message_id).into_owned();
     match opened.outcome {
         Err(fault) if fault.is_ours() => Err(problems::unavailable(&fault)),
@@ -97,6 +120,61 @@ pub(super) async fn take(door: Arc<As2>, arrived: Arrived) -> Result<Response, P
     }
 }
 
+fn unprocessed() -> Problem {
+    crate::net::problem::INTERNAL.because("The message could not be processed.")
+}
+
+/// Has a message in memory taken apart in its partner's turn; what is one document and accepted goes on to the exchange
+/// there and then, without another change of threads.
+async fn hand_over(
+    door: &Arc<As2>,
+    arrived: &Arc<Arrived>,
+    content: Content,
+) -> (Option<Seen>, Result<Option<Receipt>, Refused>) {
+    let seen = Arc::new(Mutex::new(None));
+    let opening = {
+        let (door, arrived, seen) = (Arc::clone(door), Arc::clone(arrived), Arc::clone(&seen));
+        move || {
+            let opened = open(&door, &arrived, content);
+            let (now, arrival) = match ready(&arrived, opened) {
+                Ok((receipt, arrival)) => {
+                    let clerk = Arc::new(Clerk::new(receipt.encode()));
+                    let scribe: Arc<dyn Scribe> = Arc::clone(&clerk) as Arc<dyn Scribe>;
+                    (Seen::Handed(receipt, clerk), Some((arrival, scribe)))
+                }
+                Err(opened) => (Seen::Open(*opened), None),
+            };
+            *seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+            arrival
+        }
+    };
+    let stored = door.intake.receive_opened(&arrived.partner, Box::new(opening)).await;
+    let seen = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
+    (seen, stored)
+}
+
+/// The receipt and the arrival of a message that nothing more has to be waited for: accepted, one document, and a receipt
+/// that goes back with the answer.
+fn ready(arrived: &Arrived, opened: Opened) -> Result<(StoredReceipt, Arrival), Box<Opened>> {
+    let document = match &opened.outcome {
+        Ok(Accepted { payloads, .. }) if callback(arrived).is_none() => match payloads.as_slice() {
+            [payload @ Payload { content: Content::Memory(bytes), .. }] => Some((payload, bytes)),
+            _ => None,
+        },
+        _ => None,
+    };
+    let allowed = |bytes: &Bytes| bytes.len() as u64 <= arrived.partner.message_size;
+    let Some((payload, bytes)) = document.filter(|(_, bytes)| allowed(bytes)) else { return Err(Box::new(opened)) };
+    let transport_id = String::from_utf8_lossy(&arrived.request.message_id).into_owned();
+    let arrival = arrival(arrived, payload, crate::spool::Body::from_bytes(bytes.clone()), transport_id);
+    Ok((stored_receipt(arrived, opened.mdn, opened.proof), arrival))
+}
+
+fn stored_receipt(arrived: &Arrived, mdn: Option<HttpMessage>, proof: Evidence) -> StoredReceipt {
+    let mark = keys::hex(&keys::random::<8>());
+    StoredReceipt { asked: Asked::by(&arrived.request), mark, mdn, proof }
+}
+
 /// Receipts come as reports, signed or not; whatever else is a message.
 fn may_be_receipt(request: &Request) -> bool {
     let content_type = request.fields.text("content-type").unwrap_or_default().to_ascii_lowercase();
@@ -106,7 +184,7 @@ fn may_be_receipt(request: &Request) -> bool {
 /// Takes a message apart and writes its receipt, on a thread that may compute, when it is its partner's turn.
 async fn in_turn(door: &Arc<As2>, arrived: &Arc<Arrived>, content: Content) -> Result<Opened, Problem> {
     let own = door.work.of(&arrived.partner.id);
-    let closed = |_| crate::net::problem::INTERNAL.because("The message could not be processed.");
+    let closed = |_| unprocessed();
     let _own = own.acquire_owned().await.map_err(closed)?;
     let turn = Arc::clone(&door.work.all).acquire_owned().await.map_err(closed)?;
     let (door, arrived) = (Arc::clone(door), Arc::clone(arrived));
@@ -115,7 +193,7 @@ async fn in_turn(door: &Arc<As2>, arrived: &Arc<Arrived>, content: Content) -> R
         drop(turn);
         opened
     });
-    work.await.map_err(|_| crate::net::problem::INTERNAL.because("The message could not be processed."))
+    work.await.map_err(|_| unprocessed())
 }
 
 fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
@@ -124,7 +202,7 @@ fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
     let tools = Tools { now: arrived.at, scratch: &door.layers, entropy: &System };
     let Some(as2) = &partner.as2 else {
         let outcome = Err(Fault::Settings("the partner has no AS2".into()));
-        return Opened { outcome, mdn: None, proof: Bytes::new(), kept: None };
+        return Opened { outcome, mdn: None, proof: Evidence::default(), kept: None };
     };
     let mut outcome = match forbidden_url(request, as2.receipts_to.iter().map(|url| url.as_str())) {
         Some(url) => Err(Fault::ReceiptTo(url)),
@@ -135,12 +213,14 @@ fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
         }
     };
     let proof = match &outcome {
-        Ok(Accepted { proof: Some(proof), .. }) => keep_proof(&door.proofs, proof),
-        _ => Ok(Bytes::new()),
+        Ok(Accepted { proof: Some(proof), payloads, .. }) => {
+            Evidence::keep(proof, payloads.last().map(|payload| &payload.content), &door.proofs)
+        }
+        _ => Ok(Evidence::default()),
     };
     let proof = proof.unwrap_or_else(|error| {
         outcome = Err(Fault::Storage(error));
-        Bytes::new()
+        Evidence::default()
     });
     let (disposition, mic) = match &outcome {
         Ok(accepted) => (Disposition::Processed, accepted.mic.as_ref()),
@@ -205,12 +285,10 @@ async fn accept(
     arrived: &Arrived,
     accepted: Accepted,
     mdn: Option<HttpMessage>,
-    proof: Bytes,
+    proof: Evidence,
     began: Instant,
 ) -> Result<Response, Problem> {
-    let asked = Asked::by(&arrived.request);
-    let mark = keys::hex(&keys::random::<8>());
-    let receipt = StoredReceipt { asked, mark, mdn, proof };
+    let receipt = stored_receipt(arrived, mdn, proof);
     let job = match callback(arrived) {
         None => None,
         Some(url) => {
@@ -220,15 +298,29 @@ async fn accept(
         }
     };
     let answered = commit(door, arrived, &accepted, &receipt).await;
-    let (answered, own) = match answered {
-        Ok(answered) => answered,
+    match answered {
+        Ok(answered) => conclude(door, arrived, receipt, answered, job, began).await,
         Err(problem) => {
             if let Some(job) = &job {
                 door.receipts.forget(job).await;
             }
-            return Err(problem);
+            Err(problem)
         }
-    };
+    }
+}
+
+/// A receipt that is stored, and what became of its message where that is a new one.
+type Answered = (StoredReceipt, Option<(MessageId, MessageState)>);
+
+/// Tells what came and answers it: with the stored receipt, in the answer or by `job`.
+async fn conclude(
+    door: &Arc<As2>,
+    arrived: &Arrived,
+    receipt: StoredReceipt,
+    (answered, own): Answered,
+    job: Option<receipts::Job>,
+    began: Instant,
+) -> Result<Response, Problem> {
     observe::Arrived {
         channel: "as2",
         state: own.map_or("repeated", |(_, state)| word(state)),
@@ -260,7 +352,7 @@ async fn commit(
     arrived: &Arrived,
     accepted: &Accepted,
     receipt: &StoredReceipt,
-) -> Result<(StoredReceipt, Option<(MessageId, MessageState)>), Problem> {
+) -> Result<Answered, Problem> {
     let message_id = String::from_utf8_lossy(&arrived.request.message_id).into_owned();
     let last = accepted.payloads.len().saturating_sub(1);
     for (index, payload) in accepted.payloads.iter().enumerate() {
@@ -268,21 +360,28 @@ async fn commit(
         let body = body.map_err(problems::from_spool)?;
         let is_last = index == last;
         let transport_id = if is_last { message_id.clone() } else { format!("{message_id} part {}", index + 1) };
-        let part = StoredReceipt { mdn: None, proof: Bytes::new(), ..receipt.clone() };
-        let clerk = Arc::new(Clerk::new(if is_last { receipt.encode() } else { part.encode() }));
+        let part = || StoredReceipt { mdn: None, proof: Evidence::default(), ..receipt.clone() };
+        let clerk = Arc::new(Clerk::new(if is_last { receipt.encode() } else { part().encode() }));
         let arrival = arrival(arrived, payload, body, transport_id);
         let scribe: Arc<dyn Scribe> = Arc::clone(&clerk) as Arc<dyn Scribe>;
         let stored = door.intake.receive(arrival, scribe).await.map_err(refusal)?;
         if is_last {
-            let own = clerk.own(&stored);
-            let Some(stored) = StoredReceipt::decode(&stored.0) else {
-                tracing::error!(correlation = arrived.correlation, "A stored AS2 receipt cannot be read.");
-                return Err(crate::net::problem::INTERNAL.because("The stored receipt cannot be read."));
-            };
-            return Ok((stored, own));
+            return answered(arrived, receipt, &clerk, &stored);
         }
     }
     Err(problems::REFUSED.because("The message has no document."))
+}
+
+/// What the stored bytes of a receipt say: ours, or an earlier one.
+fn answered(arrived: &Arrived, receipt: &StoredReceipt, clerk: &Clerk, stored: &Receipt) -> Result<Answered, Problem> {
+    if let Some(own) = clerk.own(stored) {
+        return Ok((receipt.clone(), Some(own)));
+    }
+    let Some(stored) = StoredReceipt::decode(&stored.0) else {
+        tracing::error!(correlation = arrived.correlation, "A stored AS2 receipt cannot be read.");
+        return Err(crate::net::problem::INTERNAL.because("The stored receipt cannot be read."));
+    };
+    Ok((stored, None))
 }
 
 fn arrival(arrived: &Arrived, payload: &Payload, body: crate::spool::Body, transport_id: String) -> Arrival {
@@ -352,28 +451,6 @@ fn word(state: MessageState) -> &'static str {
         MessageState::Delivered => "delivered",
         MessageState::Dead => "dead",
     }
-}
-
-/// What the partner signed, as it is kept: small beside the receipt, large in a file by its digest.
-fn keep_proof(folder: &Path, proof: &Proof) -> io::Result<Bytes> {
-    let head = format!("Content-Type: {}\r\n\r\n", proof.content_type);
-    if proof.body.size() <= LARGEST_INLINE_PROOF {
-        let mut bytes = head.into_bytes();
-        proof.body.each(|piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        })?;
-        return Ok(bytes.into());
-    }
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(head.as_bytes())?;
-    proof.body.each(|piece| file.write_all(piece))?;
-    let digest = proof.body.digest(crate::as2::algorithm::Digest::Sha256)?;
-    let name = format!("{}.as2", keys::hex(digest.as_ref()));
-    file.as_file().sync_all()?;
-    file.persist(folder.join(&name)).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()?;
-    Ok(format!("In the file as2/proofs/{name}\r\n").into())
 }
 
 /// Keeps a refused message as it came, for `gangway as2 show`, and not too many of them.

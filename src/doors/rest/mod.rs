@@ -5,6 +5,7 @@
 //! when it is durable, with bytes that are stored beside it, so that a repetition gets the same.
 
 pub mod codes;
+mod cxml;
 mod events;
 mod feed;
 mod gate;

@@ -20,10 +20,11 @@ use hyper::body::Body as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Rest, StoredResponse, problems, view::Reason};
+use super::{Rest, StoredResponse, cxml, problems, view::Reason};
 use crate::{
     document::{Fault, MessageId, Mode},
     exchange::{Arrival, Declared, Refused, Scribe, Verdict},
+    keys,
     ledger::{Channel, MessageState, Receipt},
     limits::Upload,
     net::{
@@ -39,6 +40,8 @@ const TAKEN: [&str; 5] =
     ["application/edi-x12", "application/xml", "text/xml", "text/plain", "application/octet-stream"];
 /// The largest canonical document: what one transaction of the record has room for, beside all else that is in it.
 const LARGEST_DOCUMENT: u64 = 2 << 20;
+/// The longest payloadID that stands for a key: as long as a key may be.
+const LONGEST_KEY: usize = 255;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub(super) async fn submit(
@@ -63,7 +66,7 @@ pub(super) async fn take(
     let content_type = content_type(&head.headers, declared.is_some())?;
     let declared = declared.filter(|_| is_json(&content_type));
     let body = net::decoded(&head.headers, body)?;
-    let key = idempotency_key(&head.headers)?;
+    let key = key_in(&head.headers, &content_type)?;
     let cap = match declared {
         Some(_) => access.partner.message_size.min(LARGEST_DOCUMENT),
         None => access.partner.message_size,
@@ -85,6 +88,11 @@ pub(super) async fn take(
     if body.len == 0 {
         return Err(problems::EMPTY.because("The request has no body."));
     }
+    let payload_id = if cxml::may_be(&content_type) { cxml::payload_id(&body).await } else { None };
+    // A payloadID is for one document, and with the same bytes it is the same hand-over.
+    let own_id = payload_id.as_ref().filter(|id| !id.is_empty() && id.len() <= LONGEST_KEY);
+    let own_key = || Some(format!("{} {}", own_id?, keys::hex(body.digest.get(..8)?)));
+    let key = key.or_else(own_key).ok_or_else(no_key)?;
 
     let received = Instant::now();
     let bytes = body.len;
@@ -102,7 +110,7 @@ pub(super) async fn take(
         correlation: correlation.clone(),
         declared,
     };
-    let clerk = Arc::new(Clerk::default());
+    let clerk = Arc::new(Clerk { cxml: payload_id.is_some(), ..Clerk::default() });
     // What has come whole is decided on, whether or not its sender still waits.
     let decided = tokio::spawn({
         let (intake, clerk) = (Arc::clone(&rest.intake), Arc::clone(&clerk));
@@ -127,7 +135,11 @@ pub(super) async fn take(
     }
     .emit(&rest.metrics);
 
-    let receipt = decided.map_err(refusal)?;
+    let receipt = match decided.map_err(refusal) {
+        Ok(receipt) => receipt,
+        Err(problem) if payload_id.is_some() => return Ok(cxml::refusal(problem, &correlation)),
+        Err(problem) => return Err(problem),
+    };
     let Some(stored) = StoredResponse::decode(&receipt.0) else {
         tracing::error!(correlation, "A stored answer cannot be read.");
         return Err(INTERNAL.because("The stored answer to this message cannot be read."));
@@ -150,6 +162,8 @@ type Written = (Bytes, MessageId, MessageState, String);
 /// Writes this door's receipts, and knows its own again.
 #[derive(Default)]
 struct Clerk {
+    /// Whether it answers a sender of cXML.
+    cxml: bool,
     last: Mutex<Option<Written>>,
 }
 
@@ -164,7 +178,8 @@ impl Clerk {
 
 impl Scribe for Clerk {
     fn receipt(&self, verdict: &Verdict) -> Receipt {
-        let bytes = receipt(verdict).encode();
+        let answer = if self.cxml { cxml::receipt(verdict) } else { receipt(verdict) };
+        let bytes = answer.encode();
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((bytes.clone(), verdict.message, verdict.state, verdict.correlation.clone()));
         Receipt(bytes)
@@ -260,8 +275,8 @@ fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
 
 /// Whether a request is one that could be taken, as far as can be told without its body.
 pub(super) fn in_order(request: &Request) -> Result<(), Problem> {
-    content_type(request.headers(), true)?;
-    idempotency_key(request.headers())?;
+    let content_type = content_type(request.headers(), true)?;
+    key_in(request.headers(), &content_type)?;
     match request.body().size_hint().exact() {
         Some(0) => Err(problems::EMPTY.because("The request has no body.")),
         _ => Ok(()),
@@ -270,12 +285,25 @@ pub(super) fn in_order(request: &Request) -> Result<(), Problem> {
 
 /// The key, which every message has to have.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
-    let key = net::idempotency_key(headers).map_err(|detail| {
+    read_key(headers)?.ok_or_else(no_key)
+}
+
+/// The key of a message. Senders of cXML, which has an id of its own, need none.
+fn key_in(headers: &HeaderMap, content_type: &str) -> Result<Option<String>, Problem> {
+    match read_key(headers)? {
+        None if !cxml::may_be(content_type) => Err(no_key()),
+        key => Ok(key),
+    }
+}
+
+fn no_key() -> Problem {
+    problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each request in the header Idempotency-Key.")
+}
+
+fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    net::idempotency_key(headers).map_err(|detail| {
         let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail.clone());
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
-    })?;
-    key.ok_or_else(|| {
-        problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each request in the header Idempotency-Key.")
     })
 }
 

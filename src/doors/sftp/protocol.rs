@@ -73,6 +73,10 @@ pub(super) enum Request {
         handle: u32,
     },
     Limits,
+    /// To make a link or to read one; clients do not agree on which of two paths comes first.
+    Link {
+        paths: String,
+    },
     Unsupported(&'static str),
     /// A handle that is none of ours.
     BadHandle,
@@ -92,6 +96,7 @@ impl Request {
             Self::RemoveFolder { path } => ("rmdir", path.clone()),
             Self::RealPath { path } => ("realpath", path.clone()),
             Self::Rename { from, to, .. } => ("rename", format!("{from} -> {to}")),
+            Self::Link { paths } => ("link", paths.clone()),
             Self::Unsupported(_) => ("unknown", String::new()),
             // About something that is open: its path was told when it was opened.
             _ => ("handle", String::new()),

@@ -108,6 +108,7 @@ impl Session {
                 _ => Ok(bad_handle()),
             },
             Request::Limits => Ok(Reply::Limits),
+            Request::Link { .. } => told(Status::Unsupported, "there are no links here"),
             Request::Unsupported(what) => told(Status::Unsupported, what),
             Request::BadHandle => Ok(bad_handle()),
         };

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the index of deliveries that we hand over holds; a question has to say the same to use it.
-const PUSHED: &str = "state IN ('ready', 'waiting') AND channel IN ('as2', 'sftp-push', 'webhook')";
+const PUSHED: &str = "state IN ('ready', 'waiting') AND channel IN ('as2', 'sftp-push', 'webhook', 'cxml')";
 
 /// The deliveries of a message.
 pub(super) fn of(conn: &Connection, id: MessageId) -> Outcome<Vec<Delivery>> {

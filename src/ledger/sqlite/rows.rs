@@ -41,7 +41,7 @@ macro_rules! words {
 words! {
     Channel {
         Rest = "rest", As2 = "as2", Sftp = "sftp", Erp = "erp",
-        SftpPush = "sftp-push", Webhook = "webhook",
+        SftpPush = "sftp-push", Webhook = "webhook", Cxml = "cxml",
     }
     Direction { In = "in", Out = "out" }
     Mode { Live = "live", Test = "test" }

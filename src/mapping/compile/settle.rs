@@ -1,11 +1,14 @@
 //! Which loop a segment is read in: settled here for every pair of loop and tag, so that reading only looks it up.
 
-use super::Compiler;
-use crate::mapping::plan::{Act, Action, Entry, Plan, Tags, Tree};
+use super::{Compiler, wraps};
+use crate::{
+    config::Diagnostic,
+    mapping::plan::{Act, Action, Entry, Plan, Tags, Tree},
+};
 
 impl Compiler<'_> {
     /// Settles for every loop and tag where a segment is read.
-    pub(super) fn finish(self) -> Plan {
+    pub(super) fn finish(self) -> Result<Plan, Vec<Diagnostic>> {
         let mut known: Vec<&str> = Vec::new();
         for node in &self.loops {
             known.extend(node.inner.keys().map(String::as_str));
@@ -42,7 +45,8 @@ impl Compiler<'_> {
             }
         }
         plan.tables = self.table_list;
-        plan
+        let mistakes = wraps::bind(&mut plan, self.loops.len(), &known);
+        if mistakes.is_empty() { Ok(plan) } else { Err(mistakes) }
     }
 
     /// From the numbers of compiling to the cells of the layout.

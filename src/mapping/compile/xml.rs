@@ -207,6 +207,10 @@ impl XmlCompiler<'_> {
 
     fn rule(&mut self, rule: &Rule, shape: &Shape, full: String, spot: &Spot) -> u32 {
         let mut compiled = self.inner.rule(rule, shape, full, spot);
+        if let Some((Converter::Wrap(_), word)) = &rule.convert {
+            let hint = Some("leave `as` away: an element of XML holds any text".to_owned());
+            self.inner.say(word.error(codes::BAD_CONVERTER, "no text is too long for XML", hint));
+        }
         // XML has words of its own for yes and no.
         if let (None, Convert::Value(Converter::Bool(yes, no))) = (&rule.convert, &mut compiled.convert) {
             (*yes, *no) = ("true".to_owned(), "false".to_owned());

@@ -9,6 +9,7 @@ use super::{
     form::{Form, bit},
     outline::{Outline, join, outline},
     plan::{Block, Bounded, LevelList, Named, PairPlan, Put, Room, Run, SegmentPlan, Slot, Step, What, WritePlan},
+    wrapping::Wrap,
 };
 use crate::{
     config::Diagnostic,
@@ -18,6 +19,7 @@ use crate::{
         place::{self, Leaf, Opener, OpenerKind, Part, Place, pairs_of},
         plan::FieldRule,
         shape::Shapes,
+        wrap,
     },
     x12::standard::{NodeId, SetDef, Standard},
 };
@@ -33,6 +35,7 @@ pub(crate) fn compile(
         rules.iter().enumerate().map(|(number, rule)| (rule.origin.name.as_str(), number as u32)).collect();
     let Outline { form, cells, kinds } = outline(scope, shapes, &names);
     let form = Arc::new(form);
+    let quick: Arc<[_]> = rules.iter().map(FieldRule::quick_out).collect();
     let (mut plans, mut found) = (Vec::new(), Vec::new());
     for version in Standard::VERSIONS {
         let Some(standard) = Standard::get(version) else { continue };
@@ -61,6 +64,7 @@ pub(crate) fn compile(
             lists: compiler.lists,
             levels: compiler.levels,
             computes: compiler.computes,
+            quick: quick.clone(),
         });
     }
     if found.is_empty() { Ok(plans) } else { Err(found) }
@@ -135,7 +139,8 @@ impl<'a> Compiler<'a> {
         }
         let covers = draft.covers;
         let (head, inner) = finish(draft);
-        Block { head, inner, covers }
+        let wrap = Wrap::of(&head, self.rules);
+        Block { head, inner, covers, wrap }
     }
 
     /// Levels are numbered by the writer, not by their fields.
@@ -494,8 +499,13 @@ impl<'a> Compiler<'a> {
     }
 
     fn run(&self, list: &'a List, full: &str, cell: u16, step: &place::Step, usable: &[&Opener]) -> Run {
+        let rule = list.value.as_ref().and_then(|_| self.rules.get(*self.names.get(full)? as usize));
         let elements = usable.iter().filter(|each| each.step == *step).filter_map(|each| match each.kind {
-            OpenerKind::Element { element, component, repeats } => Some(Slot { element, component, repeats }),
+            OpenerKind::Element { element, component, repeats } => {
+                let rule = rule.filter(|_| component == 0 && !repeats);
+                let width = rule.and_then(|rule| wrap::width(&rule.convert, &step.tag, element));
+                Some(Slot { element, component, repeats, wrap: width.map(Wrap::plain) })
+            }
             _ => None,
         });
         let mut run = Run { cell, elements: elements.collect(), own: Vec::new(), beside: Vec::new() };
@@ -546,12 +556,13 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
         let order = inner.order;
         let (mut plan, below) = finish(inner);
         for step in &below {
-            if let Step::Segment(segment) = step {
-                plan.wanted |= segment.wanted;
+            if let Step::Segment { wanted, .. } = step {
+                plan.wanted |= wanted;
             }
         }
         plan.inner = below;
-        steps.push((order, Step::Segment(Box::new(plan))));
+        let (wanted, always) = (plan.wanted, plan.always);
+        steps.push((order, Step::Segment { wanted, always, plan: Box::new(plan) }));
     }
     steps.sort_by_key(|(order, _)| *order);
     let mut plan = draft.plan;

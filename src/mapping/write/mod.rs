@@ -16,6 +16,8 @@ mod segment;
 mod standard_tests;
 #[cfg(test)]
 mod tests;
+mod value;
+mod wrapping;
 
 use std::{cell, sync::Arc};
 
@@ -24,7 +26,7 @@ pub(crate) use plan::WritePlan;
 
 use form::{Taken, bit};
 use levels::Levels;
-use plan::{Block, Room, SegmentPlan, Step};
+use plan::{Block, Room, Step};
 use segment::Staged;
 
 use super::{
@@ -50,6 +52,9 @@ struct Scratch {
     staged: Vec<Staged>,
     bytes: Vec<u8>,
     walker: Option<Walker>,
+    /// For each segment of a version, which elements it had when it was whole last time.
+    whole: Vec<u64>,
+    version: &'static str,
 }
 
 thread_local! {
@@ -79,12 +84,18 @@ pub(crate) fn write(
         SCRATCH.set(Some(scratch));
         return Err(vec![Problem::in_document(codes::UNREADABLE_DOCUMENT, text, String::new())]);
     }
+    if scratch.version != writing.version {
+        scratch.version = writing.version;
+        scratch.whole.clear();
+    }
     let mut walker = scratch.walker.take().unwrap_or_else(|| Walker::new(&writing.set));
     walker.begin(&writing.set);
     if let Some(open) = writing.open {
         walker.step(open, b"");
     }
     let mark = out.mark();
+    // JSON is about three times as long.
+    out.reserve(document.len() / 2);
     let levels = Levels::of(&scratch.taken, writing, text);
     let computed = writing.computes.iter().map(|compute| compute.value(&scratch.taken, &writing.form, text)).collect();
     let mut body = Body {
@@ -131,10 +142,16 @@ struct Body<'p, 'a, 'w> {
 }
 
 impl<'p> Body<'p, '_, '_> {
+    /// Writes what an item has something for, and what comes after it in its loop.
     fn steps(&mut self, steps: &'p [Step], item: u32) {
         for step in steps {
             match step {
-                Step::Segment(segment) => self.segment(segment, item),
+                Step::Segment { wanted, always, plan } => {
+                    if self.scratch.taken.filled(item) & wanted != 0 || *always && self.has_own(plan) {
+                        self.put_segment(plan, item);
+                        self.steps(&plan.inner, item);
+                    }
+                }
                 Step::Items { cell, list, opener, room } => {
                     if self.scratch.taken.filled(item) & bit(*cell) != 0 && self.has_room(*room, item, *cell) {
                         self.items(item, *cell, *list, *opener);
@@ -148,14 +165,6 @@ impl<'p> Body<'p, '_, '_> {
                     }
                 }
             }
-        }
-    }
-
-    /// A segment that is there where the item has something for it, and what comes after it in its loop.
-    fn segment(&mut self, plan: &'p SegmentPlan, item: u32) {
-        if self.scratch.taken.filled(item) & plan.wanted != 0 || plan.always && self.has_own(plan) {
-            self.put_segment(plan, item);
-            self.steps(&plan.inner, item);
         }
     }
 
@@ -187,7 +196,8 @@ impl<'p> Body<'p, '_, '_> {
                     _ => all = false,
                 }
             }
-            item = found.next;
+            // A text that was too long put another item behind this one.
+            item = self.scratch.taken.item(item).map_or(NONE, |item| item.next);
         }
         if all {
             self.scratch.taken.clear(owner, cell);
@@ -195,6 +205,9 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     fn block(&mut self, block: &'p Block, item: u32) {
+        if let Some(wrap) = block.wrap {
+            self.wrap(wrap, item);
+        }
         self.put_segment(&block.head, item);
         self.steps(&block.inner, item);
         self.done(item);

@@ -3,9 +3,12 @@
 
 use std::sync::Arc;
 
-use super::{compute::Compute, form::Form};
+use super::{compute::Compute, form::Form, wrapping::Wrap};
 use crate::{
-    mapping::place::{Pairs, Part},
+    mapping::{
+        place::{Pairs, Part},
+        plan::Quick,
+    },
     x12::standard::{ElementUse, SegmentDef, SegmentId, SetDef, SyntaxNote},
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct WritePlan {
     /// The items of lists that segments open: by list, one block for each opener.
     pub(crate) lists: Vec<Vec<Block>>,
     pub(crate) computes: Vec<Compute>,
+    /// How most values of each rule's field are written.
+    pub(crate) quick: Arc<[Quick]>,
     /// Lists of levels, whose items are numbered: cell and kind by kind of their owner.
     pub(crate) levels: Vec<LevelList>,
 }
@@ -39,14 +44,15 @@ pub(crate) struct LevelList {
 /// Something to write, in the standard's order.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Segment(Box<SegmentPlan>),
-    /// The items of a list that are written with one of its openers.
-    Items {
-        cell: u16,
-        list: u16,
-        opener: u16,
-        room: Room,
+    Segment {
+        /// Any of these cells brings it into being, …
+        wanted: u64,
+        /// … or it may be there all the same.
+        always: bool,
+        plan: Box<SegmentPlan>,
     },
+    /// The items of a list that are written with one of its openers.
+    Items { cell: u16, list: u16, opener: u16, room: Room },
     /// The items of a list between LS and LE.
     Bounded(Box<Bounded>),
 }
@@ -75,6 +81,8 @@ pub(crate) struct Block {
     pub(crate) inner: Vec<Step>,
     /// The cells that have a place here.
     pub(crate) covers: u64,
+    /// A text that goes on in the next item where it is too long.
+    pub(crate) wrap: Option<Wrap>,
 }
 
 /// A segment, and in a loop the segments after it.
@@ -182,4 +190,6 @@ pub(crate) struct Slot {
     pub(crate) element: u8,
     pub(crate) component: u8,
     pub(crate) repeats: bool,
+    /// A text that goes on in the next element where it is too long.
+    pub(crate) wrap: Option<Wrap>,
 }

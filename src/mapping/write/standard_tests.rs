@@ -19,9 +19,9 @@ fn segments(plan: &WritePlan) -> Vec<&SegmentPlan> {
     let mut steps: Vec<&Step> = plan.lists.iter().flatten().flat_map(|block| &block.inner).chain(&plan.body).collect();
     while let Some(step) = steps.pop() {
         match step {
-            Step::Segment(segment) => {
-                all.push(segment);
-                steps.extend(&segment.inner);
+            Step::Segment { plan, .. } => {
+                all.push(plan);
+                steps.extend(&plan.inner);
             }
             Step::Bounded(bounded) => {
                 let Bounded { open, close, .. } = &**bounded;
@@ -82,7 +82,7 @@ fn unfit(mapping: &Mapping, rule: &FieldRule, there: &ElementDef) -> Option<Stri
     let fits = match &rule.convert {
         Convert::Value(converter) => match converter {
             // A number that names something, like a control number, keeps its zeros: it is a text.
-            Converter::Text | Converter::Trim | Converter::Upper | Converter::Pad(_) => {
+            Converter::Text | Converter::Wrap(_) | Converter::Trim | Converter::Upper | Converter::Pad(_) => {
                 matches!(kind, ElementKind::Text | ElementKind::Code | ElementKind::Integer(0))
             }
             Converter::Int => matches!(kind, ElementKind::Integer(0) | ElementKind::Decimal),

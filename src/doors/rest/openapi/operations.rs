@@ -135,7 +135,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .fails(&[400]),
     Operation::post("/v1/messages", "sendMessage")
         .says("Send X12 or XML")
-        .details("Whatever is in it; what the standard thinks of it is said by a 997, and in the message's state.")
+        .details(
+            "Whatever is in it; what the standard thinks of it is said by a 997, and in the message's state. A cXML document, \
+             whose payloadID does for a key, is answered 200 with a cXML Response.",
+        )
         .takes(Body::Raw)
         .answers(202, "Accepted")
         .fails(POSTED),

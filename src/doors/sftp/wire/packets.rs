@@ -83,7 +83,8 @@ pub(super) fn read(mut bytes: Bytes) -> Result<Said, Unreadable> {
         Packet::RmDir(remove) => Request::RemoveFolder { path: remove.path },
         Packet::RealPath(path) => Request::RealPath { path: path.path },
         Packet::Rename(rename) => Request::Rename { from: rename.oldpath, to: rename.newpath, replace: false },
-        Packet::ReadLink(_) | Packet::Symlink(_) => Request::Unsupported("there are no links here"),
+        Packet::ReadLink(link) => Request::Link { paths: link.path },
+        Packet::Symlink(link) => Request::Link { paths: format!("{}, {}", link.linkpath, link.targetpath) },
         Packet::Extended(extended) => extension(&extended.request, &extended.data)?,
         other => return Err(Unreadable(format!("{other:?}").chars().take(80).collect())),
     };
@@ -245,6 +246,9 @@ mod tests {
         assert_eq!((from.as_str(), to.as_str()), ("a", "bc"));
         assert!(extended("posix-rename@openssh.com", b"\0\0\0\x01a\0\0\xff\x02bc").is_err());
         assert!(matches!(extended("statvfs@openssh.com", b""), Ok(Said::Request(6, Request::Unsupported(_)))));
+        let link = read(Bytes::from_static(b"\x14\0\0\0\x07\0\0\0\x01a\0\0\0\x02/b"));
+        let Ok(Said::Request(7, link @ Request::Link { .. })) = link else { panic!("{link:?}") };
+        assert_eq!(link.about(), ("link", "a, /b".to_owned()));
         let unknown = read(Bytes::from_static(&[21, 0, 0, 0, 9, 1, 2, 3]));
         assert!(matches!(unknown, Ok(Said::Request(9, Request::Unsupported(_)))));
         for bad in
