@@ -16,7 +16,7 @@ use super::{
     problem::Problem,
     table::Table,
     xml_place::Wants,
-    xml_plan::{Computed, Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
+    xml_plan::{Computed, Entry, Group, Inherited, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
     xml_value,
 };
 use crate::xml::{Unwritable, Writer};
@@ -109,7 +109,7 @@ struct Here<'a> {
 #[derive(Clone)]
 struct Above<'a> {
     item: &'a Value,
-    fields: &'a [String],
+    fields: &'a [Inherited],
     pointer: String,
 }
 
@@ -224,20 +224,28 @@ impl<'p> Builder<'p> {
         })
     }
 
-    fn group(&mut self, group: &'p Group, value: &Value, at: usize, here: &Here<'_>) {
+    fn group<'v>(&mut self, group: &'p Group, value: &'v Value, at: usize, here: &Here<'v>) {
         let Some(object) = value.as_object() else { return };
         let mut bound = 0;
         for entry in &group.entries {
             let own = object.get(&entry.name);
             bound += usize::from(own.is_some());
             let inherited = || {
-                let mut offering = here.above.iter().rev().filter(|above| above.fields.contains(&entry.name));
-                offering.find_map(|above| Some((above, above.item.get(&entry.name)?)))
+                let offers = |above: &'v Above<'v>| {
+                    let field = above.fields.iter().find(|field| field.into.contains(&entry.name))?;
+                    Some((above, field, above.item.get(&field.from)?))
+                };
+                let mut offering = here.above.iter().rev().filter_map(offers).peekable();
+                // A later name of the field is for what the nearer items do not give the names before it.
+                let (_, field, _) = offering.peek()?;
+                let earlier = field.into.iter().take_while(|name| **name != entry.name);
+                let nearer = earlier.filter(|name| !object.contains_key(*name)).count();
+                offering.nth(nearer)
             };
             let mut pointer = here.at(&entry.name);
             let value = own.or_else(|| {
-                let (above, value) = inherited()?;
-                pointer = format!("{}/{}", above.pointer, entry.name);
+                let (above, field, value) = inherited()?;
+                pointer = format!("{}/{}", above.pointer, field.from);
                 self.taken_over.insert(pointer.clone());
                 Some(value)
             });
@@ -322,7 +330,7 @@ impl<'p> Builder<'p> {
                 for (name, value) in item.as_object().into_iter().flatten() {
                     if let (Value::Array(below), true) = (value, name == "levels") {
                         self.list(list, below, at, &format!("{pointer}/{name}"), &deeper, counts);
-                    } else if through.fields.contains(name) {
+                    } else if through.fields.iter().any(|field| field.from == *name) {
                         self.passed.push(format!("{pointer}/{name}"));
                     } else {
                         leaves(value, format!("{pointer}/{name}"), &mut self.left);
@@ -475,10 +483,17 @@ impl<'p> Builder<'p> {
             let place = |child: &usize| self.nodes.get(*child).and_then(|node| order.get(&node.name)).copied();
             children.sort_by_key(|child| place(child).unwrap_or(u32::MAX));
         }
-        for child in children {
+        for child in children.into_iter().filter(|child| self.says(*child)) {
             self.print_element(child, writer)?;
         }
         writer.end()
+    }
+
+    /// Whether there is anything in an element: one that was made for fields which had no place in it is not written.
+    fn says(&self, number: usize) -> bool {
+        self.nodes.get(number).is_some_and(|node| {
+            node.text.is_some() || !node.attributes.is_empty() || node.children.iter().any(|child| self.says(*child))
+        })
     }
 }
 
