@@ -297,6 +297,9 @@ impl<'p> Builder<'p> {
             }
             return;
         };
+        if plain(value).is_some_and(|text| rule.omits(&text)) {
+            return;
+        }
         let text = plain(value).and_then(|text| xml_value::write(rule, self.tables, &text, &plan.dialect));
         if text.is_some_and(|text| self.put(way, at, text)) {
             return;
@@ -343,6 +346,11 @@ impl<'p> Builder<'p> {
                 leaves(item, pointer, &mut self.left);
                 continue;
             };
+            // What an item is has no word there: without it, the rest would be taken for something else.
+            if own.is_none() && list.by.as_ref().is_some_and(|by| !self.names(list.kinds.get(number), by, item)) {
+                leaves(item, pointer, &mut self.left);
+                continue;
+            }
             if let (Some(kind), Some(count)) = (list.kinds.get(number), counts.get_mut(number)) {
                 let position = *count;
                 *count += 1;
@@ -357,6 +365,21 @@ impl<'p> Builder<'p> {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether the field that tells kinds apart can be written, where a kind has a place for it.
+    fn names(&self, kind: Option<&ItemPlan>, by: &str, item: &Value) -> bool {
+        let Some(Item::Object(group)) = kind.map(|kind| &kind.item) else { return true };
+        let rule = group.entries.iter().find(|entry| entry.name == by).and_then(|entry| match &entry.what {
+            What::Field { rule, .. } => self.plan.rules.get(*rule as usize),
+            _ => None,
+        });
+        match (rule, item.get(by).and_then(plain)) {
+            (Some(rule), Some(word)) if rule.only != Some(Only::Read) => {
+                rule.omits(&word) || xml_value::write(rule, self.tables, &word, &self.plan.dialect).is_some()
+            }
+            _ => true,
         }
     }
 
