@@ -33,5 +33,6 @@ mod x12_corpus;
 mod x12_guises;
 mod x12_hostile;
 mod x12_mutations;
+mod x12_numbers;
 mod x12_partner;
 mod xml;

@@ -25,8 +25,9 @@ const ADDED_NOTES: [(&str, &[&str]); 4] = [
 /// ID elements that the facts of 004010 take for text without codes; their lists are 005010's.
 const CODES_OF_005010: [&str; 4] = ["98", "128", "150", "1300"];
 
-/// Codes that the facts lack, by element: RE is in half of all invoices, and x12-types has both.
-const ADDED_CODES: [(&str, &str); 2] = [("98", "RE"), ("812", "ZZZ")];
+/// Codes that the facts lack, by element: RE is in half of all invoices, and x12-types has the first two; I5 is what 999s of
+/// 005010 say everywhere, and later versions list it; NS and NA are the plain cases of a carrier's status.
+const ADDED_CODES: [(&str, &str); 5] = [("98", "RE"), ("812", "ZZZ"), ("618", "I5"), ("1651", "NA"), ("1651", "NS")];
 
 fn facts(version: &str) -> Option<Value> {
     let folder = std::env::var_os("GANGWAY_FACTS")

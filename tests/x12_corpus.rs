@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use crate::fuzz_targets::Drip;
+
 /// The files in order, with their bytes.
 pub(super) fn files() -> Option<Vec<(String, Vec<u8>)>> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus");
@@ -121,16 +123,6 @@ fn segments_written_back_are_the_same_bytes() {
 
 #[test]
 fn chunks_do_not_matter_to_any_file() {
-    struct Drip<'a>(&'a [u8], usize);
-    impl std::io::Read for Drip<'_> {
-        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-            let size = self.1.min(into.len()).min(self.0.len());
-            let (now, later) = self.0.split_at(size);
-            into[..size].copy_from_slice(now);
-            self.0 = later;
-            Ok(size)
-        }
-    }
     let Some(files) = files() else { return };
     for (name, bytes) in &files {
         for size in [1, 7, 106] {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Adds lines to the `[x12]` table of acme's file, and tables behind it.
-fn with_terms(dir: &Dir, terms: &str, tables: &str) {
+pub fn with_terms(dir: &Dir, terms: &str, tables: &str) {
     assemble(dir);
     let path = dir.join("partners/acme.toml");
     let text = std::fs::read_to_string(&path).unwrap();

@@ -3,15 +3,18 @@
 //! Trust is pinned: a certificate counts because the partner's file has it. Chains, purposes and revocation are never
 //! asked, and a certificate that comes with a message is read by nobody.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use aws_lc_rs::{
     digest,
     signature::{
         self, ECDSA_P256_SHA1_ASN1, ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
         ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1, ECDSA_P521_SHA1_ASN1,
-        ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, RsaParameters, RsaPssSaltLength,
-        UnparsedPublicKey, VerificationAlgorithm,
+        ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey, RsaParameters,
+        RsaPssSaltLength, UnparsedPublicKey, VerificationAlgorithm,
     },
 };
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
@@ -24,10 +27,14 @@ use super::{
     oid,
 };
 
-/// A certificate.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Certificate {
+/// A certificate. Cloning shares it.
+#[derive(Clone)]
+pub struct Certificate(Arc<Parsed>);
+
+/// What is in one.
+struct Parsed {
     der: Vec<u8>,
+    fingerprint: String,
     /// The issuer's name, as encoded.
     issuer: Vec<u8>,
     /// The content of the serial number.
@@ -39,7 +46,18 @@ pub struct Certificate {
     not_after: Timestamp,
     spki: Vec<u8>,
     key: PublicKey,
+    /// The key as the primitives have it, for signatures like the first that was verified: a partner's software makes all of
+    /// them in one way.
+    ready: OnceLock<(Verification, ParsedPublicKey)>,
 }
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.der == other.0.der
+    }
+}
+
+impl Eq for Certificate {}
 
 #[derive(Clone, PartialEq, Eq)]
 enum PublicKey {
@@ -120,8 +138,9 @@ impl Certificate {
                 key_id = subject_key_identifier(&element)?;
             }
         }
-        Ok(Self {
+        Ok(Self(Arc::new(Parsed {
             der: der.to_vec(),
+            fingerprint: hex(digest::digest(&digest::SHA256, der).as_ref()),
             issuer: issuer.raw.to_vec(),
             serial,
             subject: name(&subject)?,
@@ -131,72 +150,73 @@ impl Certificate {
             not_after,
             key: public_key(&spki)?,
             spki: spki.raw.to_vec(),
-        })
+            ready: OnceLock::new(),
+        })))
     }
 
     /// All of it, in DER.
     pub fn der(&self) -> &[u8] {
-        &self.der
+        &self.0.der
     }
 
     /// The issuer's name, encoded.
     pub fn issuer(&self) -> &[u8] {
-        &self.issuer
+        &self.0.issuer
     }
 
     /// The content octets of its serial number.
     pub fn serial(&self) -> &[u8] {
-        &self.serial
+        &self.0.serial
     }
 
     /// Its serial number as people compare it.
     pub fn serial_text(&self) -> String {
-        hex(&self.serial)
+        hex(&self.0.serial)
     }
 
     /// The subject's name in words.
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.0.subject
     }
 
     /// The issuer's name in words.
     pub fn issuer_text(&self) -> &str {
-        &self.issuer_text
+        &self.0.issuer_text
     }
 
     /// Its subject key identifier, where it has that extension.
     pub fn key_id(&self) -> Option<&[u8]> {
-        self.key_id.as_deref()
+        self.0.key_id.as_deref()
     }
 
     /// The SubjectPublicKeyInfo, encoded.
     pub fn spki(&self) -> &[u8] {
-        &self.spki
+        &self.0.spki
     }
 
     /// From when it is valid.
     pub fn not_before(&self) -> Timestamp {
-        self.not_before
+        self.0.not_before
     }
 
     /// Until when it is valid.
     pub fn not_after(&self) -> Timestamp {
-        self.not_after
+        self.0.not_after
     }
 
     /// Whether it is valid at `now`.
     pub fn is_valid_at(&self, now: Timestamp) -> bool {
-        (self.not_before..=self.not_after).contains(&now)
+        (self.0.not_before..=self.0.not_after).contains(&now)
     }
 
     /// Its SHA-256 as lower-case hexadecimal digits.
-    pub fn fingerprint(&self) -> String {
-        hex(digest::digest(&digest::SHA256, &self.der).as_ref())
+    pub fn fingerprint(&self) -> &str {
+        &self.0.fingerprint
     }
 
     /// The size of its RSA key in bits; `None` for other keys.
     pub fn rsa_bits(&self) -> Option<usize> {
-        match &self.key {
+        match &self.0.key {
             PublicKey::Rsa { bits, .. } => Some(*bits),
             _ => None,
         }
@@ -204,7 +224,7 @@ impl Certificate {
 
     /// The curve of its key; `None` for other keys.
     pub fn curve(&self) -> Option<Curve> {
-        match &self.key {
+        match &self.0.key {
             PublicKey::Ec { curve, .. } => Some(*curve),
             _ => None,
         }
@@ -212,7 +232,7 @@ impl Certificate {
 
     /// Its public key as signing keys tell theirs: an RSAPublicKey or a point.
     pub(super) fn bare_key(&self) -> &[u8] {
-        match &self.key {
+        match &self.0.key {
             PublicKey::Rsa { key, .. } => key,
             PublicKey::Ec { point, .. } => point,
             PublicKey::Other(_) => &[],
@@ -221,11 +241,11 @@ impl Certificate {
 
     /// Verifies a signature of `signed`.
     pub(super) fn verify(&self, how: Verification, signed: Signed<'_>, signature: &[u8]) -> Result<bool, Fault> {
-        match (&self.key, how) {
+        match (&self.0.key, how) {
             (PublicKey::Rsa { key, bits }, Verification::Pkcs1(digest)) => {
                 let algorithm = pkcs1(digest, *bits)
                     .ok_or_else(|| unsupported(format!("RSA with {} bits and {digest:?}", *bits)))?;
-                Ok(signed.verify(algorithm, key, signature))
+                Ok(self.holds(how, algorithm, key, signed, signature))
             }
             (PublicKey::Rsa { key, bits }, Verification::Pss { digest, salt }) => {
                 let algorithm = pss(digest)
@@ -238,17 +258,37 @@ impl Certificate {
             (PublicKey::Ec { curve, point }, Verification::Ecdsa(digest)) => {
                 let algorithm =
                     ecdsa(*curve, digest).ok_or_else(|| unsupported(format!("ECDSA on {curve:?} with {digest:?}")))?;
-                Ok(signed.verify(algorithm, point, signature))
+                Ok(self.holds(how, algorithm, point, signed, signature))
             }
             (PublicKey::Other(id), _) => Err(unsupported(format!("a public key of the kind {}", oid::dotted(id)))),
             _ => Ok(false),
+        }
+    }
+
+    /// Whether a signature holds, by the key made ready where it was made ready for such.
+    fn holds(
+        &self,
+        how: Verification,
+        algorithm: &'static dyn VerificationAlgorithm,
+        key: &[u8],
+        signed: Signed<'_>,
+        signature: &[u8],
+    ) -> bool {
+        if self.0.ready.get().is_none()
+            && let Ok(parsed) = ParsedPublicKey::new(algorithm, key)
+        {
+            let _ = self.0.ready.set((how, parsed));
+        }
+        match self.0.ready.get().filter(|(ready, _)| *ready == how) {
+            Some((_, key)) => signed.verify_ready(key, signature),
+            None => signed.verify(algorithm, key, signature),
         }
     }
 }
 
 impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Certificate({}, serial {})", self.subject, self.serial_text())
+        write!(f, "Certificate({}, serial {})", self.0.subject, self.serial_text())
     }
 }
 
@@ -265,6 +305,14 @@ impl Signed<'_> {
         match self {
             Self::Bytes(bytes) => key.verify(bytes, signature),
             Self::Digest(digest) => key.verify_digest(digest, signature),
+        }
+        .is_ok()
+    }
+
+    fn verify_ready(self, key: &ParsedPublicKey, signature: &[u8]) -> bool {
+        match self {
+            Self::Bytes(bytes) => key.verify_sig(bytes, signature),
+            Self::Digest(digest) => key.verify_digest_sig(digest, signature),
         }
         .is_ok()
     }

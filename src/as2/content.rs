@@ -104,6 +104,22 @@ impl Content {
         }
     }
 
+    /// Where in `outer` it stands, if it is a part of it; bytes that are only equal are none.
+    pub fn place_in(&self, outer: &Self) -> Option<Range<u64>> {
+        let (start, end) = match (self, outer) {
+            (Self::Memory(own), Self::Memory(outer)) => {
+                let start = own.as_ptr().addr().checked_sub(outer.as_ptr().addr())?;
+                (start as u64, start as u64 + own.len() as u64)
+            }
+            (Self::Stored { blob, range }, Self::Stored { blob: outer_blob, range: outer }) => {
+                let start = range.start.checked_sub(outer.start).filter(|_| Arc::ptr_eq(blob, outer_blob))?;
+                (start, start + self.size())
+            }
+            _ => return None,
+        };
+        (end <= outer.size() && start < end).then_some(start..end)
+    }
+
     /// A reader from the first byte on.
     pub fn reader(&self) -> io::Result<Reader> {
         Reader::open(self.clone(), 0)

@@ -354,7 +354,7 @@ impl Peeler<'_> {
         self.layers.push(Layer::Signed {
             digest: verified.digest,
             scheme: verified.scheme,
-            signer: verified.certificate.fingerprint(),
+            signer: verified.certificate.fingerprint().to_owned(),
             subject: verified.certificate.subject().to_owned(),
         });
         self.signed.get_or_insert((verified.digest, verified.value));

@@ -27,7 +27,9 @@ use crate::{
         send::{self, Composed, Enclosure},
     },
     config::Settings,
-    doors::as2::{Caller, Layers, Ring, compose, ring},
+    document::MessageId,
+    doors::as2::{Caller, Layers, Ring, compose, evidence, ring},
+    ledger::{Ledger as _, LedgerError, Payload, sqlite::SqliteLedger},
     mapping::Library,
     net::Egress,
     partner::{Directory, Partner, Receipt, ReceiptBy, Sources},
@@ -81,6 +83,20 @@ enum Command {
         #[command(flatten)]
         at: Where,
     },
+    /// Write what a partner signed of a received message, with the signature, exactly as it came: what proves that the
+    /// message is theirs.
+    ///
+    /// `gangway as2 show FILE --partner ID` verifies it, and any software for S/MIME does. Exits with 1 where the message was
+    /// not signed.
+    Evidence {
+        /// The message's id, as `gangway find` tells it.
+        message: MessageId,
+        /// Into this file.
+        #[arg(long, value_name = "FILE")]
+        into: PathBuf,
+        #[command(flatten)]
+        at: Where,
+    },
 }
 
 /// Runs the command.
@@ -91,6 +107,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let partner = whose(&directory(&settings), &partner)?;
             send_file(&settings, &partner, &file, &content_type, save.as_deref())
         }
+        Command::Evidence { message, into, at } => write_evidence(&at.settings()?, message, &into),
         Command::Show { file, partner, at } => show(&at.settings()?, &file, partner.as_deref()),
     }
 }
@@ -196,6 +213,27 @@ fn show(settings: &Settings, file: &Path, partner: Option<&str>) -> anyhow::Resu
     let (text, fine) = shown(&fields, body, partner.as_deref(), &keys, Timestamp::now());
     print_text(&text)?;
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
+}
+
+fn write_evidence(settings: &Settings, id: MessageId, into: &Path) -> anyhow::Result<ExitCode> {
+    let unavailable = |error: LedgerError| exit(TRY_AGAIN, error);
+    let ledger = SqliteLedger::open_read_only(&settings.data).map_err(unavailable)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let receipt = runtime.block_on(ledger.receipt(id)).map_err(unavailable)?;
+    let payload = runtime.block_on(ledger.payload(id)).map_err(unavailable)?;
+    let (Some(receipt), Some(payload)) = (receipt, payload) else {
+        return Err(exit(USAGE, format!("there is no message {id}")));
+    };
+    let payload = match payload {
+        Payload::Inline(bytes) => bytes,
+        Payload::File(file) => read(&file)?.into(),
+    };
+    let Some(signed) = evidence(&receipt.0, &payload) else {
+        return Err(exit(FINDINGS, format!("{id} did not come signed over AS2")));
+    };
+    fs::write(into, &signed)?;
+    print_text(&format!("{} bytes that were signed are in {}\n", signed.len(), into.display()))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Headers and body of a capture: with or without a start line, or a bare structure.

@@ -142,7 +142,12 @@ fn show(settings: &Settings) -> anyhow::Result<ExitCode> {
     for partner in directory.partners() {
         for certificate in partner.as2.iter().flat_map(|as2| &as2.certificates) {
             let ends = ending(certificate, now).unwrap_or_else(|| day(certificate.not_after()));
-            rows.push(vec![partner.id.clone(), ends, certificate.subject().to_owned(), certificate.fingerprint()]);
+            rows.push(vec![
+                partner.id.clone(),
+                ends,
+                certificate.subject().to_owned(),
+                certificate.fingerprint().to_owned(),
+            ]);
         }
     }
     if !rows.is_empty() {
@@ -169,7 +174,7 @@ fn row(own: &crate::doors::as2::Own, signing: Option<&str>, now: Timestamp) -> V
         Some(_) => "no more".to_owned(),
     };
     let ends = ending(certificate, now).unwrap_or_else(|| day(certificate.not_after()));
-    vec![own.name.clone(), signs, ends, certificate.subject().to_owned(), certificate.fingerprint()]
+    vec![own.name.clone(), signs, ends, certificate.subject().to_owned(), certificate.fingerprint().to_owned()]
 }
 
 fn day(time: Timestamp) -> String {

@@ -1,6 +1,6 @@
 //! What the gateway needs to know of a document: its number, its orders, and what makes it the same as another.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use serde::{
     Deserialize,
@@ -66,6 +66,30 @@ pub fn summarise(kind: DocumentType, json: &[u8]) -> Result<Summary, serde_json:
     }?;
     let subject = format!("{kind}/{}", handles.number);
     Ok(Summary { number: Some(handles.number), orders: handles.orders.found, identity: handles.identity, subject })
+}
+
+/// The same of a document whose `lines`, with the comma before them, are known to stand at a place: where they say nothing of
+/// its handles they are not looked at.
+///
+/// # Errors
+/// As those of [`summarise`].
+pub fn summarise_beside(kind: DocumentType, json: &[u8], lines: Range<usize>) -> Result<Summary, serde_json::Error> {
+    let (Some(before), Some(after)) = (json.get(..lines.start), json.get(lines.end..)) else {
+        return summarise(kind, json);
+    };
+    let lines_tell = matches!(
+        kind,
+        DocumentType::Forecast
+            | DocumentType::ShipSchedule
+            | DocumentType::InventoryReport
+            | DocumentType::ReceiptAdvice
+    );
+    if lines_tell {
+        return summarise(kind, json);
+    }
+    // What follows begins with its comma, which the first member of an object does without.
+    let after = if before == b"{" { after.strip_prefix(b",").unwrap_or(after) } else { after };
+    summarise(kind, &[before, after].concat())
 }
 
 /// What identities and orders of all types are made of. Fields of other names are passed over.

@@ -6,6 +6,7 @@ use crate::{
     document::{DocumentType, Mode},
     keys,
     ledger::{Channel, ClaimKey},
+    x12::GroupHeader,
 };
 
 /// A SHA-256.
@@ -30,9 +31,23 @@ pub(super) fn transport(connection: &str, channel: Channel, mode: Mode, id: &str
 pub(super) fn interchange(partner: &str, parties: [&str; 4], usage: u8, number: &str) -> ClaimKey {
     let [sender_qualifier, sender, receiver_qualifier, receiver] = parties;
     let usage = char::from(usage).to_string();
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-    let number = if is_number { format!("{:0>9}", number.trim_start_matches('0')) } else { number.to_owned() };
+    let number = nine_digits(number);
     key(&["interchange", partner, sender_qualifier, sender, receiver_qualifier, receiver, &usage, &number])
+}
+
+/// One group, where its number counts beyond its interchange: ISA15, and what the standard recommends to tell groups
+/// apart by over a longer time, GS01, GS02, GS03 and GS06; and the partner.
+pub(super) fn group(partner: &str, usage: u8, group: &GroupHeader) -> ClaimKey {
+    let usage = char::from(usage).to_string();
+    let number = nine_digits(&group.control_number);
+    key(&["group", partner, &usage, &group.functional_id, &group.sender, &group.receiver, &number])
+}
+
+/// One set, where its number counts beyond its group: ISA15, GS02 and GS03, ST01 and ST02, and the partner. ST02 is a
+/// name, in which zeros count.
+pub(super) fn set(partner: &str, usage: u8, group: &GroupHeader, id: &str, control: &str) -> ClaimKey {
+    let usage = char::from(usage).to_string();
+    key(&["set", partner, &usage, &group.sender, &group.receiver, id, control])
 }
 
 /// One business document: by what identifies its kind, or by its content where several with one number are normal.
@@ -52,6 +67,12 @@ pub(super) fn business(
     key(&parts)
 }
 
+/// A number with the zeros that it may be sent without; what is none stays as it is.
+fn nine_digits(number: &str) -> String {
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { format!("{:0>9}", number.trim_start_matches('0')) } else { number.to_owned() }
+}
+
 fn key(parts: &[&str]) -> ClaimKey {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for part in parts {
@@ -68,6 +89,31 @@ fn key(parts: &[&str]) -> ClaimKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn groups_and_sets_are_told_apart_by_their_envelopes() {
+        let header = |kind: &str, sender: &str, number: &str| GroupHeader {
+            functional_id: kind.into(),
+            sender: sender.into(),
+            receiver: "US".into(),
+            control_number: number.into(),
+            ..GroupHeader::default()
+        };
+        let usual = header("PR", "THEM", "12");
+        assert_eq!(group("a", b'P', &usual), group("a", b'P', &header("PR", "THEM", "000000012")));
+        for other in [header("IN", "THEM", "12"), header("PR", "OTHERS", "12"), header("PR", "THEM", "13")] {
+            assert_ne!(group("a", b'P', &usual), group("a", b'P', &other));
+        }
+        assert_ne!(group("a", b'P', &usual), group("a", b'T', &usual));
+        assert_ne!(group("a", b'P', &usual), group("b", b'P', &usual));
+        // GS06 is no part of it: the number of the group may be another one each time.
+        let first = set("a", b'P', &usual, "855", "0001");
+        assert_eq!(first, set("a", b'P', &header("PR", "THEM", "13"), "855", "0001"));
+        for (id, control) in [("865", "0001"), ("855", "0002"), ("855", "1")] {
+            assert_ne!(first, set("a", b'P', &usual, id, control));
+        }
+        assert_ne!(first, set("a", b'T', &usual, "855", "0001"));
+    }
 
     #[test]
     fn parts_do_not_run_together() {

@@ -45,6 +45,8 @@ crate::codes! {
     UNMATCHED_ACKNOWLEDGEMENT = "EXC-0021";
     /// A cXML document does not show the shared secret that the partner's file asks for.
     BAD_CREDENTIAL = "EXC-0022";
+    /// The number of a group or a set came again with another content, and its partner's file says to hold that.
+    ENVELOPE_NUMBER_REUSED = "EXC-0023";
 }
 
 #[cfg(test)]

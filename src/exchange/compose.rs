@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -17,7 +16,7 @@ use crate::{
     document::{MessageId, Mode, Verb, event_type},
     keys,
     ledger::{Claim, ClaimKey, ClaimKind, Document, DocumentState, Holder, MessageState, NewEvent, Owed, Taken},
-    partner::{DuplicateInterchange, Partner},
+    partner::{DuplicateNumber, Partner},
 };
 
 /// The message that documents are composed for.
@@ -40,7 +39,7 @@ impl Known {
         self.0.len() > before
     }
 
-    fn holder(&self, kind: ClaimKind, key: ClaimKey) -> Option<&Holder> {
+    pub(super) fn holder(&self, kind: ClaimKind, key: ClaimKey) -> Option<&Holder> {
         self.0.get(&(kind, key))
     }
 }
@@ -101,6 +100,7 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
                         Claim { kind: ClaimKind::Interchange, key: interchange.key, digest, position: place.position };
                     composed.claims.push(claim);
                 }
+                composed.claims.extend(interchange.groups.iter().map(|number| number.claim));
                 // An interchange of nothing but a TA1.
                 tally.accepted += u32::from(interchange.sets == 0);
             }
@@ -137,14 +137,14 @@ enum Standing {
 
 /// Who asks for a claim.
 #[derive(Clone, Copy)]
-struct Place {
-    message: MessageId,
-    position: u32,
+pub(super) struct Place {
+    pub(super) message: MessageId,
+    pub(super) position: u32,
 }
 
 impl Place {
     /// Whether a claim's holder is the one who asks, doing its work again.
-    fn holds(self, holder: &Holder) -> bool {
+    pub(super) fn holds(self, holder: &Holder) -> bool {
         holder.message == self.message && holder.position == self.position
     }
 }
@@ -166,10 +166,10 @@ fn standing(interchange: &ReadInterchange, place: Place, digest: [u8; 32], known
         return Standing::Repeats { first: holder.message };
     }
     let terms = interchange.partner.as_ref().and_then(|partner| partner.x12.as_ref());
-    match terms.map_or(DuplicateInterchange::Hold, |terms| terms.duplicate_interchange) {
-        DuplicateInterchange::Accept => Standing::Counts { claim: false },
-        DuplicateInterchange::Reject => Standing::Refused,
-        DuplicateInterchange::Hold => {
+    match terms.map_or(DuplicateNumber::Hold, |terms| terms.duplicate_interchange) {
+        DuplicateNumber::Accept => Standing::Counts { claim: false },
+        DuplicateNumber::Reject => Standing::Refused,
+        DuplicateNumber::Hold => {
             let number = &interchange.verdict.header.control_number;
             let mut problem = Problem::new(
                 codes::NUMBER_REUSED,
@@ -198,6 +198,7 @@ pub(super) fn documents(
     let mut out = Documents::default();
     for document in read {
         let mut document = document.clone();
+        out.claims.extend(document.set_number.as_ref().map(|number| number.claim));
         if document.state == DocumentState::Queued
             && let Some(key) = document.key
         {
@@ -283,7 +284,7 @@ fn event(subject: &Subject, partner: &str, mode: Mode, document: &ReadDocument, 
         time: subject.at,
         correlation: subject.correlation.clone(),
         replaces: revision.checked_sub(1).map(|before| subject.id.event(document.position, before)),
-        data: Bytes::from(document.json.clone()),
+        data: document.json.clone(),
     })
 }
 

@@ -19,7 +19,7 @@ use super::{
     compose::{self, Composed, Known, Subject},
     detect::{DETECT_BYTES, Format, detect},
     events::{ArrivalCommitted, InterchangeOutOfOrder, OverQuota},
-    message_id,
+    message_id, numbers,
     pool::Lane,
     reading::{
         Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk, envelope_notes,
@@ -87,9 +87,14 @@ impl Source {
         }
     }
 
-    /// SHA-256 of a part of it.
-    fn digest(&self, range: (u64, u64)) -> io::Result<[u8; 32]> {
+    /// SHA-256 of a part of it. `whole` is the size and digest of all of it, where these are known.
+    pub(super) fn digest(&self, range: (u64, u64), whole: Option<(u64, [u8; 32])>) -> io::Result<[u8; 32]> {
         let (from, length) = range;
+        if let Some((size, digest)) = whole
+            && range == (0, size)
+        {
+            return Ok(digest);
+        }
         let mut hash = Hash::new(&SHA256);
         match self {
             Self::Memory(bytes) => {
@@ -117,6 +122,7 @@ impl Source {
 }
 
 /// What a body says, and the digest of each of its interchanges.
+#[derive(Clone)]
 pub(super) struct Read1 {
     pub(super) reading: Reading,
     pub(super) digests: Vec<[u8; 32]>,
@@ -124,8 +130,9 @@ pub(super) struct Read1 {
     pub(super) large: bool,
 }
 
-/// Reads a body whole: verdicts always, documents where they fit one transaction.
-pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
+/// Reads a body whole: verdicts always, documents where they fit one transaction. `whole` is its size and digest, where
+/// these are known: of most bodies one interchange is all.
+pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 32])>) -> io::Result<Read1> {
     let format = detect(&source.start()?);
     let keep = matches!(source, Source::Memory(_));
     let mut reading = match format {
@@ -137,7 +144,8 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
         }
         _ => Reading::new(format),
     };
-    let digests = reading.interchanges.iter().map(|one| source.digest(one.range)).collect::<io::Result<_>>()?;
+    numbers::note_groups(&mut reading, source)?;
+    let digests = reading.interchanges.iter().map(|one| source.digest(one.range, whole)).collect::<io::Result<_>>()?;
     reading.problem = reading.problem.or_else(|| unreadable(format));
     let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
     let (count, bytes) = documents.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.json.len()));
@@ -145,8 +153,8 @@ pub(super) fn read(context: &Context, source: &Source) -> io::Result<Read1> {
     Ok(Read1 { reading, digests, large })
 }
 
-/// What each interchange claims, or would.
-pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
+/// What each interchange claims, or would, and what its groups do, and its sets where they were kept.
+pub(super) fn envelope_claims(read: &Read1) -> Vec<Claim> {
     let all = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
     // XML has no numbers to claim.
     let numbered = all.filter(|((one, _), _)| one.format == Format::X12);
@@ -156,7 +164,7 @@ pub(super) fn interchange_claims(read: &Read1) -> Vec<Claim> {
         digest: *digest,
         position,
     };
-    numbered.map(claim).collect()
+    numbered.map(claim).chain(numbers::claimed(&read.reading)).collect()
 }
 
 /// Why a body in this format can only be kept for now.
@@ -188,12 +196,13 @@ impl Intake for Exchange {
         };
         let source = Source::of(&arrival.body.content);
         let lane = source.lane();
-        let work = move || read(&context, &source);
+        let whole = Some((arrival.body.len, arrival.body.digest));
+        let work = move || read(&context, &source, whole);
         let read = self.inner.pool.run(&arrival.connection.id, lane, work).await;
         let read = read
             .map_err(|_| Refused::Busy("too many arrivals of this partner are waiting".into()))?
             .map_err(|error| Refused::Unavailable(format!("the body cannot be read back: {error}")))?;
-        self.decide(arrival, &read, &snapshot.digest, scribe.as_ref()).await
+        self.decide(arrival, read, &snapshot.digest, scribe.as_ref()).await
     }
 
     fn fetched(&self) {
@@ -222,7 +231,7 @@ impl Exchange {
     async fn decide(
         &self,
         arrival: Arrival,
-        read: &Read1,
+        mut read: Read1,
         config: &str,
         scribe: &dyn Scribe,
     ) -> Result<Receipt, Refused> {
@@ -236,10 +245,11 @@ impl Exchange {
         let mut transport = Some(transport);
         let mut reused = None;
         let mut known = Known::default();
-        let sequence = self.sequence(read).await.map_err(unavailable)?;
+        let sequence = self.sequence(&read).await.map_err(unavailable)?;
         for _ in 0..ATTEMPTS {
+            numbers::settle_numbers(&mut read.reading, subject.id, &known);
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
-            let mut entry = entry(&arrival, &subject, read, composed, transport, config, scribe);
+            let mut entry = entry(&arrival, &subject, &read, composed, transport, config, scribe);
             entry.facts.extend(reused.map(|first| Fact {
                 at: subject.at,
                 what: "noted".into(),
@@ -387,7 +397,8 @@ fn entry(
     claims.extend(transport);
     let (documents, owed) = if complete { (composed.documents, composed.owed) } else { (Vec::new(), Vec::new()) };
     if !complete {
-        claims.retain(|claim| claim.kind != ClaimKind::Business);
+        // Theirs follow with the documents.
+        claims.retain(|claim| !matches!(claim.kind, ClaimKind::Business | ClaimKind::Set));
     }
     Entry { message, payload, receipt: scribe.receipt(&verdict), claims, documents, owed, facts, complete }
 }

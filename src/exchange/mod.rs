@@ -22,6 +22,7 @@ mod events;
 mod events_out;
 mod homecoming;
 mod inbound;
+mod numbers;
 mod outbound;
 mod owed;
 mod policy;

@@ -178,7 +178,7 @@ fn traced(one: &ReadDocument) -> Option<TracedDocument> {
         subject: one.subject.clone(),
         mapping: one.mapping.clone().unwrap_or_default(),
         pieces: origin.pieces.clone(),
-        json: one.json.clone(),
+        json: one.json.to_vec(),
         provenance: origin.provenance.clone(),
     })
 }

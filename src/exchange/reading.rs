@@ -3,6 +3,7 @@
 
 use std::{io::Read, sync::Arc};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,14 +11,15 @@ use super::{
     claims::{self, Digest},
     codes,
     detect::Format,
+    numbers::{self, GroupNumber, SetNumber},
     reading_xml,
 };
 use crate::{
-    document::{DocumentType, Mode, summarise},
+    document::{DocumentType, Mode, summarise, summarise_beside},
     error::Code,
     keys,
     ledger::{ClaimKey, DocumentState},
-    mapping::{Mapping, Provenance},
+    mapping::{Mapped, Mapping, Provenance},
     partner::{Partner, Status},
     x12::{self, CheckedSet, Checker, GroupHeader, InterchangeHeader, InterchangeVerdict, Step, token::SetView},
 };
@@ -61,6 +63,7 @@ impl Problem {
 }
 
 /// What a body says.
+#[derive(Clone)]
 pub(super) struct Reading {
     pub(super) format: Format,
     pub(super) interchanges: Vec<ReadInterchange>,
@@ -71,6 +74,7 @@ pub(super) struct Reading {
 }
 
 /// One interchange of a body.
+#[derive(Clone)]
 pub(super) struct ReadInterchange {
     /// X12, or XML: that has no envelope, and `verdict` says nothing of it but whom its header names.
     pub(super) format: Format,
@@ -83,6 +87,10 @@ pub(super) struct ReadInterchange {
     pub(super) verdict: InterchangeVerdict,
     /// What it claims if it is accepted.
     pub(super) key: ClaimKey,
+    /// What its groups claim if it is, where that is asked for.
+    pub(super) groups: Vec<GroupNumber>,
+    /// Groups whose documents wait for a person, by their place in it.
+    pub(super) held_groups: Vec<(usize, Problem)>,
     /// First byte and length in the body.
     pub(super) range: (u64, u64),
     /// Its documents, where the reading mapped them.
@@ -120,12 +128,14 @@ pub(super) struct ReadDocument {
     pub(super) subject: String,
     /// What it claims if it is queued.
     pub(super) key: Option<ClaimKey>,
+    /// What its set claims if it is accepted, where that is asked for.
+    pub(super) set_number: Option<SetNumber>,
     pub(super) digest: Digest,
     pub(super) extras: Option<Value>,
     /// `id@digest` of the mapping.
     pub(super) mapping: Option<String>,
     /// The canonical document.
-    pub(super) json: Vec<u8>,
+    pub(super) json: Bytes,
     /// What it is made of, and where its values came from; only where that was asked for.
     pub(super) origin: Option<Box<Origin>>,
     /// Of a 997 or 999: what it says of a group of ours, or why that cannot be understood.
@@ -355,6 +365,8 @@ impl Open {
                 header.usage,
                 &header.control_number,
             ),
+            groups: Vec::new(),
+            held_groups: Vec::new(),
             range: (verdict.header.offset, verdict.end.saturating_sub(verdict.header.offset)),
             partner: self.partner,
             held: self.held,
@@ -451,10 +463,11 @@ fn read_set(
         orders: Vec::new(),
         subject: String::new(),
         key: None,
+        set_number: None,
         digest: Digest::default(),
         extras: None,
         mapping: None,
-        json: Vec::new(),
+        json: Bytes::new(),
         origin: None,
         heard: None,
     };
@@ -476,6 +489,7 @@ fn read_set(
         return document;
     }
     let partner = open.partner.as_deref();
+    document.set_number = numbers::of_set(partner, open.header.usage, set, position);
     let Some(mapping) = mapping_for(context, partner, set.id, set.version) else {
         document.hold(Problem::new(
             codes::NO_MAPPING,
@@ -508,7 +522,7 @@ fn read_set(
                 problem.details = serde_json::to_value(&mapped.warnings).unwrap_or_default();
                 document.problem = Some(problem);
             }
-            document.mapped(partner, open.mode, mapped.json, mapped.extras, &mapping);
+            document.mapped(partner, open.mode, mapped, &mapping);
         }
         Err(problems) => document.unmapped(&problems),
     }
@@ -568,25 +582,23 @@ impl ReadDocument {
         self.hold(problem);
     }
 
-    fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
+    pub(super) fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
         let mut problem = Problem::new(code, text);
         problem.details = serde_json::to_value(findings).unwrap_or_default();
         self.state = DocumentState::Rejected;
         self.problem = Some(problem);
         self.key = None;
-        self.json = Vec::new();
+        self.set_number = None;
+        self.json = Bytes::new();
     }
 
-    pub(super) fn mapped(
-        &mut self,
-        from: Option<&Partner>,
-        mode: Mode,
-        json: Vec<u8>,
-        extras: Option<Value>,
-        mapping: &Mapping,
-    ) {
-        let kind = mapping.document();
-        let summary = match summarise(kind, &json) {
+    pub(super) fn mapped(&mut self, from: Option<&Partner>, mode: Mode, mapped: Mapped, mapping: &Mapping) {
+        let (kind, json) = (mapping.document(), Bytes::from(mapped.json));
+        let summary = match mapped.lines {
+            Some(lines) => summarise_beside(kind, &json, lines),
+            None => summarise(kind, &json),
+        };
+        let summary = match summary {
             Ok(summary) => summary,
             Err(error) => {
                 let text = format!("What mapping {} makes of it is no {kind}: {error}", mapping.id());
@@ -599,7 +611,7 @@ impl ReadDocument {
         self.number = summary.number;
         self.orders = summary.orders;
         self.subject = summary.subject;
-        self.extras = extras;
+        self.extras = mapped.extras;
         self.json = json;
         if from.is_some_and(|partner| partner.status == Status::Onboarding) {
             self.state = DocumentState::Recorded;
@@ -609,7 +621,7 @@ impl ReadDocument {
 }
 
 /// A set's own verdict is not the last word: its group or interchange may have been rejected after it was read.
-fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) {
+pub(super) fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) {
     if document.state == DocumentState::Rejected {
         return;
     }

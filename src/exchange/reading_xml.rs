@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
+use bytes::Bytes;
+
 use super::{
     claims::{self, Digest},
     codes,
@@ -89,6 +91,8 @@ fn interchange(
     };
     Ok(ReadInterchange {
         format: Format::Xml,
+        groups: Vec::new(),
+        held_groups: Vec::new(),
         key: claims::interchange(connection, ["xml", "", "", ""], header.usage, &header.control_number),
         range: (0, length),
         partner,
@@ -180,7 +184,7 @@ fn map(
         }),
     };
     match read {
-        Ok(mapped) => document.mapped(partner, mode, mapped.json, mapped.extras, mapping),
+        Ok(mapped) => document.mapped(partner, mode, mapped, mapping),
         Err(problems) => document.unmapped(&problems),
     }
 }
@@ -218,10 +222,11 @@ impl ReadDocument {
             orders: Vec::new(),
             subject: String::new(),
             key: None,
+            set_number: None,
             digest: Digest::default(),
             extras: None,
             mapping: None,
-            json: Vec::new(),
+            json: Bytes::new(),
             heard: None,
             origin: None,
         }

@@ -10,6 +10,7 @@ use super::{
     Exchange,
     compose::{self, Known, Subject, Tally},
     inbound::{self, Read1, Source},
+    numbers,
     pool::Lane,
     reading::{Context, Documents, ReadDocument, Walk},
 };
@@ -79,14 +80,17 @@ impl Exchange {
             return Ok(Replayed { message: id, was, now: was, changes, unchanged, stored: false });
         }
         let subject = Subject { id, at: message.at, correlation: message.correlation.clone() };
-        let (read, documents) = self.read_again(&message).await?;
+        let (mut read, mut documents) = self.read_again(&message).await?;
         let before = self.stored_documents(id).await?;
 
         let mut known = Known::default();
-        known.add(&ledger.holders(inbound::interchange_claims(&read)).await?);
+        let sets = documents.iter().filter_map(|(_, document)| Some(document.set_number.as_ref()?.claim));
+        let claims = inbound::envelope_claims(&read).into_iter().chain(sets).collect();
+        known.add(&ledger.holders(claims).await?);
         loop {
+            settle(&mut read, &mut documents, id, &known);
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
-            let claims = composed.claims.iter().filter(|claim| claim.kind == ClaimKind::Interchange).copied().collect();
+            let claims = composed.claims.iter().filter(|claim| of_envelope(claim)).copied().collect();
             let mut plan = Plan { claims, ..Plan::default() };
             let mut business = Vec::new();
             for (index, document) in &documents {
@@ -153,7 +157,7 @@ impl Exchange {
             traced: false,
         };
         let work = move || -> std::io::Result<_> {
-            let mut read = inbound::read(&context, &source)?;
+            let mut read = inbound::read(&context, &source, None)?;
             let mut documents = Vec::new();
             if matches!(source, Source::Memory(_)) {
                 for (index, interchange) in read.reading.interchanges.iter_mut().enumerate() {
@@ -210,9 +214,8 @@ impl Exchange {
             let after = rest.split_off(rest.len().min(MAX_DOCUMENTS));
             let last = after.is_empty();
             let positions: Vec<_> = rest.iter().map(|(document, _)| document.position).collect();
-            let (now, later): (Vec<Claim>, Vec<Claim>) = claims
-                .into_iter()
-                .partition(|claim| claim.kind != ClaimKind::Business || positions.contains(&claim.position));
+            let (now, later): (Vec<Claim>, Vec<Claim>) =
+                claims.into_iter().partition(|claim| of_envelope(claim) || positions.contains(&claim.position));
             let revision = Revision {
                 message: id,
                 state: if last { state } else { MessageState::Held },
@@ -231,6 +234,22 @@ impl Exchange {
             (claims, rest) = (later, after);
         }
     }
+}
+
+/// Rejects or holds what has numbers of somebody else.
+fn settle(read: &mut Read1, documents: &mut [(usize, ReadDocument)], id: MessageId, known: &Known) {
+    numbers::settle_numbers(&mut read.reading, id, known);
+    for (index, document) in documents {
+        let Some(interchange) = read.reading.interchanges.get_mut(*index) else { continue };
+        for (group, set) in numbers::settle_sets(interchange, std::slice::from_mut(document), id, known) {
+            interchange.verdict.refuse_set(group, &set);
+        }
+    }
+}
+
+/// Whether a claim is an envelope's, and not a document's.
+fn of_envelope(claim: &Claim) -> bool {
+    matches!(claim.kind, ClaimKind::Transport | ClaimKind::Interchange | ClaimKind::Group)
 }
 
 /// What a replay would change.

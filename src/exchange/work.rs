@@ -8,11 +8,14 @@ use super::{
     compose::{self, Known, Subject, Tally},
     events::{MessageFinished, SliceCommitted},
     inbound::{self, Read1, Source},
-    owed,
+    numbers, owed,
     pool::Lane,
     reading::{Context, Documents, ReadDocument, Walk},
 };
-use crate::ledger::{Committed, Fact, LedgerError, Message, Slice};
+use crate::{
+    ledger::{Committed, Fact, LedgerError, Message, Slice},
+    x12::RefusedSet,
+};
 
 /// How long a message waits before it is worked on again after an error that may pass.
 const RETRY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -20,6 +23,20 @@ const RETRY: std::time::Duration = std::time::Duration::from_secs(5);
 /// The stored payload cannot be read back.
 fn unreadable(error: std::io::Error) -> LedgerError {
     LedgerError::Unavailable(format!("a payload: {error}"))
+}
+
+/// A set rejected because of its number: its interchange's place and its group's, and what is to be said of it.
+type RefusedAt = (usize, usize, RefusedSet);
+
+/// Rejects or holds what of a slice has numbers of somebody else.
+fn settle(subject: &Subject, first: &Read1, slice: &mut [(usize, ReadDocument)], known: &Known) -> Vec<RefusedAt> {
+    let mut refused = Vec::new();
+    for (index, document) in slice {
+        let Some(interchange) = first.reading.interchanges.get(*index) else { continue };
+        let here = numbers::settle_sets(interchange, std::slice::from_mut(document), subject.id, known);
+        refused.extend(here.into_iter().map(|(group, set)| (*index, group, set)));
+    }
+    refused
 }
 
 impl Exchange {
@@ -52,16 +69,18 @@ impl Exchange {
 
         // The verdicts once more: they were not kept, and a restart has none.
         let (by_context, by_source) = (context.clone(), source.clone());
-        let first = self.turn(message, move || inbound::read(&by_context, &by_source)).await?.map_err(unreadable)?;
-        let first = Arc::new(first);
-        let interchanges = inbound::interchange_claims(&first);
+        let mut first =
+            self.turn(message, move || inbound::read(&by_context, &by_source, None)).await?.map_err(unreadable)?;
         let mut known = Known::default();
-        known.add(&ledger.holders(interchanges).await?);
+        known.add(&ledger.holders(inbound::envelope_claims(&first)).await?);
+        numbers::settle_numbers(&mut first.reading, subject.id, &known);
+        let first = Arc::new(first);
         let composed = compose::compose(&subject, &first.reading, &first.digests, &known);
         let counts: Arc<[bool]> = composed.counted.into();
 
         // What acknowledgements say is not stored with them but told at the end, so a restart hears all of it again.
-        let (mut heard, mut position) = (Vec::new(), 0);
+        // So it is with sets whose numbers came before.
+        let (mut heard, mut refused, mut position) = (Vec::new(), Vec::new(), 0);
         let mut walk = Walk::new(&context, first.reading.format, source.open().map_err(unreadable)?);
         loop {
             let (by_first, by_counts, from_now) = (Arc::clone(&first), Arc::clone(&counts), position);
@@ -86,9 +105,11 @@ impl Exchange {
             }
             if let Some(last) = slice.last().map(|(_, document)| document.position) {
                 position = last + 1;
-                let slice: Vec<_> = slice.into_iter().filter(|(_, document)| document.position >= *from).collect();
+                let (done, slice): (Vec<_>, Vec<_>) =
+                    slice.into_iter().partition(|(_, document)| document.position < *from);
+                refused.extend(self.refused_before(&subject, &first, done).await?);
                 if !slice.is_empty() {
-                    self.append(&subject, &first, slice).await?;
+                    refused.extend(self.append(&subject, &first, slice).await?);
                     *from = position;
                 }
             }
@@ -106,7 +127,18 @@ impl Exchange {
                 tally.accepted, tally.rejected, tally.held, tally.duplicate
             ),
         };
-        let mut owed = composed.owed;
+        let mut owed = match refused.is_empty() {
+            true => composed.owed,
+            false => {
+                let mut first = Arc::unwrap_or_clone(first);
+                for (interchange, group, set) in &refused {
+                    if let Some(interchange) = first.reading.interchanges.get_mut(*interchange) {
+                        interchange.verdict.refuse_set(*group, set);
+                    }
+                }
+                compose::compose(&subject, &first.reading, &first.digests, &known).owed
+            }
+        };
         owed.extend(heard);
         ledger.finish(message.id, state, owed, vec![fact]).await?;
         MessageFinished { message, state, documents: *from }.emit();
@@ -123,14 +155,16 @@ impl Exchange {
         turn.map_err(|_| LedgerError::Unavailable("too much of this partner is waiting".into()))
     }
 
+    /// Stores a slice, and tells which of its sets were rejected because of their numbers.
     async fn append(
         &self,
         subject: &Subject,
         first: &Read1,
-        slice: Vec<(usize, ReadDocument)>,
-    ) -> Result<(), LedgerError> {
-        let mut known = Known::default();
+        mut slice: Vec<(usize, ReadDocument)>,
+    ) -> Result<Vec<RefusedAt>, LedgerError> {
+        let (mut known, mut refused) = (Known::default(), Vec::new());
         loop {
+            refused.extend(settle(subject, first, &mut slice, &known));
             let mut all = compose::Documents::default();
             for part in slice.chunk_by(|one, other| one.0 == other.0) {
                 let Some(interchange) = part.first().and_then(|(index, _)| first.reading.interchanges.get(*index))
@@ -147,13 +181,29 @@ impl Exchange {
             match self.inner.ledger.append(slice).await? {
                 Committed::Stored => {
                     SliceCommitted { documents: &stored }.emit(&self.inner.telemetry);
-                    return Ok(());
+                    return Ok(refused);
                 }
                 Committed::Taken(taken) => {
                     known.add(&taken);
                 }
             }
         }
+    }
+
+    /// Which sets of a slice that was stored before a restart were rejected because of their numbers.
+    async fn refused_before(
+        &self,
+        subject: &Subject,
+        first: &Read1,
+        mut slice: Vec<(usize, ReadDocument)>,
+    ) -> Result<Vec<RefusedAt>, LedgerError> {
+        let claims: Vec<_> = slice.iter().filter_map(|(_, one)| Some(one.set_number.as_ref()?.claim)).collect();
+        if claims.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut known = Known::default();
+        known.add(&self.inner.ledger.holders(claims).await?);
+        Ok(settle(subject, first, &mut slice, &known))
     }
 
     /// How all of a message's documents came out, those from before a restart too.

@@ -23,7 +23,7 @@ pub use record::{
     NumberSeries, Outgoing, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
 };
 
-use std::{path::Path, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -194,6 +194,14 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// The log after `position`, for replay and audit. Leases nothing.
     async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>>;
+
+    /// Whose events are among the next `limit` of the log after `position`, and the position of the last of these:
+    /// `position` itself where there are none. An engine that need not read the events for it says so itself.
+    async fn partners_after(&self, position: u64, limit: usize) -> Result<(u64, BTreeSet<String>)> {
+        let page = self.events(position, LogFilter::default(), limit).await?;
+        let reached = page.last().map_or(position, |last| last.position);
+        Ok((reached, page.into_iter().map(|event| event.partner).collect()))
+    }
 
     /// A position that the log has reached: everything up to it can be read. 0 where the engine does not know cheaply.
     async fn head(&self) -> Result<u64> {

@@ -211,6 +211,10 @@ pub enum ClaimKind {
     Interchange,
     /// One business document: partner, type, number and what else identifies it.
     Business,
+    /// One functional group, where its number counts beyond its interchange.
+    Group,
+    /// One transaction set, where its number counts beyond its group.
+    Set,
 }
 
 /// The first 16 bytes of a SHA-256 over a claim's parts.

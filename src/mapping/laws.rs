@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{Format, Library, Mapping};
 use crate::{
-    document::{DocumentType, check},
+    document::{DocumentType, check, summarise, summarise_beside},
     x12::{Layout, SetView, Tokens, Writer},
     xml::{Limits, Source, Tree},
 };
@@ -76,6 +76,13 @@ fn read(mapping: &Mapping, written: &[u8]) -> Result<Value, String> {
     };
     let mapped = mapped.map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     check(mapping.document(), &mapped.json).map_err(|faults| format!("{faults:?}"))?;
+    let (kind, json) = (mapping.document(), &mapped.json);
+    if let Some(lines) = mapped.lines {
+        let (beside, whole) = (summarise_beside(kind, json, lines).ok(), summarise(kind, json).ok());
+        if beside != whole || whole.is_none() {
+            return Err(format!("without its lines it is {beside:?}, and with them {whole:?}"));
+        }
+    }
     serde_json::from_slice(&mapped.json).map_err(|error| error.to_string())
 }
 

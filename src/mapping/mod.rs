@@ -47,7 +47,7 @@ pub use schema::file_schema;
 pub use text::Charset;
 pub use write_xml::WrittenXml;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use crate::{
     document::DocumentType,
@@ -115,6 +115,8 @@ pub enum OneWay {
 pub struct Mapped {
     /// The canonical document.
     pub json: Vec<u8>,
+    /// Where its own `lines` stand in it with the comma before them, where that is known: most of what is written.
+    pub lines: Option<Range<usize>>,
     /// What no rule took, a list of `{segment, tag, element, value}`: segment and element count from 1, ST is segment
     /// 1. With `"charset": "latin1"` the value is one that was read as Latin-1 because it is not UTF-8.
     pub extras: Option<serde_json::Value>,
@@ -250,17 +252,18 @@ impl Mapping {
 
     /// Reads a set of a partner that writes this charset. All that is wrong with it is told at once, up to 100 problems.
     pub fn read_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<Mapped, Vec<Problem>> {
-        let read::Read { json, mut left, warnings, .. } = read::read(&self.plan, &self.tables, set, charset)?;
+        let read::Read { json, lines, mut left, warnings, .. } = read::read(&self.plan, &self.tables, set, charset)?;
         let extras = extras::collect(set, charset, &mut left);
-        Ok(Mapped { json, extras, warnings })
+        Ok(Mapped { json, lines, extras, warnings })
     }
 
     /// The same, with where each value came from.
     pub fn trace_x12_in(&self, set: &SetView<'_>, charset: Charset) -> Result<(Mapped, Vec<Provenance>), Vec<Problem>> {
-        let read::Read { json, mut left, warnings, marks } = read::trace(&self.plan, &self.tables, set, charset)?;
+        let read::Read { json, lines, mut left, warnings, marks } =
+            read::trace(&self.plan, &self.tables, set, charset)?;
         let provenance = provenance::of(&json, marks, &self.plan.rules);
         let extras = extras::collect(set, charset, &mut left);
-        Ok((Mapped { json, extras, warnings }, provenance))
+        Ok((Mapped { json, lines, extras, warnings }, provenance))
     }
 
     /// Whether it is for this XML document, by its root element and namespace.
@@ -273,7 +276,7 @@ impl Mapping {
     pub fn read_xml(&self, source: &Source<'_>, tree: &Tree<'_>) -> Result<Mapped, Vec<Problem>> {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
         let read = read_xml::read(plan, &self.tables, source, tree, false)?;
-        Ok(Mapped { json: read.json, extras: read.extras, warnings: read.warnings })
+        Ok(Mapped { json: read.json, lines: None, extras: read.extras, warnings: read.warnings })
     }
 
     /// The same, with where each value came from.
@@ -281,7 +284,7 @@ impl Mapping {
         let Some(plan) = &self.xml else { return Err(vec![self.no_xml()]) };
         let read = read_xml::read(plan, &self.tables, source, tree, true)?;
         let provenance = provenance::of(&read.json, read.marks, &plan.rules);
-        Ok((Mapped { json: read.json, extras: read.extras, warnings: read.warnings }, provenance))
+        Ok((Mapped { json: read.json, lines: None, extras: read.extras, warnings: read.warnings }, provenance))
     }
 
     /// What an XML document says of its transmission: `message_id`, `from.id`… as its mapping names them.

@@ -3,7 +3,7 @@
 //! Nothing is dropped: an element that no rule took is kept as an extra with its place.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::{cell, collections::HashMap, sync::Arc};
+use std::{cell, collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
     joining::Joined,
@@ -87,6 +87,8 @@ thread_local! {
 #[derive(Debug, Default)]
 pub(crate) struct Read {
     pub(crate) json: Vec<u8>,
+    /// Where its `lines` stand.
+    pub(crate) lines: Option<Range<usize>>,
     pub(crate) left: Vec<(u32, u16)>,
     /// What the operators are told though the document goes its way.
     pub(crate) warnings: Vec<Problem>,
@@ -134,7 +136,7 @@ fn read_with(
         level: NONE,
     }
     .run(set);
-    write_json::write(plan, tables, set, charset, &mut scratch, &mut out);
+    let lines = write_json::write(plan, tables, set, charset, &mut scratch, &mut out);
     let problems = std::mem::take(&mut scratch.problems);
     let warnings = std::mem::take(&mut scratch.warnings);
     let mut extras = Vec::new();
@@ -145,7 +147,7 @@ fn read_with(
     }
     let marks = scratch.marks.take().unwrap_or_default();
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok(Read { json: out, left: extras, warnings, marks }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Read { json: out, lines, left: extras, warnings, marks }) } else { Err(problems) }
 }
 
 impl Scratch {

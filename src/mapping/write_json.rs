@@ -1,7 +1,7 @@
 //! From filled slots to JSON, in the order of the schema, with keys made ready at compile time.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{
     codes, joining,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::x12::token::SetView;
 
-/// Writes the document that the slots hold.
+/// Writes the document that the slots hold. Answers where its `lines` stand, the comma before them included.
 pub(crate) fn write(
     plan: &Plan,
     tables: &[Arc<Table>],
@@ -22,9 +22,11 @@ pub(crate) fn write(
     charset: Charset,
     scratch: &mut Scratch,
     out: &mut Vec<u8>,
-) {
-    let Some(root) = scratch.items.first().copied() else { return };
-    Writer { plan, tables, set, bytes: set.bytes(), charset, scratch, out }.item(&root);
+) -> Option<Range<usize>> {
+    let root = scratch.items.first().copied()?;
+    let mut writer = Writer { plan, tables, set, bytes: set.bytes(), charset, scratch, out, lines: None };
+    writer.item(&root);
+    writer.lines
 }
 
 struct Writer<'p, 'a> {
@@ -35,7 +37,12 @@ struct Writer<'p, 'a> {
     charset: Charset,
     scratch: &'p mut Scratch,
     out: &'p mut Vec<u8>,
+    /// Where the document's own `lines` stand.
+    lines: Option<Range<usize>>,
 }
+
+/// The key of a document's lines, as keys are made ready.
+const LINES: &[u8] = b",\"lines\":";
 
 impl<'p> Writer<'p, '_> {
     /// Writes an item. Where it cannot be one, or has nothing in it, nothing is written.
@@ -79,7 +86,13 @@ impl<'p> Writer<'p, '_> {
             }
             match op.what {
                 What::Field { rule } => self.field(item, &op.key, number as u16, rule),
-                What::List => self.list(item, &op.key, number as u16),
+                What::List => {
+                    let before = self.out.len();
+                    self.list(item, &op.key, number as u16);
+                    if start == 0 && open == OUTSIDE && *op.key == *LINES {
+                        self.lines = Some(before..self.out.len());
+                    }
+                }
             }
         }
         self.go(layout, open, OUTSIDE);

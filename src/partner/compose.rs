@@ -257,6 +257,8 @@ fn terms(section: &X12Section) -> X12Terms {
         detail: section.detail,
         ta1: section.ta1,
         duplicate_interchange: section.duplicate_interchange,
+        duplicate_group: section.duplicate_group,
+        duplicate_set: section.duplicate_set,
         consecutive: section.consecutive,
         layout: section.write.as_ref().map(layout::layout),
         rules: section.rules.iter().map(|rule| (rule.key.to_string(), rule.value)).collect(),

@@ -4,10 +4,10 @@ use std::{fmt, path::PathBuf};
 
 use super::{
     AcknowledgementsIn, ApiKeyHash, ApiVersion, As2Id, As2Version, CertificationSection, Characters, Charset, Complete,
-    Compression, CxmlSection, Day, Detail, DigestName, DigestSpelling, DuplicateInterchange, Encoding, Encrypt,
-    EnvelopeId, Fetched, Folder, FolderPath, Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection,
-    PasswordHash, Receipt, ReceiptBy, Repetition, RuleSeverity, SameFile, SendSection, SftpPushSection, SftpUser, Sign,
-    SignaturePadding, SshKey, Status, Ta1, Usage, Version, WebhookSection, codes, sftp,
+    Compression, CxmlSection, Day, Detail, DigestName, DigestSpelling, DuplicateNumber, Encoding, Encrypt, EnvelopeId,
+    Fetched, Folder, FolderPath, Functional, HttpUrl, KeyTransport, NamePattern, OverlaySection, PasswordHash, Receipt,
+    ReceiptBy, Repetition, RuleSeverity, SameFile, SendSection, SftpPushSection, SftpUser, Sign, SignaturePadding,
+    SshKey, Status, Ta1, Usage, Version, WebhookSection, codes, sftp,
 };
 use crate::{
     config::{
@@ -138,7 +138,13 @@ section! {
         /// When they get a TA1.
         pub ta1: Ta1 = Ta1::Errors,
         /// What an interchange number means that was used before for other bytes.
-        pub duplicate_interchange: DuplicateInterchange = DuplicateInterchange::Hold,
+        pub duplicate_interchange: DuplicateNumber = DuplicateNumber::Hold,
+        /// What a group number (GS06) means that another interchange had, from the same GS02 to the same GS03 and of the
+        /// same GS01. By the standard it counts within its interchange only, and most partners restart it.
+        pub duplicate_group: DuplicateNumber = DuplicateNumber::Accept,
+        /// What a set number (ST02) means that another group had, from the same GS02 to the same GS03 and of the same
+        /// ST01. By the standard it counts within its group only, and most partners restart it.
+        pub duplicate_set: DuplicateNumber = DuplicateNumber::Accept,
         /// Whether their interchange numbers have no gaps, so that a gap is worth an alert.
         pub consecutive: bool = false,
         /// How what we send them is laid out: separators, lines, and what takes a separator's place inside values.

@@ -61,7 +61,7 @@ pub use send::{
 };
 pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, SameFile, SftpTerms};
 pub use terms::{
-    Characters, Charset, Detail, DuplicateInterchange, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
+    Characters, Charset, Detail, DuplicateNumber, Functional, Repetition, RuleSeverity, Ta1, Usage, X12Terms,
 };
 
 use crate::{

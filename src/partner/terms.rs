@@ -91,13 +91,13 @@ choice! {
 }
 
 choice! {
-    /// What becomes of an interchange whose number was used before for other bytes.
-    pub enum DuplicateInterchange {
+    /// What becomes of an interchange, a group or a set whose number was used before for other bytes.
+    pub enum DuplicateNumber {
         /// It waits for a person, with an alert.
         Hold = "hold",
         /// It is taken as a new one: for partners whose numbers restart.
         Accept = "accept",
-        /// It is rejected by TA1 025.
+        /// It is rejected: an interchange by TA1 025, a group by AK905 19, a set by AK502 23.
         Reject = "reject",
     }
 }
@@ -146,7 +146,11 @@ pub struct X12Terms {
     /// When they get a TA1.
     pub ta1: Ta1,
     /// What a reused interchange number means.
-    pub duplicate_interchange: DuplicateInterchange,
+    pub duplicate_interchange: DuplicateNumber,
+    /// What a GS06 means that another interchange had.
+    pub duplicate_group: DuplicateNumber,
+    /// What an ST02 means that another group had.
+    pub duplicate_set: DuplicateNumber,
     /// Whether interchange numbers have no gaps, so that one is worth an alert.
     pub consecutive: bool,
     /// How what we send them is laid out, where the file says so.

@@ -27,6 +27,15 @@ pub struct Body {
     pub digest: [u8; 32],
 }
 
+/// A body that was received whole, and whose digest nobody asked for.
+#[derive(Debug, Clone)]
+pub struct Undigested {
+    /// Where its bytes are.
+    pub content: Content,
+    /// Its size in bytes.
+    pub len: u64,
+}
+
 /// Where a body's bytes are.
 #[derive(Debug, Clone)]
 pub enum Content {

@@ -7,7 +7,7 @@
 mod body;
 mod receiving;
 
-pub use body::{Body, BodyReader, Content, SpoolFile};
+pub use body::{Body, BodyReader, Content, SpoolFile, Undigested};
 pub use receiving::{Receiving, SpoolError};
 
 use std::{
@@ -64,20 +64,21 @@ impl Spool {
     }
 
     /// Receives a body whole, of up to `cap` bytes.
-    pub async fn receive<B>(&self, mut body: B, cap: u64) -> Result<Body, SpoolError>
+    pub async fn receive<B>(&self, body: B, cap: u64) -> Result<Body, SpoolError>
     where
         B: hyper::body::Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let mut receiving = self.begin(cap);
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| SpoolError::Interrupted(error.into()))?;
-            // Trailers say nothing that we ask for.
-            if let Ok(chunk) = frame.into_data() {
-                receiving.push(chunk).await?;
-            }
-        }
-        receiving.finish().await
+        receive(self.begin(cap), body).await?.finish().await
+    }
+
+    /// The same for a body that is only an envelope, whose own digest says nothing to anybody.
+    pub async fn receive_undigested<B>(&self, body: B, cap: u64) -> Result<Undigested, SpoolError>
+    where
+        B: hyper::body::Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        receive(self.begin(cap).undigested(), body).await?.finish_undigested().await
     }
 
     /// Removes the files that an earlier process left behind, and tells how many there were. Only for the start, before
@@ -95,6 +96,22 @@ impl Spool {
         }
         Ok(swept)
     }
+}
+
+/// Takes a body's pieces as they come.
+async fn receive<B>(mut receiving: Receiving, mut body: B) -> Result<Receiving, SpoolError>
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| SpoolError::Interrupted(error.into()))?;
+        // Trailers say nothing that we ask for.
+        if let Ok(chunk) = frame.into_data() {
+            receiving.push(chunk).await?;
+        }
+    }
+    Ok(receiving)
 }
 
 #[cfg(test)]
@@ -152,6 +169,23 @@ mod tests {
         assert_eq!(files(&spool), 1, "somebody still has it");
         drop(copy);
         assert_eq!(files(&spool), 0);
+    }
+
+    #[tokio::test]
+    async fn an_envelope_is_received_as_any_body() {
+        let (_folder, spool) = spool(10, 1000);
+        for bytes in [&b"small"[..], &[7; 300_000]] {
+            let envelope = spool.receive_undigested(Full::new(Bytes::from_static(bytes)), 400_000).await.unwrap();
+            assert_eq!(
+                (envelope.len, matches!(envelope.content, Content::File(_))),
+                (bytes.len() as u64, bytes.len() > 10)
+            );
+            let body = Body { content: envelope.content, len: envelope.len, digest: [0; 32] };
+            assert_eq!(read(&body), bytes);
+        }
+        assert_eq!(files(&spool), 0);
+        let large = spool.receive_undigested(Full::new(Bytes::from_static(&[7; 300])), 299).await;
+        assert!(matches!(large, Err(SpoolError::TooLarge { limit: 299 })));
     }
 
     #[tokio::test]

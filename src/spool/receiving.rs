@@ -14,7 +14,7 @@ use tokio::{
     task::spawn_blocking,
 };
 
-use super::body::{Body, Content, SpoolFile, into_array};
+use super::body::{Body, Content, SpoolFile, Undigested, into_array};
 
 /// So many bytes are gathered before one write.
 const WRITE_SIZE: usize = 256 << 10;
@@ -47,8 +47,19 @@ pub struct Receiving {
     pending: Vec<Bytes>,
     pending_len: usize,
     permit: Option<OwnedSemaphorePermit>,
-    context: Context,
+    hash: Hash,
     file: Option<Spilled>,
+}
+
+/// The digest of what came so far; `None` where nobody wants it.
+struct Hash(Option<Context>);
+
+impl Hash {
+    fn update(&mut self, bytes: &[u8]) {
+        if let Some(context) = &mut self.0 {
+            context.update(bytes);
+        }
+    }
 }
 
 /// The file of a body that outgrew memory. The guard comes with it, so that it goes when the body does.
@@ -68,9 +79,14 @@ impl Receiving {
             pending: Vec::new(),
             pending_len: 0,
             permit: None,
-            context: Context::new(&SHA256),
+            hash: Hash(Some(Context::new(&SHA256))),
             file: None,
         }
+    }
+
+    /// The same, and nobody wants its digest.
+    pub(super) fn undigested(self) -> Self {
+        Self { hash: Hash(None), ..self }
     }
 
     /// The bytes that came so far.
@@ -98,7 +114,20 @@ impl Receiving {
     }
 
     /// Ends the body. A file is synced, and so is its folder, before this answers.
-    pub async fn finish(mut self) -> Result<Body, SpoolError> {
+    pub async fn finish(self) -> Result<Body, SpoolError> {
+        let len = self.len;
+        let (content, hash) = self.end().await?;
+        let context = hash.0.ok_or_else(|| io::Error::other("the body was not hashed"))?;
+        Ok(Body { content, len, digest: into_array(&context.finish()) })
+    }
+
+    /// The same without its digest.
+    pub(super) async fn finish_undigested(self) -> Result<Undigested, SpoolError> {
+        let len = self.len;
+        Ok(Undigested { content: self.end().await?.0, len })
+    }
+
+    async fn end(mut self) -> Result<(Content, Hash), SpoolError> {
         if self.file.is_some() {
             self.flush(true).await?;
         }
@@ -113,14 +142,14 @@ impl Receiving {
                         whole.freeze()
                     }
                 };
-                self.context.update(&bytes);
+                self.hash.update(&bytes);
                 Content::Memory(match self.permit.take() {
                     Some(permit) => Bytes::from_owner(Budgeted { bytes, _permit: permit }),
                     None => bytes,
                 })
             }
         };
-        Ok(Body { content, len: self.len, digest: into_array(&self.context.finish()) })
+        Ok((content, self.hash))
     }
 
     /// Takes `more` bytes of the memory budget, if they are there now: nobody waits for memory, who gets none goes to
@@ -139,28 +168,28 @@ impl Receiving {
     async fn flush(&mut self, last: bool) -> Result<(), SpoolError> {
         let pending = std::mem::take(&mut self.pending);
         self.pending_len = 0;
-        let mut context = std::mem::replace(&mut self.context, Context::new(&SHA256));
+        let mut hash = Hash(self.hash.0.take());
         let spilled = self.file.take();
         let folder = Arc::clone(&self.folder);
         // The whole state moves there and back, so that a caller who goes away leaves it to its drop.
-        let work = spawn_blocking(move || -> io::Result<(Spilled, Context)> {
+        let work = spawn_blocking(move || -> io::Result<(Spilled, Hash)> {
             let mut spilled = match spilled {
                 Some(spilled) => spilled,
                 None => Spilled::create(&folder)?,
             };
             for chunk in &pending {
-                context.update(chunk);
+                hash.update(chunk);
                 spilled.file.write_all(chunk)?;
             }
             if last {
                 spilled.file.sync_all()?;
                 fs::File::open(&folder)?.sync_all()?;
             }
-            Ok((spilled, context))
+            Ok((spilled, hash))
         });
-        let (spilled, context) = work.await.map_err(io::Error::other)??;
+        let (spilled, hash) = work.await.map_err(io::Error::other)??;
         self.file = Some(spilled);
-        self.context = context;
+        self.hash = hash;
         self.permit = None;
         Ok(())
     }

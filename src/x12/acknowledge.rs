@@ -252,7 +252,7 @@ impl Functionals<'_> {
         let status = [group.status.letter()];
         let claimed = group.claimed.unwrap_or(group.received);
         let counts = [claimed, group.received, group.accepted].map(|count| count.min(999_999).to_string());
-        let codes = codes_of(&group.findings, |ack| match ack {
+        let codes = codes_of(&group.findings, |ack| match in_version(ack, self.version) {
             AckCode::Group(code) => Some(code),
             _ => None,
         });
@@ -277,14 +277,21 @@ impl Functionals<'_> {
             self.segment(here)?;
             rest = later;
         }
-        let mut codes = codes_of(&set.findings, |ack| match ack {
+        let mut codes = codes_of(&set.findings, |ack| match in_version(ack, self.version) {
             AckCode::Set(code) => Some(code),
             _ => None,
         });
-        // Code 5: segments are in error. It also stands for errors that have no code of their own.
-        let in_segments = !told.is_empty() || set.more > 0;
-        if in_segments || (codes.is_empty() && set.status != Status::Accepted) {
+        // Code 5: segments are in error; I5: only by what the partner's file adds. 5 also stands for errors that have no code of
+        // their own.
+        let by_guide = told.iter().filter(|finding| self.is_999 && finding.implementation.is_some()).count();
+        if told.len() > by_guide
+            || set.more > 0
+            || (codes.is_empty() && by_guide == 0 && set.status != Status::Accepted)
+        {
             codes.insert("5".to_owned());
+        }
+        if by_guide > 0 {
+            codes.insert("I5".to_owned());
         }
         let status = [set.status.letter()];
         let mut elements: Vec<Element<'_>> = vec![status.as_slice().into()];
@@ -301,9 +308,10 @@ impl Functionals<'_> {
         let tag = if tag.len() < 2 { "ZZZ" } else { &tag };
         let position = first.segment.unwrap_or(1).min(999_999).to_string();
         let loop_id = first.loop_id.as_deref().filter(|id| id.len() <= 4).unwrap_or("");
-        let kinds: BTreeSet<u8> = findings.iter().filter_map(|finding| segment_code(finding.ack)).collect();
-        for kind in kinds {
-            let code = kind.to_string();
+        let kinds: BTreeSet<(u8, Option<u8>)> =
+            findings.iter().filter_map(|finding| self.segment_code(finding)).collect();
+        for (kind, by_guide) in kinds {
+            let code = by_guide.map_or_else(|| kind.to_string(), |number| format!("I{number}"));
             self.writer.segment(name, &[tag.into(), position.as_str().into(), loop_id.into(), code.as_str().into()])?;
             let elements = findings.iter().filter(|finding| kind == 8 && matches!(finding.ack, AckCode::Element(_)));
             for finding in elements.take(99) {
@@ -314,24 +322,32 @@ impl Functionals<'_> {
     }
 
     fn element(&mut self, finding: &Finding) -> Result<(), WriteError> {
-        let AckCode::Element(code) = finding.ack else { return Ok(()) };
+        let AckCode::Element(code) = in_version(finding.ack, self.version) else { return Ok(()) };
         let since_5010 = self.version >= "005010";
-        // Repetitions and components have codes of their own only from 005010 on.
-        let code = if code > 10 && !since_5010 { 3 } else { code };
         let number = |place: Option<u16>, most: u16| place.map_or(String::new(), |place| place.min(most).to_string());
         let (element, component) = (number(finding.element.or(Some(1)), 99), number(finding.component, 99));
         let repetition = number(finding.repetition.filter(|_| since_5010), 9999);
         let place = Element::Composite(vec![element.as_bytes(), component.as_bytes(), repetition.as_bytes()]);
         let reference = finding.reference.as_deref().filter(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
-        let code = code.to_string();
         // A value that would not pass as text is told by its place only.
-        let value = finding.value.as_deref().filter(|value| code != "6" && self.is_plain(value)).unwrap_or_default();
+        let value = finding.value.as_deref().filter(|value| code != 6 && self.is_plain(value)).unwrap_or_default();
         let value = value.get(..99).unwrap_or(value);
+        let by_guide = finding.implementation.filter(|_| self.is_999);
+        let code = by_guide.map_or_else(|| code.to_string(), |number| format!("I{number}"));
         self.writer.segment(
             if self.is_999 { "IK4" } else { "AK4" },
             &[place, reference.unwrap_or("").into(), code.as_str().into(), value.into()],
         )?;
         if self.is_999 { self.context(finding) } else { Ok(()) }
+    }
+
+    /// IK304 of a finding: 8 where it is about an element, and an `I` code where there is one. An AK304 has none of those.
+    fn segment_code(&self, finding: &Finding) -> Option<(u8, Option<u8>)> {
+        match finding.ack {
+            AckCode::Segment(code) => Some((code, finding.implementation.filter(|_| self.is_999))),
+            AckCode::Element(_) => Some((8, None)),
+            _ => None,
+        }
     }
 
     /// A CTX: what makes it an error that an element is there, or is not. It names the element that the standard's note ties to it.
@@ -359,12 +375,15 @@ impl Functionals<'_> {
     }
 }
 
-/// AK304 of a finding: 8 where it is about an element.
-fn segment_code(ack: AckCode) -> Option<u8> {
+/// What stands for a code in versions whose lists (data elements 716, 718 and 723) do not have it yet, or have it for
+/// something else: 19 of 716 was about security before 005010.
+fn in_version(ack: AckCode, version: &str) -> AckCode {
     match ack {
-        AckCode::Segment(code) => Some(code),
-        AckCode::Element(_) => Some(8),
-        _ => None,
+        AckCode::Element(12 | 13) if version < "005010" => AckCode::Element(3),
+        AckCode::Set(18) if version < "005010" => AckCode::Set(6),
+        AckCode::Set(23) if version < "003060" => AckCode::Set(7),
+        AckCode::Group(19) if version < "005010" => AckCode::Group(6),
+        ack => ack,
     }
 }
 

@@ -10,7 +10,7 @@ mod tests;
 use super::acknowledgements::InterchangeAcknowledged;
 use super::codes;
 use super::envelope::{GroupHeader, InterchangeHeader, text};
-use super::envelope_check::{Seen, count};
+use super::envelope_check::{self, Seen, count};
 use super::finding::{Collector, Finding};
 use super::policy::Policy;
 use super::read::{Binary, Overlong, Piece, Reader};
@@ -379,9 +379,19 @@ impl<'p, R: Read> Checker<'p, R> {
                 }
                 Ok(None)
             }
-            // Deferred delivery and interchange security travel between ISA and GS.
+            // Grade of service, deferred delivery and a network's reports travel between ISA and GS.
             (b"ISB" | b"ISE" | b"TA3", false) => {
                 interchange.segments += 1;
+                let fault = envelope_check::service(tag, |number| raw.element(number));
+                if let Some((code, note, element, text)) = fault {
+                    interchange.found.add(&self.policy.severities, code, || {
+                        Finding::new(code, here, text)
+                            .of(&tag.escape_ascii().to_string(), None)
+                            .at_element(element)
+                            .with(raw.element(element))
+                            .becoming(super::rules::AckCode::Interchange(note))
+                    });
+                }
                 Ok(None)
             }
             _ => {

@@ -51,6 +51,10 @@ crate::codes! {
     ISA_STANDARD = "X12-0119";
     /// ISA07 and ISA08 are not ours.
     ISA_RECEIVER = "X12-0120";
+    /// ISE asks for delivery at no possible time.
+    DEFERRED_DELIVERY = "X12-0121";
+    /// ISB01 is no grade of service.
+    SERVICE_GRADE = "X12-0122";
     // The group.
     /// The group has no GE.
     GE_MISSING = "X12-0201";
@@ -70,6 +74,8 @@ crate::codes! {
     GROUP_TIME = "X12-0208";
     /// A segment stands in a group but outside of any set.
     GROUP_STRAY = "X12-0209";
+    /// GS06 came before in another interchange, and the partner's file says that it must not.
+    GROUP_REPEATED = "X12-0210";
     // The set.
     /// The set has no SE.
     SE_MISSING = "X12-0301";
@@ -87,6 +93,8 @@ crate::codes! {
     SET_GROUP = "X12-0307";
     /// There is no table for the set's version.
     SET_VERSION = "X12-0308";
+    /// ST02 came before in another group, and the partner's file says that it must not.
+    SET_REPEATED = "X12-0309";
     // Segments: the last digit is AK304's.
     /// The standard has no segment of this name.
     SEGMENT_UNKNOWN = "X12-0401";

@@ -103,19 +103,41 @@ pub(super) fn interchange(header: &InterchangeHeader, policy: &Policy, into: &mu
     }
 }
 
+/// What is wrong with a request to whoever carries an interchange, ISB or ISE: its code, TA105, the element, and a sentence.
+pub(super) fn service<'v>(tag: &[u8], element: impl Fn(usize) -> &'v [u8]) -> Option<(Code, u8, usize, &'static str)> {
+    let zone = |value: &[u8]| value.len() == 2 && value.iter().all(u8::is_ascii_alphanumeric);
+    match tag {
+        b"ISE" if element(1).len() != 6 || !is_date(element(1)) => {
+            Some((codes::DEFERRED_DELIVERY, 28, 1, "ISE01 is no date"))
+        }
+        b"ISE" if element(2).len() != 4 || !is_time(element(2)) => {
+            Some((codes::DEFERRED_DELIVERY, 29, 2, "ISE02 is no time"))
+        }
+        b"ISE" if !element(3).is_empty() && !zone(element(3)) => {
+            Some((codes::DEFERRED_DELIVERY, 30, 3, "ISE03 is no time zone"))
+        }
+        b"ISB" if element(1).len() != 1 => Some((codes::SERVICE_GRADE, 31, 1, "ISB01 is no grade of service")),
+        _ => None,
+    }
+}
+
 /// Checks what the GS says.
 pub(super) fn group(header: &GroupHeader, policy: &Policy, into: &mut Collector, seen: &mut Seen) {
-    let mut add = |code: Code, element: usize, text: String| {
+    let mut add_as = |code: Code, element: usize, ack: Option<AckCode>, text: String| {
         into.add(&policy.severities, code, || {
-            Finding::new(code, header.offset, text).of("GS", None).at_element(element).with(header.element(element))
+            let found = Finding::new(code, header.offset, text);
+            let ack = ack.unwrap_or(found.ack);
+            found.of("GS", None).at_element(element).with(header.element(element)).becoming(ack)
         });
     };
     let number = &header.control_number;
     if !(1..=9).contains(&number.len()) || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-        add(codes::GROUP_CONTROL, 6, format!("GS06 `{number}` is no control number"));
+        add_as(codes::GROUP_CONTROL, 6, None, format!("GS06 `{number}` is no control number"));
     } else if !seen.first_time(number.trim_start_matches('0').as_bytes()) {
-        add(codes::GROUP_CONTROL, 6, format!("GS06 {number} stands in this interchange twice"));
+        let text = format!("GS06 {number} stands in this interchange twice");
+        add_as(codes::GROUP_CONTROL, 6, Some(AckCode::Group(19)), text);
     }
+    let mut add = |code: Code, element: usize, text: String| add_as(code, element, None, text);
     if !is_date(header.date.as_bytes()) {
         add(codes::GROUP_DATE, 4, format!("GS04 `{}` is no date", header.date));
     }
@@ -254,6 +276,30 @@ mod tests {
             assert!(!seen.first_time(old.as_bytes()), "{old}");
         }
         assert!(seen.runs.len() <= 4);
+    }
+
+    #[test]
+    fn requests_to_the_network_are_looked_at() {
+        let note = |segment: &str| {
+            let elements: Vec<&str> = segment.split('*').collect();
+            let element = |number: usize| elements.get(number).map_or(&b""[..], |value| value.as_bytes());
+            service(elements[0].as_bytes(), element).map(|(_, note, element, _)| (note, element))
+        };
+        for good in ["ISE*261105*0800", "ISE*261105*2359*UT", "ISE*261105*0800*P5", "ISB*1", "TA3"] {
+            assert_eq!(note(good), None, "{good}");
+        }
+        for (bad, told) in [
+            ("ISE*261305*0800", (28, 1)),
+            ("ISE*20261105*0800", (28, 1)),
+            ("ISE", (28, 1)),
+            ("ISE*261105*2460", (29, 2)),
+            ("ISE*261105*080000", (29, 2)),
+            ("ISE*261105*0800*+05", (30, 3)),
+            ("ISB*12", (31, 1)),
+            ("ISB", (31, 1)),
+        ] {
+            assert_eq!(note(bad), Some(told), "{bad}");
+        }
     }
 
     #[test]

@@ -47,6 +47,10 @@ pub struct Finding {
     pub value: Option<Vec<u8>>,
     /// What it becomes in an acknowledgement.
     pub ack: AckCode,
+    /// What a 999 says instead where only what the partner's file adds to the standard is broken: the number of an `I` code
+    /// of IK304 or IK403.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub implementation: Option<u8>,
     /// One sentence for people.
     pub text: String,
 }
@@ -69,6 +73,7 @@ impl Finding {
             offset,
             value: None,
             ack,
+            implementation: None,
             text: text.into(),
         }
     }

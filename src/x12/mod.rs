@@ -43,5 +43,5 @@ pub use policy::{Caps, CharacterSet, Policy, Repetition};
 pub use rules::{AckCode, RULES, Rule, Severities, Severity, rule_of};
 pub use stats::{Stats, envelope_stats, stats};
 pub use token::{Delimiters, Segment, SetView, Tokens};
-pub use verdict::{GroupStatus, GroupVerdict, InterchangeVerdict, SetVerdict, Status, Ta1};
+pub use verdict::{GroupStatus, GroupVerdict, InterchangeVerdict, RefusedSet, SetVerdict, Status, Ta1};
 pub use write::{Element, GroupOut, InterchangeOut, Layout, Mark, OpenSegment, Place, WriteError, Writer};

@@ -15,8 +15,10 @@ use super::scan::{Index, Marks};
 use super::token::{Delimiters, Place, SetView, Span};
 use std::io::{self, Read};
 
-/// How much is asked of the source at once, and the least the buffer holds.
+/// How much is asked of the source at once.
 const CHUNK: usize = 256 << 10;
+/// How much is asked of it first: most bodies have no more, and to make room for a large one costs more than to read them.
+const FIRST: usize = 32 << 10;
 /// How much is indexed at once: what stays in the nearest cache while it is checked.
 const STEP: usize = 16 << 10;
 /// How much of what was put back is taken in at once.
@@ -72,6 +74,8 @@ pub(super) struct Reader<R> {
     indexed: usize,
     /// Where the buffer begins in the file, and the line ends taken out of it.
     base: u64,
+    /// How much is asked of the source next.
+    chunk: usize,
     taken: Vec<(u32, u8)>,
     wrapped: bool,
     /// Bytes that were read before they could be taken into the buffer, and how many of them since were.
@@ -116,6 +120,7 @@ impl<R: Read> Reader<R> {
             filled: 0,
             indexed: 0,
             base: 0,
+            chunk: FIRST,
             taken: Vec::new(),
             wrapped: false,
             raw: Vec::new(),

@@ -47,16 +47,10 @@ impl Index {
         if marks.lead_len > 0 {
             return self.add_slowly(buffer, from, to, marks);
         }
-        let room = region.len() + 128;
-        if self.ends.len() < self.filled + room {
-            self.ends.resize(self.filled + room, 0);
-        }
-        if self.stops.len() < self.stopped + room {
-            self.stops.resize(self.stopped + room, 0);
-        }
         let vectors = Vectors::new(marks);
         let (blocks, rest) = region.as_chunks::<64>();
         let mut base = from as u32;
+        self.make_room(region.len() / 2);
         for block in blocks {
             self.put(base, vectors.masks(block));
             base += 64;
@@ -72,10 +66,24 @@ impl Index {
         }
     }
 
+    /// Makes room for the places of one block, and for about `expected` of them: elements of one byte are rare, so that a half
+    /// of all bytes is plenty, and a fortieth of them for terminators.
+    fn make_room(&mut self, expected: usize) {
+        if self.ends.len() < self.filled + 64 {
+            self.ends.resize(self.filled + 64 + expected.max(self.filled / 2), 0);
+        }
+        if self.stops.len() < self.stopped + 64 {
+            self.stops.resize(self.stopped + 64 + (expected / 20).max(self.stopped / 2), 0);
+        }
+    }
+
     /// Writes the places of one block. The order of work is by cost: most bits are separators.
     #[inline(always)]
     fn put(&mut self, base: u32, masks: Masks) {
         let Masks { mut any, mut stop, mut odd } = masks;
+        if self.ends.len() < self.filled + 64 || self.stops.len() < self.stopped + 64 {
+            self.make_room(0);
+        }
         let mut at = self.filled;
         let mut stopped = self.stopped;
         if let (Some(ends), Some(stops)) = (

@@ -179,7 +179,8 @@ impl SetCheck {
         let told = self.found.findings.len();
         let mut none = NEVER;
         let settled = self.settled.get_mut(def.id.index()).unwrap_or(&mut none);
-        let mut elements = Elements { raw, def, policy, position: self.count, found: &mut self.found, settled };
+        let mut elements =
+            Elements { raw, standard, def, policy, position: self.count, found: &mut self.found, settled };
         if raw.odd || policy.characters == CharacterSet::Basic {
             elements.odd();
         } else {
@@ -259,6 +260,7 @@ fn tell_problems(
             };
             let offset = offset_of(problem.position).unwrap_or(here);
             let mut finding = Finding::new(code, offset, text).of(tag, problem.position);
+            finding.implementation = standard.implementation_of_problem(problem, set);
             finding.loop_id = problem.node.and_then(|node| set.bound(node)).map(str::to_owned);
             finding
         });
@@ -268,6 +270,7 @@ fn tell_problems(
 /// The elements of one segment against its definition.
 struct Elements<'a, 'f> {
     raw: &'a Raw<'a>,
+    standard: &'a Standard,
     def: &'a SegmentDef,
     policy: &'a Policy,
     position: u32,
@@ -445,8 +448,9 @@ impl Elements<'_, '_> {
             self.tell(code, Spot { element: at + 1, ..Spot::default() }, def, value);
             let others = (note.first | note.others) & present & !(1 << at);
             let trigger = bits(others).next().and_then(|at| u16::try_from(at + 1).ok());
+            let implementation = self.standard.implementation_of_note(self.def, note);
             for finding in self.found.findings.iter_mut().skip(told) {
-                finding.trigger = trigger;
+                (finding.trigger, finding.implementation) = (trigger, implementation);
             }
         }
     }
@@ -464,7 +468,7 @@ impl Elements<'_, '_> {
 
     #[cold]
     fn tell(&mut self, code: Code, spot: Spot, def: Option<&ElementDef>, value: &[u8]) {
-        let Self { raw, def: segment, policy, position, .. } = *self;
+        let Self { raw, standard, def: segment, policy, position, .. } = *self;
         self.found.add(&policy.severities, code, || {
             let mut name = format!("{}{:02}", segment.tag, spot.element);
             if spot.component > 0 {
@@ -478,6 +482,11 @@ impl Elements<'_, '_> {
             finding.component = place(spot.component);
             finding.repetition = place(spot.repetition);
             finding.reference = def.map(|def| def.number.to_string());
+            finding.implementation = match code {
+                codes::ELEMENT_MISSING => standard.implementation_of_missing(segment, spot.element, spot.component),
+                codes::ELEMENT_CODE => standard.implementation_of_code(segment, spot.element, spot.component, value),
+                _ => None,
+            };
             if value.is_empty() { finding } else { finding.with(value) }
         });
     }

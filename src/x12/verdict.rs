@@ -1,8 +1,10 @@
 //! What was found about a set, a group and an interchange: the facts that an acknowledgement is rendered from, at once or later.
 
 use super::acknowledgements::InterchangeAcknowledged;
+use super::codes;
 use super::envelope::{GroupHeader, InterchangeHeader};
 use super::finding::Finding;
+use super::rules::AckCode;
 use serde::{Deserialize, Serialize};
 
 /// How a set or an interchange fared.
@@ -89,6 +91,9 @@ pub struct GroupVerdict {
     pub received: u64,
     /// How many of them were accepted.
     pub accepted: u64,
+    /// Where its sets end, in bytes of the file: at its GE, where it has one.
+    #[serde(default)]
+    pub end: u64,
     /// The sets one by one. Where there were more than the cap, accepted ones without findings are left out.
     pub sets: Vec<SetVerdict>,
     /// What was found about the group itself.
@@ -145,6 +150,44 @@ impl InterchangeVerdict {
         self.ta1 = Some(Ta1 { status: Status::Rejected, note: 25 });
     }
 
+    /// Rejects a group because its number came before; `why` says where. It is answered as a whole, without its sets.
+    pub fn refuse_group(&mut self, group: usize, why: &str) {
+        let Some(group) = self.groups.get_mut(group).filter(|group| group.status != GroupStatus::Rejected) else {
+            return;
+        };
+        let finding = Finding::new(codes::GROUP_REPEATED, group.header.offset, why)
+            .of("GS", None)
+            .at_element(6)
+            .with(group.header.element(6))
+            .becoming(AckCode::Group(19));
+        (group.status, group.accepted) = (GroupStatus::Rejected, 0);
+        group.findings.push(finding);
+        group.sets.clear();
+        self.errors += 1;
+    }
+
+    /// Rejects a set because its number came before. Its siblings stay as they are.
+    pub fn refuse_set(&mut self, group: usize, refused: &RefusedSet) {
+        let RefusedSet { offset, id, control, .. } = refused;
+        let Some(group) = self.groups.get_mut(group).filter(|group| group.status != GroupStatus::Rejected) else {
+            return;
+        };
+        let at = group.sets.binary_search_by_key(offset, |set| set.offset).unwrap_or_else(|at| {
+            // It was one of more accepted ones than are kept.
+            let (id, control) = (id.clone(), control.clone());
+            let (status, findings) = (Status::Accepted, Vec::new());
+            let set = SetVerdict { id, control, implementation: None, status, offset: *offset, findings, more: 0 };
+            group.sets.insert(at, set);
+            at
+        });
+        let Some(set) = group.sets.get_mut(at).filter(|set| set.status != Status::Rejected) else { return };
+        set.status = Status::Rejected;
+        set.findings.insert(0, refused.finding());
+        group.accepted = group.accepted.saturating_sub(1);
+        group.status = if group.accepted == 0 { GroupStatus::Rejected } else { GroupStatus::PartiallyAccepted };
+        self.errors += 1;
+    }
+
     /// Whether the interchange or anything in it is rejected.
     pub fn rejects_anything(&self) -> bool {
         self.status == Status::Rejected || self.groups.iter().any(|group| group.accepted < group.received)
@@ -156,6 +199,30 @@ impl InterchangeVerdict {
         self.findings.iter().chain(
             groups.flat_map(|group| group.findings.iter().chain(group.sets.iter().flat_map(|set| set.findings.iter()))),
         )
+    }
+}
+
+/// A set that is rejected because its number came before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedSet {
+    /// Where it begins in the file, in bytes.
+    pub offset: u64,
+    /// ST01.
+    pub id: String,
+    /// ST02.
+    pub control: String,
+    /// Where it came before, in a sentence.
+    pub why: String,
+}
+
+impl RefusedSet {
+    /// What is wrong with it.
+    pub fn finding(&self) -> Finding {
+        Finding::new(codes::SET_REPEATED, self.offset, &*self.why)
+            .of("ST", 1)
+            .at_element(2)
+            .with(self.control.as_bytes())
+            .becoming(AckCode::Set(23))
     }
 }
 

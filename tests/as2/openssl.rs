@@ -321,7 +321,7 @@ mod keys_and_certificates {
             let print = show("-fingerprint").replace(':', "");
             let sha256 = openssl(&["x509", "-in", file, "-noout", "-fingerprint", "-sha256"], b"").unwrap();
             let sha256 = String::from_utf8(sha256).unwrap().to_lowercase().replace(':', "");
-            assert!(sha256.trim().ends_with(&certificate.fingerprint()) && !print.is_empty());
+            assert!(sha256.trim().ends_with(certificate.fingerprint()) && !print.is_empty());
             assert_eq!(certificate.subject(), format!("CN={}, O=Example", party.name));
             assert_eq!(certificate.issuer_text(), certificate.subject());
             assert_eq!(certificate.key_id().map(<[u8]>::len), Some(20));

@@ -15,11 +15,12 @@ use super::super::{algorithm::Cipher, fault::Fault};
 /// How much is decrypted at once.
 pub(super) const PIECE: usize = 32 << 10;
 
-/// Decrypts `source` into `sink`. Whatever is wrong with key, padding or size is one fault.
+/// Decrypts `source` of about `size` bytes into `sink`. Whatever is wrong with key, padding or size is one fault.
 pub(super) fn decrypt(
     cipher: Cipher,
     key: &[u8],
     iv: &[u8],
+    size: u64,
     source: &mut dyn Read,
     sink: &mut dyn Write,
 ) -> Result<(), Fault> {
@@ -33,8 +34,10 @@ pub(super) fn decrypt(
     };
     let key = UnboundCipherKey::new(primitive(cipher), key).map_err(undecryptable)?;
     let mut key = StreamingDecryptingKey::cbc_pkcs7(key, context).map_err(undecryptable)?;
-    let mut input = vec![0; PIECE];
-    let mut output = vec![0; PIECE + 16];
+    // A small message needs no more room than it has bytes.
+    let piece = usize::try_from(size).unwrap_or(PIECE).clamp(256, PIECE);
+    let mut input = vec![0; piece];
+    let mut output = vec![0; piece + 16];
     loop {
         let count = source.read(&mut input)?;
         let piece = input.get(..count).unwrap_or_default();

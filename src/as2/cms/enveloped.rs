@@ -120,7 +120,7 @@ impl Enveloped {
         match &self.authenticated {
             None => {
                 let iv = algorithm.parameters.filter(|iv| iv.tag == tag::OCTETS).ok_or(BerError::Unexpected)?;
-                cbc::decrypt(cipher, &key, iv.body, &mut source, &mut sink)?;
+                cbc::decrypt(cipher, &key, iv.body, self.content.size(), &mut source, &mut sink)?;
             }
             Some(authenticated) => {
                 let (nonce, size) = parameters::gcm(algorithm.parameters.as_ref())?;
@@ -169,7 +169,7 @@ impl Enveloped {
             let wrapped = fields.next()?.ok_or(BerError::Truncated)?.octets()?;
             let unwrapped = key.unwrap(transport, &wrapped);
             let content_key = unwrapped.filter(|key| key.len() == spare.len()).unwrap_or(spare);
-            return Ok((content_key, transport, key.certificate().fingerprint()));
+            return Ok((content_key, transport, key.certificate().fingerprint().to_owned()));
         }
         Err(unsupported.unwrap_or_else(|| Fault::NotForUs(others.join("; "))))
     }

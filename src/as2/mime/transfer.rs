@@ -6,8 +6,16 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::super::content::{Content, Scratch};
 
+/// So much in memory is decoded at once.
+const WHOLE: usize = 64 << 10;
+
 /// What base64 stands for; `None` where the body is not base64 throughout.
 pub(super) fn base64(body: &Content, scratch: &dyn Scratch) -> io::Result<Option<Content>> {
+    if let Content::Memory(bytes) = body
+        && bytes.len() <= WHOLE
+    {
+        return Ok(base64_whole(bytes));
+    }
     let mut sink = scratch.begin(body.size() / 4 * 3)?;
     let mut group: Vec<u8> = Vec::new();
     let mut plain = Vec::new();
@@ -40,6 +48,15 @@ pub(super) fn base64(body: &Content, scratch: &dyn Scratch) -> io::Result<Option
         return Ok(None);
     }
     sink.finish().map(Some)
+}
+
+/// The same of a small body, at once.
+fn base64_whole(bytes: &[u8]) -> Option<Content> {
+    let mut text = Vec::with_capacity(bytes.len());
+    for line in bytes.split(u8::is_ascii_whitespace) {
+        text.extend_from_slice(line);
+    }
+    STANDARD.decode(&text).ok().filter(|plain| !plain.is_empty()).map(Content::from)
 }
 
 /// What quoted-printable stands for; what is not such an escape stays as it is.

@@ -202,8 +202,8 @@ pub fn compose(
 /// Everything that a message depends on but its document, as a digest: what was built on the same may be sent again.
 fn agreement(partner: &Partner, from: &str, ring: &Ring, callback: Option<&str>, now: Timestamp) -> String {
     let Some(as2) = &partner.as2 else { return String::new() };
-    let own = ring.signing(now).map(|own| own.key.certificate().fingerprint());
-    let theirs: Vec<_> = encrypt_for(as2, now).iter().map(Certificate::fingerprint).collect();
+    let own = ring.signing(now).map(|own| own.key.certificate().fingerprint().to_owned());
+    let theirs: Vec<_> = encrypt_for(as2, now).iter().map(|one| one.fingerprint().to_owned()).collect();
     let terms = &as2.sending;
     let text = format!(
         "{:?}",
@@ -305,7 +305,7 @@ fn refused(detail: &str) -> Carried {
 }
 
 /// A receipt as it came: headers, an empty line, the body.
-pub(super) fn raw(headers: &Fields, body: &spool::Body) -> Bytes {
+pub(super) fn raw(headers: &Fields, body: &spool::Undigested) -> Bytes {
     match &body.content {
         spool::Content::Memory(bytes) => with_headers(headers, bytes),
         spool::Content::File(file) => with_headers(headers, &fs::read(file.path()).unwrap_or_default()),

@@ -13,6 +13,7 @@ mod caller;
 pub mod codes;
 mod courier;
 mod events;
+mod evidence;
 mod expiry;
 mod layers;
 mod limits;
@@ -46,6 +47,7 @@ use tokio::sync::Semaphore;
 
 pub use caller::Caller;
 pub use courier::{As2Courier, Carrying, compose};
+pub use evidence::evidence;
 pub use expiry::{inspect, watch};
 pub use layers::Layers;
 pub use receipts::Receipts;
@@ -247,7 +249,7 @@ async fn take_in(door: Arc<As2>, context: &Context, http: HttpRequest) -> Result
         events::PutOff { partner: &partner.id, source, policy: exceeded.policy }.emit(&door.telemetry);
         problems::over_limit(exceeded)
     })?;
-    let body = door.spool.receive(body, cap).await.map_err(problems::from_spool)?;
+    let body = door.spool.receive_undigested(body, cap).await.map_err(problems::from_spool)?;
     let arrived = take::Arrived {
         partner,
         request,

@@ -174,7 +174,7 @@ pub fn folder(settings: &Settings) -> PathBuf {
 pub fn make(folder: &Path, common_name: &str) -> Result<String, RingError> {
     let (certificate, key) = pair_in_pem(common_name, Timestamp::now())?;
     let made = Certificate::read_all(certificate.as_bytes());
-    let fingerprint = made.ok().and_then(|all| all.first().map(Certificate::fingerprint)).unwrap_or_default();
+    let fingerprint = made.ok().and_then(|all| all.first().map(|one| one.fingerprint().to_owned())).unwrap_or_default();
     let day = Timestamp::now().strftime("%Y-%m-%d").to_string();
     let name = format!("{day}-{}", fingerprint.get(..8).unwrap_or_default());
     make_folder(folder)?;
@@ -305,7 +305,7 @@ mod tests {
         let (ring, made) = Ring::open(&settings(folder.path())).unwrap();
         let (again, made_again) = Ring::open(&settings(folder.path())).unwrap();
         assert!(made && !made_again);
-        let of = |ring: &Ring| ring.signing(Timestamp::now()).unwrap().key.certificate().fingerprint();
+        let of = |ring: &Ring| ring.signing(Timestamp::now()).unwrap().key.certificate().fingerprint().to_owned();
         assert_eq!(of(&ring), of(&again));
         let certificate = again.own()[0].key.certificate().clone();
         assert!(certificate.is_valid_at(Timestamp::now()) && certificate.subject().contains("GANGWAY"));

@@ -2,13 +2,16 @@
 //! later, and a repetition gets the same receipt byte for byte.
 //!
 //! The form is this door's own, stable, and readable in the store: lines of `name: value`, an empty line, the receipt with
-//! its headers, and then the signed entity with its `Content-Type`.
+//! its headers, and then the signed entity with its `Content-Type`, without the payload where that stands in it.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::evidence::Evidence;
 use crate::as2::{headers::Request, mdn::HttpMessage, mime::Fields};
 
-const OPENING: &[u8] = b"gangway-as2/1\n";
+const OPENING: &[u8] = b"gangway-as2/2\n";
+/// What was stored before payloads were left out.
+const FIRST: &[u8] = b"gangway-as2/1\n";
 
 /// What was asked of a receipt. Two messages that ask for the same get the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,8 +43,8 @@ pub(super) struct StoredReceipt {
     pub(super) mark: String,
     /// Headers and body of the receipt; `None` where none was asked for.
     pub(super) mdn: Option<HttpMessage>,
-    /// What the partner signed, with its `Content-Type`; or where that is kept, where it is large.
-    pub(super) proof: Bytes,
+    /// What the partner signed.
+    pub(super) proof: Evidence,
 }
 
 impl StoredReceipt {
@@ -55,19 +58,26 @@ impl StoredReceipt {
             mdn.put_slice(b"\r\n");
             mdn.put_slice(&message.body);
         }
-        let mut out = BytesMut::with_capacity(mdn.len() + self.proof.len() + 256);
+        let Evidence { bytes: proof, payload_at } = &self.proof;
+        let mut out = BytesMut::with_capacity(mdn.len() + proof.len() + 256);
         out.put_slice(OPENING);
         let (asked, mark) = (&self.asked.0, &self.mark);
-        let (mdn_len, proof_len) = (mdn.len(), self.proof.len());
-        out.put_slice(format!("asked: {asked}\nmark: {mark}\nreceipt: {mdn_len}\nproof: {proof_len}\n\n").as_bytes());
+        let (mdn_len, proof_len) = (mdn.len(), proof.len());
+        let place = payload_at.map_or_else(|| "apart".to_owned(), |at| at.to_string());
+        let head =
+            format!("asked: {asked}\nmark: {mark}\nreceipt: {mdn_len}\nproof: {proof_len}\npayload: {place}\n\n");
+        out.put_slice(head.as_bytes());
         out.put_slice(&mdn);
-        out.put_slice(&self.proof);
+        out.put_slice(proof);
         out.freeze()
     }
 
     /// Reads the stored form; `None` where it is something else.
     pub(super) fn decode(stored: &Bytes) -> Option<Self> {
-        let mut rest = stored.strip_prefix(OPENING)?;
+        let (mut rest, is_first) = match stored.strip_prefix(OPENING) {
+            Some(rest) => (rest, false),
+            None => (stored.strip_prefix(FIRST)?, true),
+        };
         let mut take = |name: &str| -> Option<String> {
             let end = rest.iter().position(|byte| *byte == b'\n')?;
             let (line, left) = rest.split_at_checked(end)?;
@@ -77,9 +87,13 @@ impl StoredReceipt {
         };
         let (asked, mark) = (Asked(take("asked")?), take("mark")?);
         let (mdn, proof): (usize, usize) = (take("receipt")?.parse().ok()?, take("proof")?.parse().ok()?);
+        let payload_at = match if is_first { "apart".to_owned() } else { take("payload")? }.as_str() {
+            "apart" => None,
+            at => Some(at.parse().ok().filter(|at| *at <= proof)?),
+        };
         let rest = rest.strip_prefix(b"\n")?;
         let (mdn, proof_bytes) = rest.split_at_checked(mdn)?;
-        let proof = stored.slice_ref(proof_bytes.get(..proof)?);
+        let proof = Evidence { bytes: stored.slice_ref(proof_bytes.get(..proof)?), payload_at };
         let mdn = if mdn.is_empty() { None } else { Some(http_message(mdn)?) };
         Some(Self { asked, mark, mdn, proof })
     }
@@ -111,7 +125,10 @@ mod tests {
                 headers: vec![("AS2-From".into(), "us".into()), ("Content-Length".into(), "5".into())],
                 body: b"a\r\n\r\nb".to_vec(),
             }),
-            proof: Bytes::from_static(b"Content-Type: multipart/signed\r\n\r\n..."),
+            proof: Evidence {
+                bytes: Bytes::from_static(b"Content-Type: multipart/signed\r\n\r\n..."),
+                payload_at: Some(35),
+            },
         }
     }
 
@@ -120,12 +137,19 @@ mod tests {
         let stored = receipt().encode();
         assert_eq!(
             stored,
-            "gangway-as2/1\nasked: signed [sha-256] response\nmark: m1\nreceipt: 41\nproof: 37\n\n\
+            "gangway-as2/2\nasked: signed [sha-256] response\nmark: m1\nreceipt: 41\nproof: 37\npayload: 35\n\n\
              AS2-From: us\r\nContent-Length: 5\r\n\r\na\r\n\r\nbContent-Type: multipart/signed\r\n\r\n..."
         );
         assert_eq!(StoredReceipt::decode(&stored), Some(receipt()));
-        let none = StoredReceipt { mdn: None, proof: Bytes::new(), ..receipt() };
+        let none = StoredReceipt { mdn: None, proof: Evidence::default(), ..receipt() };
         assert_eq!(StoredReceipt::decode(&none.encode()), Some(none));
+        // As it was before payloads were left out.
+        let first = Bytes::from_static(
+            b"gangway-as2/1\nasked: signed [sha-256] response\nmark: m1\nreceipt: 41\nproof: 37\n\n\
+              AS2-From: us\r\nContent-Length: 5\r\n\r\na\r\n\r\nbContent-Type: multipart/signed\r\n\r\n...",
+        );
+        let proof = Evidence { payload_at: None, ..receipt().proof };
+        assert_eq!(StoredReceipt::decode(&first), Some(StoredReceipt { proof, ..receipt() }));
     }
 
     proptest! {

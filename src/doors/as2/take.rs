@@ -15,7 +15,9 @@ use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::{
-    As2, PRODUCT, events, layers, nothing, problems, receipts, response,
+    As2, PRODUCT, events,
+    evidence::Evidence,
+    layers, nothing, problems, receipts, response,
     stored::{Asked, StoredReceipt},
 };
 use crate::{
@@ -27,7 +29,7 @@ use crate::{
         fault::Fault,
         headers::Request,
         mdn::{self, HttpMessage, ReceiptTerms},
-        receive::{self, Accepted, Payload, Proof, Relation, Tools},
+        receive::{self, Accepted, Payload, Relation, Tools},
         send,
     },
     document::{MessageId, Mode},
@@ -39,8 +41,6 @@ use crate::{
     partner::Partner,
 };
 
-/// What a partner signed is kept beside its receipt up to this size, and in a file of its own above it.
-const LARGEST_INLINE_PROOF: u64 = 1 << 20;
 /// So many refused messages are kept to be looked at, each up to this size.
 const REFUSED_KEPT: usize = 100;
 const LARGEST_REFUSED: usize = 8 << 20;
@@ -49,7 +49,7 @@ const LARGEST_REFUSED: usize = 8 << 20;
 pub(super) struct Arrived {
     pub(super) partner: Arc<Partner>,
     pub(super) request: Request,
-    pub(super) body: crate::spool::Body,
+    pub(super) body: crate::spool::Undigested,
     pub(super) source: Option<IpAddr>,
     pub(super) at: Timestamp,
     pub(super) correlation: String,
@@ -62,7 +62,7 @@ struct Opened {
     /// The receipt, where one is asked for.
     mdn: Option<HttpMessage>,
     /// What the partner signed, to be kept.
-    proof: Bytes,
+    proof: Evidence,
     /// The file that a refused message is kept in.
     kept: Option<String>,
 }
@@ -124,7 +124,7 @@ fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
     let tools = Tools { now: arrived.at, scratch: &door.layers, entropy: &System };
     let Some(as2) = &partner.as2 else {
         let outcome = Err(Fault::Settings("the partner has no AS2".into()));
-        return Opened { outcome, mdn: None, proof: Bytes::new(), kept: None };
+        return Opened { outcome, mdn: None, proof: Evidence::default(), kept: None };
     };
     let mut outcome = match forbidden_url(request, as2.receipts_to.iter().map(|url| url.as_str())) {
         Some(url) => Err(Fault::ReceiptTo(url)),
@@ -135,12 +135,14 @@ fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
         }
     };
     let proof = match &outcome {
-        Ok(Accepted { proof: Some(proof), .. }) => keep_proof(&door.proofs, proof),
-        _ => Ok(Bytes::new()),
+        Ok(Accepted { proof: Some(proof), payloads, .. }) => {
+            Evidence::keep(proof, payloads.last().map(|payload| &payload.content), &door.proofs)
+        }
+        _ => Ok(Evidence::default()),
     };
     let proof = proof.unwrap_or_else(|error| {
         outcome = Err(Fault::Storage(error));
-        Bytes::new()
+        Evidence::default()
     });
     let (disposition, mic) = match &outcome {
         Ok(accepted) => (Disposition::Processed, accepted.mic.as_ref()),
@@ -205,7 +207,7 @@ async fn accept(
     arrived: &Arrived,
     accepted: Accepted,
     mdn: Option<HttpMessage>,
-    proof: Bytes,
+    proof: Evidence,
     began: Instant,
 ) -> Result<Response, Problem> {
     let asked = Asked::by(&arrived.request);
@@ -268,7 +270,7 @@ async fn commit(
         let body = body.map_err(problems::from_spool)?;
         let is_last = index == last;
         let transport_id = if is_last { message_id.clone() } else { format!("{message_id} part {}", index + 1) };
-        let part = StoredReceipt { mdn: None, proof: Bytes::new(), ..receipt.clone() };
+        let part = StoredReceipt { mdn: None, proof: Evidence::default(), ..receipt.clone() };
         let clerk = Arc::new(Clerk::new(if is_last { receipt.encode() } else { part.encode() }));
         let arrival = arrival(arrived, payload, body, transport_id);
         let scribe: Arc<dyn Scribe> = Arc::clone(&clerk) as Arc<dyn Scribe>;
@@ -352,28 +354,6 @@ fn word(state: MessageState) -> &'static str {
         MessageState::Delivered => "delivered",
         MessageState::Dead => "dead",
     }
-}
-
-/// What the partner signed, as it is kept: small beside the receipt, large in a file by its digest.
-fn keep_proof(folder: &Path, proof: &Proof) -> io::Result<Bytes> {
-    let head = format!("Content-Type: {}\r\n\r\n", proof.content_type);
-    if proof.body.size() <= LARGEST_INLINE_PROOF {
-        let mut bytes = head.into_bytes();
-        proof.body.each(|piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        })?;
-        return Ok(bytes.into());
-    }
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(head.as_bytes())?;
-    proof.body.each(|piece| file.write_all(piece))?;
-    let digest = proof.body.digest(crate::as2::algorithm::Digest::Sha256)?;
-    let name = format!("{}.as2", keys::hex(digest.as_ref()));
-    file.as_file().sync_all()?;
-    file.persist(folder.join(&name)).map_err(|error| error.error)?;
-    fs::File::open(folder)?.sync_all()?;
-    Ok(format!("In the file as2/proofs/{name}\r\n").into())
 }
 
 /// Keeps a refused message as it came, for `gangway as2 show`, and not too many of them.

@@ -97,6 +97,12 @@ pub async fn the_log(venue: &dyn Venue) {
         paged.extend(page);
     }
     assert_eq!(paged, all);
+    // Whose they are, in pages too.
+    let both = ["acme".to_owned(), "bolt".to_owned()].into();
+    assert_eq!(ledger.partners_after(0, 99).await.unwrap(), (after, both));
+    assert_eq!(ledger.partners_after(0, 1).await.unwrap(), (all[0].position, ["acme".to_owned()].into()));
+    assert_eq!(ledger.partners_after(all[28].position, 9).await.unwrap(), (after, ["bolt".to_owned()].into()));
+    assert_eq!(ledger.partners_after(after, 9).await.unwrap(), (after, Default::default()));
     let filter = LogFilter { partner: Some("acme".to_owned()), kind: Some("gangway.invoice.received.v1".to_owned()) };
     let some = ledger.events(0, filter, 99).await.unwrap();
     let wanted: Vec<_> = expected.iter().filter(|one| one.1 && one.2).map(|one| one.0).collect();

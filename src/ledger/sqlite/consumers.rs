@@ -78,6 +78,7 @@ pub(super) struct Head<'r> {
     pub(super) kind: &'r str,
     pub(super) mode: &'r str,
     pub(super) key: &'r str,
+    pub(super) partner: &'r str,
 }
 
 /// The runs of the log from the one that holds position `?1` on.
@@ -88,8 +89,8 @@ pub(super) const RUNS: &str = "SELECT base, seq, count FROM releases \
 /// Walks the log after `position`, in order, until `visit` says stop (`false`).
 pub(super) fn walk(conn: &Connection, after: i64, mut visit: impl FnMut(Head<'_>) -> Outcome<bool>) -> Outcome<()> {
     let mut next = conn.prepare_cached(RUNS)?;
-    let mut heads =
-        conn.prepare_cached("SELECT seq, kind, mode, key FROM events WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")?;
+    let mut heads = conn
+        .prepare_cached("SELECT seq, kind, mode, key, partner FROM events WHERE seq >= ?1 AND seq < ?2 ORDER BY seq")?;
     let mut from = after.saturating_add(1);
     loop {
         let runs: Vec<(i64, i64, i64)> =
@@ -103,7 +104,14 @@ pub(super) fn walk(conn: &Connection, after: i64, mut visit: impl FnMut(Head<'_>
             while let Some(row) = rows.next()? {
                 let at: i64 = row.get(0)?;
                 let text = |column| row.get_ref(column).map(|value| value.as_str().unwrap_or_default());
-                let head = Head { position: base + (at - seq), seq: at, kind: text(1)?, mode: text(2)?, key: text(3)? };
+                let head = Head {
+                    position: base + (at - seq),
+                    seq: at,
+                    kind: text(1)?,
+                    mode: text(2)?,
+                    key: text(3)?,
+                    partner: text(4)?,
+                };
                 if !visit(head)? {
                     return Ok(());
                 }

@@ -10,7 +10,7 @@ use std::{sync::Arc, thread::JoinHandle, time::Duration};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    checkpoint::Bell,
+    checkpoint::{Bell, step_back},
     events,
     fault::Outcome,
     open::{self, Places},
@@ -114,6 +114,7 @@ fn usable(places: &Places, ledger: &Connection, identity: &[u8]) -> Outcome<Conn
 /// Starts the thread that follows the ledger.
 pub(super) fn start(mut index: Connection, ledger: Connection, bell: Arc<Bell>) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("ledger-index".to_owned()).spawn(move || {
+        step_back();
         bell.ring();
         while bell.wait(None) {
             if !bell.pause(GATHER) {

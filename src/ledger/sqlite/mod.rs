@@ -32,6 +32,7 @@ mod tests;
 mod writer;
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     path::Path,
     sync::{
@@ -138,7 +139,8 @@ impl SqliteLedger {
         let mut conn = open::first_connection(&places, options.cache_mb, options.max_pages)?;
         payloads::sweep(&places, &conn)?;
         let index = index::prepare(&places, &conn)?;
-        let checkpoints = Checkpoints::new(u64::from(options.log_mb) * (1 << 20) / open::PAGE);
+        let data = File::open(&places.ledger).map_err(|e| from_io("cannot open", &places.ledger, &e))?;
+        let checkpoints = Checkpoints::new(u64::from(options.log_mb) * (1 << 20) / open::PAGE, Some(data));
         checkpoints.watch(&mut conn)?;
         let readers = Readers::new(&places, options.readers.max(1))?;
         let (alarm, indexing) = (Arc::new(Alarm::default()), Arc::new(Bell::default()));
@@ -194,7 +196,7 @@ impl SqliteLedger {
             readers,
             desk: None,
             changed,
-            checkpoints: Checkpoints::new(u64::MAX),
+            checkpoints: Checkpoints::new(u64::MAX, None),
             alarm: Arc::new(Alarm::default()),
             indexing: Arc::new(Bell::default()),
             writer: Mutex::new(None),
@@ -452,6 +454,10 @@ impl Ledger for SqliteLedger {
 
     async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>> {
         self.read(move |reader| standing::log(&reader.conn, after, &filter, limit)).await
+    }
+
+    async fn partners_after(&self, after: u64, limit: usize) -> Result<(u64, BTreeSet<String>)> {
+        self.read(move |reader| standing::partners_after(&reader.conn, after, limit)).await
     }
 
     async fn head(&self) -> Result<u64> {

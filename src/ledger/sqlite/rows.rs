@@ -65,6 +65,8 @@ pub(super) fn claim_kind(kind: ClaimKind) -> i64 {
         ClaimKind::Transport => 1,
         ClaimKind::Interchange => 2,
         ClaimKind::Business => 3,
+        ClaimKind::Group => 4,
+        ClaimKind::Set => 5,
     }
 }
 

@@ -73,7 +73,7 @@ CREATE TABLE held_back (
 CREATE TABLE tallies (
   mode TEXT NOT NULL, type TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (mode, type)) WITHOUT ROWID;
 
--- kind: 1 transport, 2 interchange, 3 business. day: days since 1970, for retention.
+-- kind: 1 transport, 2 interchange, 3 business, 4 group, 5 set. day: days since 1970, for retention.
 CREATE TABLE claims (
   key BLOB NOT NULL, kind INTEGER NOT NULL,
   message INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL, day INTEGER NOT NULL,

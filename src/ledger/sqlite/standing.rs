@@ -1,6 +1,6 @@
 //! How the queue stands, the log as it is, and what a person decides about parked events.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -41,13 +41,9 @@ pub(super) fn log(conn: &Connection, position: u64, filter: &LogFilter, limit: u
         return Ok(found);
     }
     let mut find = conn.prepare_cached(&format!("SELECT {} FROM events WHERE seq = ?1", rows::EVENT))?;
-    let mut partner = conn.prepare_cached("SELECT 1 FROM events WHERE seq = ?1 AND partner = ?2")?;
     consumers::walk(conn, rows::signed(position), |event| {
         let fits = filter.kind.as_deref().is_none_or(|kind| kind == event.kind)
-            && match &filter.partner {
-                Some(wanted) => partner.exists(params![event.seq, wanted])?,
-                None => true,
-            };
+            && filter.partner.as_deref().is_none_or(|partner| partner == event.partner);
         if fits {
             let mut row = find.query([event.seq])?;
             if let Some(row) = row.next()? {
@@ -57,6 +53,23 @@ pub(super) fn log(conn: &Connection, position: u64, filter: &LogFilter, limit: u
         Ok(found.len() < limit)
     })?;
     Ok(found)
+}
+
+/// Whose events are on the log after `position`, and how far that goes. Reads nothing of what the events say.
+pub(super) fn partners_after(conn: &Connection, position: u64, limit: usize) -> Outcome<(u64, BTreeSet<String>)> {
+    let (mut reached, mut partners, mut left) = (rows::signed(position), BTreeSet::new(), limit);
+    consumers::walk(conn, reached, |event| {
+        if left == 0 {
+            return Ok(false);
+        }
+        left -= 1;
+        reached = event.position;
+        if !partners.contains(event.partner) {
+            partners.insert(event.partner.to_owned());
+        }
+        Ok(true)
+    })?;
+    Ok((rows::unsigned(reached), partners))
 }
 
 /// The position of the event with a seq.

@@ -135,6 +135,7 @@ impl<R: Read> Checker<'_, R> {
                 claimed,
                 received: group.received,
                 accepted: group.accepted,
+                end: here,
                 sets: group.sets,
                 findings: group.found.findings,
                 more: group.found.more,
@@ -237,7 +238,10 @@ impl<R: Read> Checker<'_, R> {
         if set.control.is_empty() {
             add(codes::SET_CONTROL, 2, "ST02 is missing".to_owned());
         } else if !self.seen_sets.first_time(set.control.as_bytes()) {
-            add(codes::SET_CONTROL, 2, format!("ST02 `{}` stands in this group twice", set.control));
+            let text = format!("ST02 `{}` stands in this group twice", set.control);
+            self.check.found.add(&self.policy.severities, codes::SET_CONTROL, || {
+                Finding::new(codes::SET_CONTROL, set.offset, text).of("ST", 1).at_element(2).becoming(AckCode::Set(23))
+            });
         }
         set.open = true;
         set.done = false;

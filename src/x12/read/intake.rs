@@ -15,12 +15,13 @@ impl<R: Read> Reader<R> {
         {
             self.release();
         }
-        if self.buffer.len() - self.filled < CHUNK / 2 {
+        if self.buffer.len() - self.filled < self.chunk / 2 {
             self.shift();
         }
-        if self.buffer.len() - self.filled < CHUNK / 2 {
-            let size = (self.buffer.len() * 3 / 2).max(self.filled + CHUNK);
+        if self.buffer.len() - self.filled < self.chunk / 2 {
+            let size = (self.buffer.len() * 3 / 2).max(self.filled + self.chunk);
             self.buffer.resize(size, 0);
+            self.chunk = (self.chunk * 2).min(CHUNK);
         }
         let from = self.filled;
         // A chunk of nothing but line ends that are taken out is not the end.
@@ -35,7 +36,7 @@ impl<R: Read> Reader<R> {
     pub(super) fn take_in(&mut self, from: usize) -> io::Result<()> {
         let Some(room) = self.buffer.get_mut(from..) else { return Ok(()) };
         if self.wrapped && self.raw_at == self.raw.len() {
-            self.raw.resize(CHUNK, 0);
+            self.raw.resize(self.chunk, 0);
             let read = read_some(&mut self.source, &mut self.raw)?;
             self.raw.truncate(read);
             self.raw_at = 0;

@@ -6,6 +6,7 @@
 
 pub mod codes;
 mod define;
+mod implementation;
 mod overlay;
 mod set;
 mod tags;
@@ -164,7 +165,7 @@ mod tests {
             ]
         };
         assert_eq!(count("004010"), [21, 2131, 183, 436, 4, 23065]);
-        assert_eq!(count("005010"), [23, 2351, 206, 473, 7, 26396]);
+        assert_eq!(count("005010"), [23, 2351, 206, 473, 7, 26399]);
     }
 
     #[test]

@@ -22,6 +22,7 @@ use gangway::{
 
 use crate::{
     as2::two_rsa_operations,
+    line::Line,
     stats::{peak_resident, processor_time},
 };
 
@@ -44,6 +45,9 @@ pub struct Options {
     /// How many are on their way at once.
     #[arg(long, default_value_t = 16)]
     at_once: usize,
+    /// A connection for each message, instead of one for each sender.
+    #[arg(long)]
+    reconnect: bool,
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -69,11 +73,19 @@ async fn measure(options: &Options) -> Result<()> {
     let senders: Vec<_> = (0..options.at_once)
         .map(|_| {
             let (built, next, partner, url) =
-                (Arc::clone(&built), Arc::clone(&next), partner.clone(), gateway.url.clone());
+                (Arc::clone(&built), Arc::clone(&next), partner.clone(), gateway.public.clone());
+            let reconnect = options.reconnect;
             tokio::spawn(async move {
+                let mut line = None;
                 while let Some(message) = built.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let sent = partner.post(&url, message.clone()).await?;
-                    let proof = sent.proof.context("no receipt")??;
+                    let mut open = match line.take().filter(|_| !reconnect) {
+                        Some(open) => open,
+                        None => Line::open(&url).await?,
+                    };
+                    let (headers, body) = open.post("/as2", &message.http).await?;
+                    line = Some(open);
+                    let receipt = partner.read(&headers, body.into())?;
+                    let proof = message.expectation.check(&receipt)?;
                     ensure!(proof.is_accepted(), "{proof}");
                 }
                 Ok(())
@@ -129,7 +141,8 @@ pub struct Gateway {
     pub child: Child,
     /// Where it listens, by name.
     pub listeners: serde_json::Value,
-    url: String,
+    /// Where its public listener is.
+    public: String,
 }
 
 impl Gateway {
@@ -146,12 +159,12 @@ impl Gateway {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
-        let mut gateway = Self { child, listeners: serde_json::Value::Null, url: String::new() };
+        let mut gateway = Self { child, listeners: serde_json::Value::Null, public: String::new() };
         for _ in 0..600 {
             let read = std::fs::read(folder.join("data/listeners.json")).unwrap_or_default();
             let json: serde_json::Value = serde_json::from_slice(&read).unwrap_or_default();
             if let Some(public) = json["public"].as_str() {
-                gateway.url = format!("http://{public}/as2");
+                public.clone_into(&mut gateway.public);
                 gateway.listeners = json;
                 return Ok(gateway);
             }

@@ -5,6 +5,7 @@ mod as2;
 mod as2_door;
 mod engines;
 mod ledger;
+mod line;
 mod load;
 mod mapping;
 mod partners;

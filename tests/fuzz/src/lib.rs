@@ -5,9 +5,22 @@
 
 mod as2;
 mod files;
+mod net;
 mod sftp;
 mod x12;
 mod xml;
+
+/// A source that gives so many bytes at a time, as a network does.
+pub struct Drip<'a>(pub &'a [u8], pub usize);
+
+impl std::io::Read for Drip<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let (now, later) = self.0.split_at(self.1.min(into.len()).min(self.0.len()));
+        into[..now.len()].copy_from_slice(now);
+        self.0 = later;
+        Ok(now.len())
+    }
+}
 
 /// A target: its name, which is that of its folder of seeds, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
@@ -27,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     ("settings_file", files::settings),
     ("sftp_packet", sftp::packet),
     ("sftp_path", sftp::path),
+    ("proxy_header", net::proxy_header),
 ];
 
 /// Runs the target of that name.

@@ -1,25 +1,13 @@
 //! X12: reader and checker, writer, acknowledgements.
 
 use std::fmt::Write as _;
-use std::io::{self, Read};
 
 use gangway::x12::{
     self, AckNumbers, AckPolicy, Caps, Checker, Delimiters, Finding, Functional, GroupAcknowledged, GroupOut,
     InterchangeOut, InterchangeVerdict, Layout, PartyId, Policy, Step, Ta1When, Writer,
 };
 
-/// A source that gives so many bytes at a time.
-struct Drip<'a>(&'a [u8], usize);
-
-impl Read for Drip<'_> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let size = self.1.min(into.len()).min(self.0.len());
-        let (now, later) = self.0.split_at(size);
-        into[..size].copy_from_slice(now);
-        self.0 = later;
-        Ok(size)
-    }
-}
+use super::Drip;
 
 fn now() -> jiff::civil::DateTime {
     jiff::civil::date(2026, 7, 1).at(12, 5, 0, 0)
