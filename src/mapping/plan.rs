@@ -211,6 +211,10 @@ pub(crate) struct FieldRule {
     pub(crate) shared: bool,
     /// Whether it is a total that is written where the document gives none.
     pub(crate) computed: bool,
+    /// What is written where the document says nothing and the segment is not whole without it, in the partner's form.
+    pub(crate) filler: Option<Box<[u8]>>,
+    /// Whether an item is left out whose code only another format has.
+    pub(crate) leaves_foreign: bool,
     /// What need not be written.
     pub(crate) omit: Option<Box<str>>,
     /// Where it is missing, the document is held.

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    compute::{Compute, NAMES, literal},
+    compute::{Compute, NAMES, copied},
     form::{Form, bit},
     outline::{Outline, join, outline},
     plan::{Block, Bounded, LevelList, Named, PairPlan, Put, Room, Run, SegmentPlan, Slot, Step, What, WritePlan},
@@ -277,8 +277,9 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-        let literal = rule.compute.as_ref().and_then(|word| literal(&word.text));
-        let compute = rule.compute.as_ref().filter(|_| literal.is_none()).and_then(|word| {
+        let copy = rule.compute.as_ref().and_then(|word| self.cells.get(&join(self.owner(full), copied(&word.text)?)));
+        let copy = copy.copied();
+        let compute = rule.compute.as_ref().filter(|_| copy.is_none()).and_then(|word| {
             let parsed = Compute::parse(&word.text, self.form);
             if parsed.is_none() {
                 let message = format!("`{}` is no total of this document", word.text);
@@ -318,10 +319,9 @@ impl<'a> Compiler<'a> {
                 if let Some(computed) = computed {
                     target.plan.puts.push(Put { element, component, awaits: 0, what: What::Computed(computed) });
                 }
-                if let Some(literal) = literal {
-                    let what = What::Literal(literal.as_bytes().into());
-                    target.plan.puts.push(Put { element, component, awaits: 0, what });
-                }
+                let filler = self.rules.get(number as usize).and_then(|rule| rule.filler.clone());
+                let spare = filler.map(What::Filler).or_else(|| Some(What::Copy { cell: copy?, rule: number }));
+                target.plan.puts.extend(spare.map(|what| Put { element, component, awaits: 0, what }));
             }
             Leaf::Pair { qualifier } if rule.only != Some(Only::Read) => {
                 target.plan.wanted |= bit(cell);
@@ -335,6 +335,18 @@ impl<'a> Compiler<'a> {
         for (path, step, leaf) in usable.into_iter().skip(1) {
             self.again(path, step, leaf, (cell, number), draft);
         }
+    }
+
+    /// The item that a field is of, by its full name.
+    fn owner<'n>(&self, full: &'n str) -> &'n str {
+        let mut above = full;
+        while let Some((outer, _)) = above.rsplit_once('.') {
+            if self.kinds.contains_key(outer) {
+                return outer;
+            }
+            above = outer;
+        }
+        ""
     }
 
     /// A later place of a field is written too, but only in a segment that is there for another field and must have it:
@@ -571,13 +583,13 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
         let rank = match put.what {
             What::Constant(_) | What::LevelId(_) | What::LevelParent(_) | What::LevelChildren => 0,
             What::Field { .. } => 1,
-            What::Computed(..) | What::Literal(_) => 2,
+            What::Computed(..) | What::Filler(_) | What::Copy { .. } => 2,
             What::Again { .. } => 3,
             What::Agrees { .. } => 4,
         };
         (put.element, put.component, rank)
     });
-    plan.completes = plan.puts.iter().any(|put| matches!(put.what, What::Literal(_)));
+    plan.completes = plan.puts.iter().any(|put| matches!(put.what, What::Filler(_) | What::Copy { .. }));
     if let Some(pairs) = &mut plan.pairs {
         for number in 0..pairs.pairs.count.min(32) {
             let first = pairs.pairs.first + number * pairs.pairs.stride;

@@ -109,6 +109,7 @@ pub(crate) fn write(
         walker,
         levels,
         computed,
+        foreign: false,
         problems: Vec::new(),
     };
     body.steps(&writing.body, 0);
@@ -138,6 +139,8 @@ struct Body<'p, 'a, 'w> {
     levels: Levels<'a>,
     /// What the plan's totals come to.
     computed: Vec<Option<String>>,
+    /// The segment or pair at hand has a code that only another format has, and its item is to be left out for that.
+    foreign: bool,
     problems: Vec<Problem>,
 }
 
@@ -149,6 +152,7 @@ impl<'p> Body<'p, '_, '_> {
                 Step::Segment { wanted, always, plan } => {
                     if self.scratch.taken.filled(item) & wanted != 0 || *always && self.has_own(plan) {
                         self.put_segment(plan, item);
+                        self.foreign = false;
                         self.steps(&plan.inner, item);
                     }
                 }
@@ -209,7 +213,28 @@ impl<'p> Body<'p, '_, '_> {
             self.wrap(wrap, item);
         }
         self.put_segment(&block.head, item);
+        if std::mem::take(&mut self.foreign) {
+            return self.leave(item);
+        }
         self.steps(&block.inner, item);
+        self.done(item);
+    }
+
+    /// Leaves an item out, and notes all that it says.
+    #[cold]
+    fn leave(&mut self, item: u32) {
+        let Some(found) = self.scratch.taken.item(item).copied() else { return };
+        let form = &self.writing.form;
+        let cells = form.kinds.get(usize::from(found.kind)).map_or(0, |kind| kind.cells);
+        for cell in 0..cells {
+            let taken = &self.scratch.taken;
+            let field = form.rule(found.kind, cell).is_some() && !taken.said(self.text, item, cell).is_empty();
+            if field || found.filled & bit(cell) != 0 {
+                let pointer = taken.pointer(form, item, Some(cell));
+                self.scratch.taken.left.push(pointer);
+            }
+            self.scratch.taken.clear(item, cell);
+        }
         self.done(item);
     }
 

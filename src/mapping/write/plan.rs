@@ -100,7 +100,7 @@ pub(crate) struct SegmentPlan {
     pub(crate) wanted: u64,
     /// … or it is always there.
     pub(crate) always: bool,
-    /// Whether it has literals.
+    /// Whether it has fillers or copies.
     pub(crate) completes: bool,
     /// Where one of it is not enough, another one follows.
     pub(crate) again: bool,
@@ -143,7 +143,9 @@ pub(crate) enum What {
     /// A field that has been written elsewhere, where the segment is there for another reason and must have it.
     Again { cell: u16, rule: u32 },
     /// What stands there where the document says nothing and the segment is not whole without it.
-    Literal(Box<[u8]>),
+    Filler(Box<[u8]>),
+    /// The same, said by another field of the item.
+    Copy { cell: u16, rule: u32 },
     /// A total, where the document gives none: its number in [`WritePlan::computes`].
     Computed(u16),
     /// HL01, and the field that it is.

@@ -7,6 +7,7 @@ use super::{
     value::{convert_out, is_plain, misfit},
 };
 use crate::{
+    document::is_foreign_code,
     error::Code,
     mapping::{
         block::{BLOCK, date, is_decimal, is_plain_text, is_whole},
@@ -87,7 +88,7 @@ impl<'p> Body<'p, '_, '_> {
                         self.stage_made(place, value.as_bytes());
                     }
                 }
-                What::Literal(_) => {}
+                What::Filler(_) | What::Copy { .. } => {}
                 What::LevelId(cell) | What::LevelParent(cell) => {
                     let own = matches!(put.what, What::LevelId(_));
                     let id = if own { self.levels.id(item) } else { self.levels.parent(item) };
@@ -106,7 +107,10 @@ impl<'p> Body<'p, '_, '_> {
         }
         self.stage_runs(plan, item, true);
         if plan.completes {
-            self.complete(plan);
+            self.complete(plan, item);
+        }
+        if self.foreign {
+            return;
         }
         self.emit(plan, item);
         while plan.again && self.has_more(plan, item) {
@@ -129,15 +133,32 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     /// Puts in what the mapping says for elements that the document has nothing for, where the standard demands them.
-    fn complete(&mut self, plan: &SegmentPlan) {
+    fn complete(&mut self, plan: &SegmentPlan, item: u32) {
         let Some(standard) = &plan.standard else { return };
         for put in &plan.puts {
-            let What::Literal(value) = &put.what else { continue };
+            if !matches!(put.what, What::Filler(_) | What::Copy { .. }) {
+                continue;
+            }
             let (own, place) = (element_bit(put.element), Place::new(put.element, put.component));
             let present = self.scratch.staged.iter().fold(0, |all, staged| all | element_bit(staged.place.element));
             let mends = |note: &SyntaxNote| note.broken_by(present) && !note.broken_by(present | own);
-            if present & own == 0 && (standard.mandatory & own != 0 || standard.notes.iter().any(mends)) {
-                self.stage_made(place, value);
+            if present & own != 0 || standard.mandatory & own == 0 && !standard.notes.iter().any(mends) {
+                continue;
+            }
+            match &put.what {
+                What::Filler(value) => self.stage_made(place, value),
+                What::Copy { cell, rule } => {
+                    let mut value = Vec::new();
+                    let said = self.scratch.taken.said(self.text, item, *cell);
+                    if let Some(Convert::Value(converter)) =
+                        self.plan.rules.get(*rule as usize).map(|rule| &rule.convert)
+                        && !said.is_empty()
+                        && converter.write(said, &mut value).is_some()
+                    {
+                        self.stage_made(place, &value);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -186,13 +207,14 @@ impl<'p> Body<'p, '_, '_> {
             }
         }
         let Some(run) = &pairs.list else { return };
-        let mut beside = None;
+        let (mut beside, mut unused) = (None, None);
         loop {
             let one = self.scratch.taken.first(item, run.cell);
             if !exists(one) || !self.shares(run, one, &mut beside, plan) {
                 return;
             }
-            let Some(at) = next() else { return };
+            let Some(at) = unused.take().or_else(&mut next) else { return };
+            let before = self.scratch.staged.len();
             for (cell, rule, part, component) in &run.own {
                 let element = match part {
                     Part::Qualifier => at,
@@ -201,6 +223,11 @@ impl<'p> Body<'p, '_, '_> {
                     Part::Third => continue,
                 };
                 self.stage_field(Place::new(element, *component), one, *cell, *rule, &plan.tag);
+            }
+            if std::mem::take(&mut self.foreign) {
+                self.scratch.staged.truncate(before);
+                unused = Some(at);
+                self.leave(one);
             }
             self.done(one);
             self.scratch.taken.pop(item, run.cell);
@@ -379,9 +406,14 @@ impl<'p> Body<'p, '_, '_> {
                 if text.bytes().all(|byte| byte == b' ') {
                     return;
                 }
-                if let Err((code, text)) =
+                if let Err((code, problem)) =
                     convert_out(compiled, (convert, self.tables), text, self.charset, &mut self.scratch.bytes)
                 {
+                    if compiled.leaves_foreign && is_foreign_code(text) && !text.starts_with("x12:") {
+                        self.foreign = true;
+                        return;
+                    }
+                    let text = problem;
                     self.problem(code, text, item, Some(cell), Some(rule), Some((tag, place.element)));
                     self.scratch.bytes.truncate(start);
                     return;
@@ -564,7 +596,7 @@ impl<'p> Body<'p, '_, '_> {
                     filled & bit(cell) != 0
                         || self.plan.rules.get(rule as usize).is_some_and(|rule| rule.absent.is_some())
                 }
-                What::Agrees { .. } | What::Again { .. } | What::Literal(_) => false,
+                What::Agrees { .. } | What::Again { .. } | What::Filler(_) | What::Copy { .. } => false,
                 _ => true,
             };
             if there {
