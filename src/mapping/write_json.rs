@@ -60,8 +60,8 @@ impl<'p> Writer<'p, '_> {
         let plan = self.plan;
         let Some(kind) = plan.kinds.get(usize::from(item.kind)) else { return };
         if kind.plain {
-            if let [Op { what: What::Field { rule }, .. }] = kind.layout.ops.as_slice() {
-                self.plain(item, *rule);
+            if let [op] = kind.layout.ops.as_slice() {
+                self.plain(item, op);
             }
             return;
         }
@@ -174,8 +174,11 @@ impl<'p> Writer<'p, '_> {
     }
 
     /// An item of a list of plain values.
-    fn plain(&mut self, item: &Item, rule: u32) {
-        if item.filled != 0 {
+    fn plain(&mut self, item: &Item, op: &Op) {
+        if let What::Field { rule } = op.what
+            && item.filled != 0
+            && !self.quick(item, op, 0)
+        {
             self.value(item, None, 0, rule);
         }
     }

@@ -106,6 +106,7 @@ impl<'a> SetView<'a> {
 
     /// The bytes as received, ST through SE with its terminator. The line ends of a file that was wrapped into lines
     /// of equal length are not among them.
+    #[inline]
     pub fn bytes(&self) -> &'a [u8] {
         self.buffer.get(self.range.0 as usize..self.range.1 as usize).unwrap_or_default()
     }
@@ -121,6 +122,7 @@ impl<'a> SetView<'a> {
     }
 
     /// How many segments there are, ST and SE counted.
+    #[inline]
     pub fn len(&self) -> usize {
         self.spans.len()
     }
@@ -131,6 +133,7 @@ impl<'a> SetView<'a> {
     }
 
     /// The segment at `index` (ST is 0), if there is one.
+    #[inline]
     pub fn segment(&self, index: usize) -> Option<Segment<'a>> {
         let span = self.spans.get(index)?;
         Some(Segment {
@@ -144,6 +147,7 @@ impl<'a> SetView<'a> {
     }
 
     /// All segments, ST first.
+    #[inline]
     pub fn segments(&self) -> impl Iterator<Item = Segment<'a>> + '_ {
         (0..self.len()).filter_map(|index| self.segment(index))
     }
@@ -162,11 +166,13 @@ pub struct Segment<'a> {
 
 impl<'a> Segment<'a> {
     /// The tag, like `b"PO1"`.
+    #[inline]
     pub fn tag(&self) -> &'a [u8] {
         self.slice(self.start, self.ends.first().copied().unwrap_or(self.start))
     }
 
     /// How many elements were sent, trailing empty ones counted.
+    #[inline]
     pub fn len(&self) -> usize {
         self.ends.len().saturating_sub(1)
     }
@@ -177,6 +183,7 @@ impl<'a> Segment<'a> {
     }
 
     /// The element at `number`, from 1 as the standard counts; empty where the sender left it out.
+    #[inline]
     pub fn element(&self, number: usize) -> &'a [u8] {
         match (number.checked_sub(1).and_then(|n| self.ends.get(n)), self.ends.get(number)) {
             (Some(before), Some(end)) => self.slice(before + 1, *end),
@@ -200,6 +207,7 @@ impl<'a> Segment<'a> {
     }
 
     /// Its place in the set, from 1: ST is 1, as AK302 counts.
+    #[inline]
     pub fn position(&self) -> u32 {
         self.position
     }
@@ -220,6 +228,7 @@ impl<'a> Segment<'a> {
         self.slice(self.start, self.ends.last().copied().unwrap_or(self.start))
     }
 
+    #[inline]
     fn slice(&self, start: u32, end: u32) -> &'a [u8] {
         self.bytes.get(start as usize..end as usize).unwrap_or_default()
     }

@@ -230,7 +230,8 @@ impl<'a> Compiler<'a> {
                     self.kinds[own].plain = true;
                     if let Some(Filled::Field { slot, rule }) = layout.entries.get("") {
                         let what = What::Field { rule: *rule };
-                        let (key, quick) = (Ready::new(b""), plan::Quick::No);
+                        let quick = self.rules.get(*rule as usize).map_or(plan::Quick::No, FieldRule::quick);
+                        let key = Ready::new(b"");
                         self.kinds[own].layout.ops = vec![plan::Op { key, object: OUTSIDE, what, quick }];
                         self.kinds[own].cells = 1;
                         let mut cells = Cells::default();

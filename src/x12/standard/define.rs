@@ -13,6 +13,7 @@ pub struct SegmentId(pub(super) u16);
 
 impl SegmentId {
     /// As an index into tables of this standard's segments.
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }

@@ -17,6 +17,7 @@ impl NodeId {
     const NOWHERE: Self = Self(u16::MAX);
 
     /// As an index into [`SetDef::nodes`].
+    #[inline]
     pub fn index(self) -> usize {
         usize::from(self.0)
     }
@@ -169,6 +170,7 @@ impl SetDef {
     }
 
     /// All nodes in preorder; the first is the set itself.
+    #[inline]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
