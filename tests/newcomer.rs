@@ -157,6 +157,34 @@ gwtest!(a_drop_box_is_rehearsed_over_sftp, async |dir| {
     assert!(!dir.join("data/listeners.json").exists(), "the real gateway was not started");
 });
 
+gwtest!(a_partner_that_speaks_cxml_is_made_and_rehearsed_without_calling_it, async |dir| {
+    dir.create("gangway.toml", SETTINGS);
+    let made = dir.run_well(&[
+        "partner",
+        "new",
+        "speaker",
+        "--template",
+        "rest-cxml",
+        "--cxml-id",
+        "DUNS/871234567",
+        "--our-cxml-id",
+        "DUNS/398765432",
+        "--cxml-url",
+        "https://cxml.speaker.example/in",
+    ]);
+    let secret = made.lines().find_map(|line| line.trim().strip_prefix("cXML SharedSecret")).unwrap().trim();
+    let file = fs::read_to_string(dir.join("partners/speaker.toml")).unwrap();
+    assert!(file.contains(&gangway::keys::sha256_hex(secret.as_bytes())) && !file.contains(secret), "{file}");
+    assert!(file.contains("\"file:secrets/speaker-cxml\""), "{file}");
+    let page = fs::read_to_string(dir.join("partners/speaker.welcome.md")).unwrap();
+    assert!(page.contains("| you, in From of what you send | `DUNS/871234567` |") && !page.contains(secret), "{page}");
+    let sample = fs::read_to_string(dir.join("partners/speaker.samples/confirmation.xml")).unwrap();
+    assert!(sample.contains("<SharedSecret>YOUR SHARED SECRET</SharedSecret>"), "{sample}");
+    // The address is nobody's: had it been called, no order would have been delivered.
+    let rehearsed = dir.run_well(&["partner", "certify", "speaker", "--self"]);
+    assert!(rehearsed.contains("7 of 7 required steps"), "{rehearsed}");
+});
+
 gwtest!(a_mistake_leaves_nothing_behind, async |dir| {
     dir.create("gangway.toml", SETTINGS);
     let refused = dir.run(&[
@@ -329,6 +357,12 @@ gwtest!(every_template_makes_a_partner_that_is_good, async |dir| {
             certificate,
             "--ssh-key",
             ssh_key,
+            "--cxml-id",
+            "DUNS/123456789",
+            "--our-cxml-id",
+            "DUNS/098765432",
+            "--cxml-url",
+            "https://cxml.example.com/in",
             "--push-server",
             "sftp.example.com:22",
             "--push-user",

@@ -9,6 +9,7 @@ pub mod codes;
 mod compile;
 mod convert;
 mod crosswalk;
+mod cursor;
 mod extras;
 mod file;
 pub mod fixtures;

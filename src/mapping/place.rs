@@ -12,6 +12,8 @@
 //! A list's `each` also takes `PO1` (every segment), `PO1{*}` (every pair), `N301` (an element) and `REF04^` (its
 //! repetitions). On writing, filters are what is written beside the value.
 
+use super::cursor::{Cursor, PlaceError, Result};
+
 /// A segment's tag, at most three bytes.
 pub(crate) type Tag = String;
 
@@ -109,19 +111,10 @@ pub(crate) fn pairs_of(tag: &str) -> Option<Pairs> {
     Some(Pairs { first, stride, count })
 }
 
-/// Why a place does not parse: what to say, and the byte of its text where it goes wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PlaceError {
-    pub(crate) at: usize,
-    pub(crate) message: String,
-}
-
-type Result<T> = std::result::Result<T, PlaceError>;
-
 impl Place {
     /// Reads the place of a field.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let mut cursor = Cursor { text, at: 0 };
+        let mut cursor = Cursor::new(text);
         if cursor.peek() == Some('{') {
             let part = cursor.part()?;
             let component = cursor.component()?;
@@ -130,7 +123,7 @@ impl Place {
         }
         let mut path = Vec::new();
         let mut step = cursor.step()?;
-        while cursor.eat('/') {
+        while cursor.eat("/") {
             path.push(step);
             step = cursor.step()?;
         }
@@ -157,7 +150,7 @@ impl Place {
 impl Opener {
     /// Reads a list's `each`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let mut cursor = Cursor { text, at: 0 };
+        let mut cursor = Cursor::new(text);
         let step = cursor.step()?;
         let kind = if cursor.peek() == Some('{') {
             if cursor.braced()? != "*" {
@@ -169,7 +162,7 @@ impl Opener {
             OpenerKind::Pairs
         } else if let Some(element) = cursor.element()? {
             let component = cursor.component()?;
-            OpenerKind::Element { element, component, repeats: cursor.eat('^') }
+            OpenerKind::Element { element, component, repeats: cursor.eat("^") }
         } else {
             OpenerKind::Segment
         };
@@ -178,40 +171,8 @@ impl Opener {
     }
 }
 
-/// Reads a text from left to right, and knows where it stands.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    fn eat(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        if found {
-            self.at += wanted.len_utf8();
-        }
-        found
-    }
-
-    fn wrong(&self, message: impl Into<String>) -> PlaceError {
-        PlaceError { at: self.at, message: message.into() }
-    }
-
-    fn take(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
-        let rest = self.rest();
-        let length = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
-        self.at += length;
-        rest.get(..length).unwrap_or_default()
-    }
-
+/// The words of the grammar.
+impl Cursor<'_> {
     /// `N1[01=ST][03=92]`. The tag is two or three characters, the first a letter; where digits follow without a
     /// filter between, the last two are the element: `N402` is N4 02.
     fn step(&mut self) -> Result<Step> {
@@ -236,15 +197,15 @@ impl<'a> Cursor<'a> {
         }
         self.at += tag_length;
         let mut filters = Vec::new();
-        while self.eat('[') {
+        while self.eat("[") {
             let digits = self.take(|c| c.is_ascii_digit());
             let element = two_digits(digits)
                 .ok_or_else(|| self.wrong("a filter begins with an element of two digits: `[01=ST]`"))?;
-            if !self.eat('=') {
+            if !self.eat("=") {
                 return Err(self.wrong("a filter has one `=` after its element: `[01=ST]`"));
             }
             let value = self.take(|c| c != ']').to_owned();
-            if !self.eat(']') {
+            if !self.eat("]") {
                 return Err(self.wrong("a filter ends with `]`"));
             }
             if value.is_empty() {
@@ -264,7 +225,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn component(&mut self) -> Result<u8> {
-        if !self.eat('-') {
+        if !self.eat("-") {
             return Ok(0);
         }
         let digits = self.take(|c| c.is_ascii_digit());
@@ -276,9 +237,9 @@ impl<'a> Cursor<'a> {
     }
 
     fn braced(&mut self) -> Result<String> {
-        self.eat('{');
+        self.eat("{");
         let inner = self.take(|c| c != '}').to_owned();
-        if !self.eat('}') {
+        if !self.eat("}") {
             return Err(self.wrong("`{` needs its `}`"));
         }
         if inner.is_empty() {
@@ -297,13 +258,6 @@ impl<'a> Cursor<'a> {
                 at: start,
                 message: format!("`{{{other}}}` is none of `{{qualifier}}`, `{{value}}`, `{{third}}`"),
             }),
-        }
-    }
-
-    fn end(&self) -> Result<()> {
-        match self.peek() {
-            None => Ok(()),
-            Some(found) => Err(self.wrong(format!("`{found}` is more than a place has here"))),
         }
     }
 }

@@ -13,7 +13,7 @@
 //!
 //! A list's `each` takes paths to elements. One that ends in `*` takes all values that are left (in lists of plain ones).
 
-use super::place::PlaceError;
+use super::cursor::{Cursor, Result};
 
 /// A place, names as written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,44 +51,19 @@ pub(crate) enum Wants {
     NotThere,
 }
 
-type Result<T> = std::result::Result<T, PlaceError>;
-
 impl Path {
     /// Reads a place.
     pub(crate) fn parse(text: &str) -> Result<Self> {
-        let mut cursor = Cursor { text, at: 0 };
+        let mut cursor = Cursor::new(text);
         let mut path = cursor.path(0)?;
         path.repeats = cursor.eat("*");
-        match cursor.rest().chars().next() {
-            None => Ok(path),
-            Some(found) => Err(cursor.wrong(format!("`{found}` is more than a place has here"))),
-        }
+        cursor.end()?;
+        Ok(path)
     }
 }
 
-/// Reads a text from left to right, and knows where it stands.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn eat(&mut self, wanted: &str) -> bool {
-        let found = self.rest().starts_with(wanted);
-        if found {
-            self.at += wanted.len();
-        }
-        found
-    }
-
-    fn wrong(&self, message: impl Into<String>) -> PlaceError {
-        PlaceError { at: self.at, message: message.into() }
-    }
-
+/// The words of the grammar.
+impl Cursor<'_> {
     fn path(&mut self, depth: usize) -> Result<Path> {
         let absolute = self.eat("/");
         let mut path = Path { absolute, up: 0, steps: Vec::new(), attribute: None, repeats: false };
@@ -164,8 +139,7 @@ impl<'a> Cursor<'a> {
 
     /// `cbc:ID`
     fn name(&mut self, otherwise: &str) -> Result<String> {
-        let rest = self.rest();
-        let inner = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+        let (rest, inner) = (self.rest(), |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':'));
         let name = rest.get(..rest.find(|c| !inner(c)).unwrap_or(rest.len())).unwrap_or_default();
         let parts: Vec<_> = name.split(':').collect();
         let begins = |part: &&str| part.starts_with(|c: char| c.is_alphabetic() || c == '_');

@@ -223,11 +223,12 @@ impl Partner {
         } else {
             self.webhook.as_ref().map(|_| SendChannel::Webhook)
         };
-        let format = agreement.format.unwrap_or(match self.x12 {
-            Some(_) => SendFormat::X12,
-            None if self.cxml.is_some() => SendFormat::Cxml,
-            None => SendFormat::Json,
-        });
+        let usual_format = match (&self.x12, &self.cxml) {
+            (Some(_), _) => SendFormat::X12,
+            (None, Some(_)) => SendFormat::Cxml,
+            (None, None) => SendFormat::Json,
+        };
+        let format = agreement.format.unwrap_or(usual_format);
         let version = agreement.version.as_ref().or_else(|| self.x12.as_ref().map(|x12| &x12.version));
         let version = version.filter(|_| format == SendFormat::X12).map(ToString::to_string).unwrap_or_default();
         Some(Route {

@@ -16,11 +16,16 @@ use crate::{
     onboard::Seen,
     partner::{Partner, Status, Step},
     play::{
-        As2Form, As2Partner, As2Server, ErpClient, SftpClient, Supplier, SupplierKey,
+        As2Form, As2Partner, As2Server, Endpoint, ErpClient, SftpClient, Supplier, SupplierKey,
         canonical::{functional_acknowledgement, handed_over, purchase_order},
         x12::{Interchange, Order},
     },
+    xml::cxml,
 };
+
+/// What the partner's endpoint answers.
+const TAKEN: &str = "<cXML payloadID=\"rehearsal\" timestamp=\"2026-01-01T12:00:00Z\"><Response>\
+    <Status code=\"200\" text=\"OK\"/></Response></cXML>";
 
 /// How long what was sent may take to show.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,7 +40,8 @@ pub(super) struct Rehearsed {
 
 /// How the partner's side is played.
 enum Way {
-    Rest(ApiKey),
+    /// With the endpoint to which cXML is posted, where the partner has one.
+    Rest(ApiKey, Option<Endpoint>),
     Sftp(String, Box<SupplierKey>),
     As2(Box<As2Partner>, As2Server),
 }
@@ -110,7 +116,18 @@ async fn stage(disk: &OnDisk, partner: &Partner, folder: &Path) -> anyhow::Resul
                 file["rest"] = Item::Table(toml_edit::Table::new());
             }
             file["rest"]["api_keys"] = list(&format!("sha256:{}", key.digest()));
-            Way::Rest(key)
+            let endpoint = match partner.cxml.as_ref().and_then(|cxml| cxml.url.as_ref()) {
+                Some(_) => Some(Endpoint::start().await?),
+                None => None,
+            };
+            if let (Some(endpoint), Some(table)) = (&endpoint, file.get_mut("cxml").and_then(Item::as_table_like_mut)) {
+                endpoint.say(http::StatusCode::OK, TAKEN);
+                table.insert("url", value(endpoint.url()));
+                // Nobody but the partner knows its own, and ours is for nobody else.
+                table.remove("secret");
+                table.remove("their_secrets");
+            }
+            Way::Rest(key, endpoint)
         }
     };
     fs::write(partners.join(format!("{}.toml", partner.id)), file.to_string())?;
@@ -151,7 +168,7 @@ async fn play(
         samples.push(again);
     }
     match way {
-        Way::Rest(key) => {
+        Way::Rest(key, _) => {
             let supplier = supplier(gateway, key);
             for (index, sample) in samples.iter().enumerate() {
                 let key = format!("rehearsal-{index}");
@@ -160,8 +177,11 @@ async fn play(
                 } else {
                     supplier.post_json(&key, samples::ORDER, sample.path, sample.bytes.clone()).await?
                 };
-                if answer.status.as_u16() != 202 {
-                    notes.push(format!("{}: {} instead of 202", sample.name, answer.status));
+                let refused = cxml::Response::read(&answer.body).filter(|told| told.meaning() != cxml::Meaning::Taken);
+                match refused {
+                    Some(refused) => notes.push(format!("{}: {refused}", sample.name)),
+                    None if matches!(answer.status.as_u16(), 200 | 202) => {}
+                    None => notes.push(format!("{}: {} instead of 202", sample.name, answer.status)),
                 }
             }
         }
@@ -207,7 +227,7 @@ async fn order(gateway: &Gateway, data: &Path, partner: &Partner, way: &Way) -> 
     let (theirs, ours) = (samples::party(theirs), samples::party(ours));
     let bytes = Interchange::new(&theirs, &ours, 90).rehearsal().with(set).to_bytes();
     match way {
-        Way::Rest(key) => drop(supplier(gateway, key).post_x12("rehearsal-997", bytes).await?),
+        Way::Rest(key, _) => drop(supplier(gateway, key).post_x12("rehearsal-997", bytes).await?),
         Way::Sftp(user, key) => {
             let client = sftp(gateway, user, key).await?;
             client.put("inbound/997.edi", &bytes).await?;
@@ -225,7 +245,8 @@ async fn order(gateway: &Gateway, data: &Path, partner: &Partner, way: &Way) -> 
 async fn fetched(gateway: &Gateway, way: &Way) -> anyhow::Result<Option<String>> {
     let bytes = match way {
         Way::As2(_, server) => server.taken().first().map(|taken| taken.bytes.to_vec()),
-        Way::Rest(key) => {
+        Way::Rest(_, Some(endpoint)) => endpoint.taken().first().map(|call| call.body.to_vec()),
+        Way::Rest(key, None) => {
             let supplier = supplier(gateway, key);
             let listed = supplier.client().get("/v1/messages?direction=out&state=ready").await?.json();
             match listed.pointer("/data/0/id").and_then(serde_json::Value::as_str) {

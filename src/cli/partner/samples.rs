@@ -6,9 +6,10 @@ use serde_json::Value;
 
 use crate::{
     config::Source,
+    document::DocumentType,
     exchange::{self, Snapshot},
-    mapping::Library,
-    partner::{Directory, EnvelopeId, Files, Partner, SendFormat, Sources},
+    mapping::{Format, Library},
+    partner::{CxmlTerms, Directory, EnvelopeId, Files, Partner, SendFormat, Sources},
     play::{
         ubl,
         x12::{Interchange, Order, Party, Set, invoice, order_acknowledgement, shipment_notice},
@@ -73,6 +74,19 @@ pub(super) fn of(partner: &Partner) -> Vec<Sample> {
         ];
     }
     let (theirs, ours) = (Party::new("ZZ/THEM"), Party::new("ZZ/US"));
+    if let Some(terms) = &partner.cxml {
+        let sample = |name, what, kind, number, set| {
+            let json = canonical(&x12(&theirs, &ours, number, set)).unwrap_or_default();
+            let bytes = cxml(terms, kind, number, &json).unwrap_or_default();
+            Sample { name, what, media_type: "text/xml", path: "", bytes }
+        };
+        let (confirmation, bill_kind) = (DocumentType::OrderAcknowledgement, DocumentType::Invoice);
+        return vec![
+            sample("confirmation.xml", "the answer to an order: every line accepted", confirmation, 1, answer),
+            sample("ship-notice.xml", "the ship notice: one truck", DocumentType::ShipmentNotice, 2, notice),
+            sample("invoice.xml", "the invoice, with freight", bill_kind, 3, bill),
+        ];
+    }
     let json = |name, what, path, number, set| {
         let bytes = canonical(&x12(&theirs, &ours, number, set)).unwrap_or_default();
         Sample { name, what, media_type: "application/json", path, bytes }
@@ -100,6 +114,28 @@ pub(super) fn write(folder: &Path, partner: &Partner) -> anyhow::Result<Vec<(Str
 pub(super) fn party(id: &EnvelopeId) -> Party {
     let group = id.group.clone().unwrap_or_else(|| id.id.clone());
     Party { qualifier: id.qualifier.clone(), id: id.id.clone(), group }
+}
+
+/// A canonical document as cXML from the partner to us. Its own secret is for it to put in.
+fn cxml(terms: &CxmlTerms, kind: DocumentType, number: u32, json: &[u8]) -> Option<Vec<u8>> {
+    let library = Library::builtin().ok()?;
+    let mapping = library.for_document(kind, Format::Xml, "cxml")?;
+    let theirs = terms.ids.first()?;
+    let secret = (!terms.their_secrets.is_empty()).then(|| ("sender.secret", "YOUR SHARED SECRET".to_owned()));
+    let held = [
+        ("message_id", format!("sample-{number}@{}", theirs.identity)),
+        ("time", "2026-01-01T12:00:00+00:00".to_owned()),
+        ("mode", "test".to_owned()),
+        ("from.domain", theirs.domain.clone()),
+        ("from.id", theirs.identity.clone()),
+        ("to.domain", terms.ours.domain.clone()),
+        ("to.id", terms.ours.identity.clone()),
+        ("sender.domain", theirs.domain.clone()),
+        ("sender.id", theirs.identity.clone()),
+        ("sender.agent", "Sample".to_owned()),
+    ];
+    let envelope = held.into_iter().chain(secret).map(|(name, value)| (name.to_owned(), value)).collect();
+    Some(mapping.write_xml(json, &envelope).ok()?.bytes)
 }
 
 /// The canonical document that an interchange is read as, by the built-in mappings.

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use crate::{
     config::{Diagnostic, Label, Severity},
     error::Code,
-    mapping::{codes, place::PlaceError},
+    mapping::{codes, cursor::PlaceError},
 };
 
 /// A file's name and text.
