@@ -72,8 +72,12 @@ gwtest!(what_was_signed_comes_out_of_the_record_as_it_came, async |dir| {
     let site = Site::start(&dir, "must_encrypt = false").await;
     let plain = As2Form { encrypt: None, ..As2Form::default() };
     let deflated = As2Form { compress: gangway::as2::send::Compress::BeforeSigning, ..plain.clone() };
-    for (number, form) in [(1, plain), (2, deflated), (3, As2Form { sign: None, ..As2Form::default() })] {
-        let sent = site.acme.message(&[document(&x12(number))], &form).unwrap();
+    // What hardly becomes smaller, and is kept in pieces.
+    let large: Vec<u8> =
+        (0..400_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n).to_le_bytes()).collect();
+    let unsigned = As2Form { sign: None, ..As2Form::default() };
+    for (content, form) in [(x12(1), plain), (x12(2), deflated.clone()), (x12(3), unsigned), (large, deflated)] {
+        let sent = site.acme.message(&[document(&content)], &form).unwrap();
         let signed = form.sign.is_some();
         if signed {
             site.post(&sent).await;
