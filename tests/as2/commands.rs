@@ -83,9 +83,9 @@ gwtest!(what_was_signed_comes_out_of_the_record_as_it_came, async |dir| {
             site.post(&sent).await;
         } else {
             // Not signed, it is refused; and there is no message of such a name.
-            let unknown = "msg_01890a5d-ac96-774b-bcce-b302099a8057";
+            let unknown = gangway::document::MessageId::new(1_700_000_000_000, 7).to_string();
             let (text, code) =
-                run(&dir, &["as2", "evidence", unknown, "--into", "none.as2", "--config", "gangway.toml"]);
+                run(&dir, &["as2", "evidence", &unknown, "--into", "none.as2", "--config", "gangway.toml"]);
             assert_eq!((code, dir.join("none.as2").exists()), (Some(1), false), "{text}");
             continue;
         }
