@@ -352,6 +352,39 @@ gwtest!(an_event_that_fails_too_often_is_parked_and_its_order_waits, async |dir|
     assert_eq!(next[0].event.kind, "gangway.order_acknowledgement.received.v1");
 });
 
+gwtest!(an_event_that_was_given_up_is_listed_and_can_be_put_back, async |dir| {
+    assemble(&dir);
+    let settings =
+        settings().replace("max_attempts = 3\n", "max_attempts = 1\ndead_and_continue = [\"purchase_order\"]\n");
+    dir.create("gangway.toml", settings);
+    let gateway = Gateway::start(&dir).await;
+    let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
+    let order = Order::sample("PO-1", 1);
+    for (control, set) in [purchase_order(&order), order_acknowledgement(&order, "S-1")].into_iter().enumerate() {
+        let bytes = Interchange::new(&party(ACME), &ours(), 1 + control as u32).with(set).to_bytes();
+        accepted(supplier.post_x12(&format!("k{control}"), bytes).await.unwrap());
+    }
+    let event = lease_some(&erp, 1).await.remove(0);
+    assert_eq!(event.event.kind, "gangway.purchase_order.received.v1");
+    status(erp.nack("erp", &event.lease, "the ERP has no such vendor", 0).await.unwrap(), 200);
+    // Its order went on without it, and both sides can see what was passed over.
+    assert_eq!(drain(&erp, "erp", 1).await[0].event.kind, "gangway.order_acknowledgement.received.v1");
+    let told = status(erp.given_up("erp").await.unwrap(), 200).json();
+    assert_eq!(
+        (&told["given_up"][0]["reason"], &told["given_up"][0]["attempts"]),
+        (&"the ERP has no such vendor".into(), &1.into())
+    );
+    let listed = dir.run_well(&["queue", "given-up", "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed, told["given_up"]);
+    let position = listed[0]["position"].to_string();
+    assert!(dir.run_well(&["queue", "given-up"]).contains("no such vendor"));
+    dir.run_well(&["queue", "put-back", &position, "--reason", "vendor created"]);
+    assert_eq!(drain(&erp, "erp", 1).await[0].event.kind, "gangway.purchase_order.received.v1");
+    assert_eq!(status(erp.given_up("erp").await.unwrap(), 200).json()["given_up"].as_array().unwrap().len(), 0);
+    assert!(!dir.run(&["queue", "put-back", &position, "--reason", "again"]).status.success());
+});
+
 async fn lease_some(erp: &gangway::play::ErpClient, max: usize) -> Vec<gangway::play::Leased> {
     wait_for("events", async || {
         let events = erp.lease("erp", max, 5, 60).await.unwrap();

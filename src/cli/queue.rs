@@ -1,4 +1,4 @@
-//! `gangway queue`: what the ERP's consumers have not acknowledged, and what to do about parked events.
+//! `gangway queue`: what the ERP's consumers have not acknowledged, and what to do about events that were parked or given up.
 
 use std::process::ExitCode;
 
@@ -43,11 +43,25 @@ enum Command {
     Release(Decide),
     /// Pass over a parked event for good; its key goes on without it.
     Skip(Decide),
+    /// What was given up so that its key went on, where gangway.toml has its type under dead_and_continue.
+    GivenUp {
+        /// The consumer's name in gangway.toml.
+        #[arg(default_value = "erp")]
+        consumer: String,
+        /// List only what stands behind this position, to go on where a list ended.
+        #[arg(long, default_value_t = 0)]
+        after: u64,
+        /// The most to list.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
+    /// Offer an event again that was given up. Later ones of its key may have come before it.
+    PutBack(Decide),
 }
 
 #[derive(Debug, clap::Args)]
 struct Decide {
-    /// The event's position, as `parked` lists it.
+    /// The event's position, as `parked` or `given-up` lists it.
     position: u64,
     /// The consumer's name in gangway.toml.
     #[arg(long, default_value = "erp")]
@@ -70,11 +84,16 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Skip(Decide { position, consumer, reason }) => {
             (Request::QueueSkip { consumer, position, who, reason }, false)
         }
+        Command::GivenUp { consumer, after, limit } => (Request::QueueGivenUp { consumer, after, limit }, true),
+        Command::PutBack(Decide { position, consumer, reason }) => {
+            (Request::QueuePutBack { consumer, position, who, reason }, false)
+        }
     };
     let columns: &[&str] = match &request {
         Request::QueueStats { .. } => &["consumer", "depth", "leased", "parked", "oldest", "head"],
         Request::QueuePeek { .. } => &["position", "state", "attempts", "kind", "key", "id"],
         Request::QueueParked { .. } => &["position", "attempts", "waiting", "since", "kind", "key", "reason"],
+        Request::QueueGivenUp { .. } => &["position", "attempts", "since", "kind", "key", "reason"],
         _ => &[],
     };
     let answer = args.at.ask(request, reads)?;

@@ -67,6 +67,26 @@ pub enum Request {
         /// Why.
         reason: String,
     },
+    /// What was given up for a consumer.
+    QueueGivenUp {
+        /// Its name.
+        consumer: String,
+        /// Only those after this place in the log.
+        after: u64,
+        /// The most to list.
+        limit: usize,
+    },
+    /// Offers an event again that was given up.
+    QueuePutBack {
+        /// The consumer's name.
+        consumer: String,
+        /// The event's place in the log.
+        position: u64,
+        /// Who says so.
+        who: String,
+        /// Why.
+        reason: String,
+    },
     /// Messages, newest first.
     Find {
         /// Which.

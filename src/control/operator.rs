@@ -110,6 +110,13 @@ impl Operator {
                 ledger.skip(&consumer, position, &who, &needed(reason)?, now).await?;
                 Ok(json!({ "skipped": position }))
             }
+            Request::QueueGivenUp { consumer, after, limit } => {
+                Ok(value(ledger.given_up(&consumer, after, limit).await?))
+            }
+            Request::QueuePutBack { consumer, position, who, reason } => {
+                ledger.put_back(&consumer, position, &who, &needed(reason)?, now).await?;
+                Ok(json!({ "put_back": position }))
+            }
             Request::Find { filter, limit } => Ok(value(ledger.messages(filter, None, limit).await?)),
             Request::Show { message } => self.show(message).await,
             Request::Replay { what, dry_run, who, reason } => self.replay(what, dry_run, &who, &reason).await,

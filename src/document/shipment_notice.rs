@@ -60,6 +60,9 @@ document! {
         line_status: maybe LineStatus,
         /// GS1 serial shipping container code, 18 digits. MAN with `GM` or `AA`, UBL `TransportHandlingUnit/ID`.
         sscc: maybe String,
+        /// The SSCC of the unit that `sscc` is packed in, such as the pallet of a carton, where the notice has no level for
+        /// that. UBL `TransportHandlingUnit` of type PX, cXML `ShippingContainerSerialCodeReference`.
+        outer_sscc: maybe String,
         /// Other marks and numbers. MAN.
         marks: list Mark,
         /// PO4, UBL `Package`.

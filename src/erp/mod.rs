@@ -55,6 +55,7 @@ impl Erp {
         Router::new()
             .route("/erp/v1/queue/{consumer}", get(queue::stats))
             .route("/erp/v1/queue/{consumer}/parked", get(queue::parked))
+            .route("/erp/v1/queue/{consumer}/given-up", get(queue::given_up))
             .route("/erp/v1/queue/{consumer}/peek", get(queue::peek))
             .route("/erp/v1/queue/{consumer}/lease", post(lease::lease))
             .route("/erp/v1/queue/{consumer}/ack", post(queue::ack))

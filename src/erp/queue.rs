@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::{Erp, problems};
 use crate::{
-    ledger::{AckOutcome, KeyState, LeaseToken, LedgerError, Parked, QueueStats},
+    ledger::{AckOutcome, GivenUp, KeyState, LeaseToken, LedgerError, Parked, QueueStats},
     net::{self, Fields, Problem, Query},
     observe::Metrics,
 };
@@ -126,6 +126,23 @@ pub(super) async fn parked(
     Query::of(&uri)?.finish()?;
     let parked = erp.ledger.parked(&consumer).await.map_err(of_consumer)?;
     Ok(net::json(StatusCode::OK, &Answer { parked }))
+}
+
+/// `GET …/given-up`.
+pub(super) async fn given_up(
+    State(erp): State<Arc<Erp>>,
+    Path(consumer): Path<String>,
+    uri: Uri,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Answer {
+        given_up: Vec<GivenUp>,
+    }
+    let mut query = Query::of(&uri)?;
+    let (after, limit) = (query.number("after", 0..=u64::MAX, 0), query.number("limit", 1..=500_usize, 50));
+    query.finish()?;
+    let given_up = erp.ledger.given_up(&consumer, after, limit).await.map_err(of_consumer)?;
+    Ok(net::json(StatusCode::OK, &Answer { given_up }))
 }
 
 /// `GET …/peek`.

@@ -11,8 +11,8 @@ use crate::{
     document::{DocumentType, MessageId},
     keys,
     ledger::{
-        Direction, Document, DocumentState, Fact, LedgerError, Message, MessageFilter, MessageState, NumberSeries,
-        Outgoing, Owed, Payload,
+        Channel, Direction, Document, DocumentState, Fact, LedgerError, Message, MessageFilter, MessageState,
+        NumberSeries, Outgoing, Owed, Payload,
     },
     partner::Partner,
     x12::{self, AckNumbers, InterchangeVerdict},
@@ -157,6 +157,10 @@ impl Exchange {
     fn tell_issued(&self, outgoing: &Outgoing, due: &Due) {
         let message = outgoing.message.id;
         AcknowledgementIssued { message, about: &due.about, partner: &due.owed.partner }.emit(&self.inner.telemetry);
+        // What partners fetch is there for them; the rest is on its way at once.
+        if matches!(outgoing.channel, Channel::As2 | Channel::SftpPush | Channel::Webhook) {
+            self.inner.due.now();
+        }
     }
 
     /// Whether nobody settled it meanwhile.

@@ -15,7 +15,7 @@ pub mod sqlite;
 pub const EXPLAIN: &str = codes::EXPLAIN;
 
 pub use queue::{
-    AckOutcome, Consumer, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
+    AckOutcome, Consumer, GivenUp, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
 };
 pub use record::{
     Attempt, AuditRecord, Channel, Claim, ClaimKey, ClaimKind, Committed, Delivery, DeliveryFilter, DeliveryState,
@@ -222,6 +222,13 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Passes over a parked event for good; its key goes on.
     async fn skip(&self, consumer: &str, position: u64, who: &str, reason: &str, now: Timestamp) -> Result<()>;
+
+    /// The events that were given up for a consumer, oldest first; those after position `after`.
+    async fn given_up(&self, consumer: &str, after: u64, limit: usize) -> Result<Vec<GivenUp>>;
+
+    /// Offers an event again that was given up, its attempts counted anew. It is the next of its key then, but comes after
+    /// those that went on without it.
+    async fn put_back(&self, consumer: &str, position: u64, who: &str, reason: &str, now: Timestamp) -> Result<()>;
 
     /// Changes whenever events were released or a lease may have become free: a hint to look again, never the truth.
     fn changed(&self) -> tokio::sync::watch::Receiver<u64>;

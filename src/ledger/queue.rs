@@ -164,6 +164,25 @@ pub struct KeyState {
     pub attempts: u32,
 }
 
+/// An event that was handed out too often and given up, so that its key went on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GivenUp {
+    /// Its place in the log.
+    pub position: u64,
+    /// Its id.
+    pub id: EventId,
+    /// Its type.
+    pub kind: String,
+    /// The key that went on without it.
+    pub key: String,
+    /// How often it was handed out.
+    pub attempts: u32,
+    /// The last reason given, or that its leases ran out.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
 /// An event that nobody is offered until a person decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Parked {

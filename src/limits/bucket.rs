@@ -55,12 +55,6 @@ impl Bucket {
         self.used += amount as f64;
     }
 
-    /// How long until what was used is no more than the quota.
-    pub fn wait(&mut self, quota: Quota, now: Duration) -> Duration {
-        self.drain(quota, now);
-        Duration::from_secs_f64((self.used - quota.amount as f64).max(0.0) / rate(quota))
-    }
-
     /// How it stands at `now`.
     pub fn standing(&mut self, quota: Quota, now: Duration) -> Standing {
         self.drain(quota, now);
@@ -92,17 +86,6 @@ mod tests {
 
     fn of(amount: u64) -> Quota {
         Quota { amount, window: MINUTE }
-    }
-
-    #[test]
-    fn what_came_beyond_the_quota_is_waited_for() {
-        let (mut bucket, start) = (Bucket::default(), Duration::from_secs(100));
-        bucket.charge(of(60), 60, start);
-        assert_eq!(bucket.wait(of(60), start), Duration::ZERO);
-        bucket.charge(of(60), 30, start);
-        assert_eq!(bucket.wait(of(60), start), Duration::from_secs(30));
-        assert_eq!(bucket.wait(of(60), start + Duration::from_secs(29)), Duration::from_secs(1));
-        assert_eq!(bucket.wait(of(60), start + MINUTE), Duration::ZERO);
     }
 
     #[test]

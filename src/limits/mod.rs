@@ -28,9 +28,6 @@ use crate::{
     partner::Partner,
 };
 
-/// So long at most somebody is made to wait at a time who is not to be refused.
-const LONGEST_PACE: Duration = Duration::from_secs(2);
-
 /// Everybody's use of what is limited.
 #[derive(Debug)]
 pub struct Limiter {
@@ -149,15 +146,6 @@ impl Limiter {
         let (account, now) = (self.account(partner, channel), self.now());
         lock(&account.calls).charge(calls(partner), 1, now);
         lock(&account.bytes).charge(bytes_quota(partner), bytes, now);
-    }
-
-    /// Counts bytes that came where nobody may be refused, and answers how long to wait before more is taken: until there is
-    /// room again, but no longer than a client would wait without a sign of life.
-    pub fn pace(&self, partner: &Partner, channel: Channel, bytes: u64) -> Duration {
-        let account = self.account(partner, channel);
-        let mut bucket = lock(&account.bytes);
-        bucket.charge(bytes_quota(partner), bytes, self.now());
-        bucket.wait(bytes_quota(partner), self.now()).min(LONGEST_PACE)
     }
 
     /// Counts documents that came at `at`, by whichever channel.

@@ -94,6 +94,10 @@ pub(crate) struct Rule {
     pub(crate) constant: Option<Word>,
     /// A total that is written where the document gives none.
     pub(crate) compute: Option<Word>,
+    /// What stands there where the document has nothing and the segment is not whole without it.
+    pub(crate) filler: Option<Word>,
+    /// Whether an item is left out whose code only another format has.
+    pub(crate) leaves_foreign: bool,
     /// A value that need not be written.
     pub(crate) omit: Option<Word>,
     pub(crate) only: Option<Only>,
@@ -190,7 +194,12 @@ pub(crate) const RULE_KEYS: &[Key] = &[
     ("constant", "What always stands there: written, and checked on reading."),
     (
         "compute",
-        "On writing, where the document gives no value: `count(lines)`, `sum(lines.quantity.value)`, `invoice_total`.",
+        "On writing, where the document gives no value: `count(lines)`, `sum(lines.quantity.value)`, `invoice_total`; in an item, `copy(quantity.value)`.",
+    ),
+    ("filler", "On writing, what stands there where the document has nothing and the segment is not whole without it."),
+    (
+        "foreign",
+        "On writing a code that only another format has (`ubl:…`, `cxml:…`): `leave` leaves its item out, and tells so; `hold` (if nothing is said) holds the document.",
     ),
     ("omit", "A value that is not written, because nothing there means just that."),
     ("only", "`read` or `write`: a rule for one direction."),
@@ -492,6 +501,8 @@ impl Reader<'_> {
             default: None,
             constant: None,
             compute: None,
+            filler: None,
+            leaves_foreign: false,
             omit: None,
             only: None,
             required: false,
@@ -529,6 +540,15 @@ impl Reader<'_> {
                 "default" => rule.default = self.word(value),
                 "constant" => rule.constant = self.word(value),
                 "compute" => rule.compute = self.word(value),
+                "filler" => rule.filler = self.word(value),
+                "foreign" => {
+                    let leaves = self.choice(value, &["leave", "hold"], |text| match text {
+                        "leave" => Some(true),
+                        "hold" => Some(false),
+                        _ => None,
+                    });
+                    rule.leaves_foreign = leaves.unwrap_or_default();
+                }
                 "omit" => rule.omit = self.word(value),
                 "only" => {
                     rule.only = self.choice(value, &["read", "write"], |text| match text {

@@ -144,7 +144,9 @@ fn number(text: &str) -> Option<rust_decimal::Decimal> {
 fn values(value: &Value, at: &str, out: &mut Vec<Value>) {
     match value {
         Value::Object(object) => object.iter().for_each(|(name, value)| {
-            let at = if at.is_empty() || name == "levels" { name.clone() } else { format!("{at}.{name}") };
+            // The unit around another one is a level in X12, and a field of the item in XML.
+            let name = if name == "outer_sscc" { "sscc" } else { name };
+            let at = if at.is_empty() || name == "levels" { name.to_owned() } else { format!("{at}.{name}") };
             values(value, &at, out);
         }),
         Value::Array(items) => items.iter().for_each(|item| values(item, at, out)),

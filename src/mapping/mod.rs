@@ -4,6 +4,7 @@
 //! it. A file is compiled once, checked against the canonical schema, and read in one pass over the tokens of a set.
 //! What no rule takes is kept as extras with its place, so that nothing a partner sent is lost.
 
+mod block;
 pub mod codes;
 mod compile;
 mod convert;
@@ -16,6 +17,7 @@ mod joining;
 mod laws;
 mod library;
 mod merge;
+mod page;
 mod place;
 mod plan;
 mod problem;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{
     convert::Converter,
     file::{Only, Spot},
+    page::Ready,
     place::{Pairs, Part},
     table::{self, Missing, Table},
     text::{Charset, write_string},
@@ -142,6 +143,9 @@ pub(crate) struct Layout {
     pub(crate) held: u64,
     /// Fields without which the item is none.
     pub(crate) needs: u64,
+    /// Of the objects that are none without some fields: all that stands in them, and those fields. What is inside of
+    /// another one comes before it.
+    pub(crate) guarded: Vec<(u64, u64)>,
 }
 
 /// How many fields and lists an item may have.
@@ -153,11 +157,26 @@ pub(crate) const OUTSIDE: u8 = u8::MAX;
 /// A field or list of an item.
 #[derive(Debug)]
 pub(crate) struct Op {
-    /// `,"name":`
-    pub(crate) key: Box<[u8]>,
+    /// `"name":`
+    pub(crate) key: Ready,
     /// The object that it stands in, or [`OUTSIDE`].
     pub(crate) object: u8,
     pub(crate) what: What,
+    pub(crate) quick: Quick,
+}
+
+/// How most values of a field are read or written, without a look at its rule. The others go by their rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quick {
+    /// All of them go by their rule.
+    No,
+    Text,
+    Trim,
+    Integer,
+    Decimal,
+    Date,
+    /// Codes of the table of this number.
+    Codes(u16),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -169,8 +188,8 @@ pub(crate) enum What {
 /// An object in an item, like the price of a line.
 #[derive(Debug)]
 pub(crate) struct Object {
-    /// `,"name":{`
-    pub(crate) key: Box<[u8]>,
+    /// `"name":{`
+    pub(crate) key: Ready,
     /// The object around it, or [`OUTSIDE`]; always one before it.
     pub(crate) parent: u8,
     /// All that stands in it.
@@ -192,6 +211,10 @@ pub(crate) struct FieldRule {
     pub(crate) shared: bool,
     /// Whether it is a total that is written where the document gives none.
     pub(crate) computed: bool,
+    /// What is written where the document says nothing and the segment is not whole without it, in the partner's form.
+    pub(crate) filler: Option<Box<[u8]>>,
+    /// Whether an item is left out whose code only another format has.
+    pub(crate) leaves_foreign: bool,
     /// What need not be written.
     pub(crate) omit: Option<Box<str>>,
     /// Where it is missing, the document is held.
@@ -201,6 +224,25 @@ pub(crate) struct FieldRule {
 }
 
 impl FieldRule {
+    /// How most of its values are read.
+    pub(crate) fn quick(&self) -> Quick {
+        match &self.convert {
+            _ if self.constant.is_some() => Quick::No,
+            Convert::Value(Converter::Text) => Quick::Text,
+            Convert::Value(Converter::Trim) => Quick::Trim,
+            Convert::Value(Converter::Int) => Quick::Integer,
+            Convert::Value(Converter::Decimal) => Quick::Decimal,
+            Convert::Value(Converter::Date) => Quick::Date,
+            Convert::Value(_) => Quick::No,
+            Convert::Codes(table, _) | Convert::Cross(table, _) => Quick::Codes(*table),
+        }
+    }
+
+    /// How most of its values are written.
+    pub(crate) fn quick_out(&self) -> Quick {
+        if self.omit.is_some() { Quick::No } else { self.quick() }
+    }
+
     /// Whether the field is never written.
     pub(crate) fn is_read_only(&self) -> bool {
         self.only == Some(Only::Read)

@@ -7,6 +7,7 @@ use std::{cell, collections::HashMap, ops::Range, sync::Arc};
 
 use super::{
     joining::Joined,
+    page::Page,
     place::Part,
     plan::{Act, Action, From, Open, OpenEach, Plan, Tree},
     problem::Problem,
@@ -75,6 +76,9 @@ pub(crate) struct Scratch {
     pub(crate) warnings: Vec<Problem>,
     /// Where each value came from, for `trace` only.
     pub(crate) marks: Option<Vec<Mark>>,
+    /// The JSON, and that of a value which is not plain.
+    pub(crate) page: Page,
+    pub(crate) value: Vec<u8>,
     /// Texts that were longer than their elements.
     pub(crate) joined: Joined,
 }
@@ -126,7 +130,6 @@ fn read_with(
     let mut scratch = SCRATCH.take().unwrap_or_default();
     scratch.reset(plan);
     scratch.marks = marks;
-    let mut out = Vec::with_capacity(set.bytes().len() * 4 + 256);
     Reader {
         plan,
         bytes: set.bytes(),
@@ -136,7 +139,7 @@ fn read_with(
         level: NONE,
     }
     .run(set);
-    let lines = write_json::write(plan, tables, set, charset, &mut scratch, &mut out);
+    let lines = write_json::write(plan, tables, set, charset, &mut scratch);
     let problems = std::mem::take(&mut scratch.problems);
     let warnings = std::mem::take(&mut scratch.warnings);
     let mut extras = Vec::new();
@@ -146,8 +149,10 @@ fn read_with(
         extras.dedup();
     }
     let marks = scratch.marks.take().unwrap_or_default();
+    let json = if problems.is_empty() { scratch.page.written().to_vec() } else { Vec::new() };
+    scratch.page.clear();
     SCRATCH.set(Some(scratch));
-    if problems.is_empty() { Ok(Read { json: out, lines, left: extras, warnings, marks }) } else { Err(problems) }
+    if problems.is_empty() { Ok(Read { json, lines, left: extras, warnings, marks }) } else { Err(problems) }
 }
 
 impl Scratch {
@@ -167,6 +172,34 @@ impl Scratch {
         self.problems.clear();
         self.warnings.clear();
         self.joined.clear();
+    }
+}
+
+/// The cells of one item.
+struct Slots<'s, 'a> {
+    filled: &'s mut u64,
+    cells: &'s mut [Cell],
+    bytes: &'a [u8],
+}
+
+impl<'s, 'a> Slots<'s, 'a> {
+    #[inline]
+    fn of(scratch: &'s mut Scratch, item: u32, bytes: &'a [u8]) -> Option<Self> {
+        let item = scratch.items.get_mut(item as usize)?;
+        Some(Self { filled: &mut item.filled, cells: scratch.cells.get_mut(item.cells as usize..)?, bytes })
+    }
+
+    /// Puts a value into a slot; not over another value.
+    #[inline]
+    fn set(&mut self, slot: u16, value: &[u8]) -> bool {
+        let bit = bit(slot);
+        if *self.filled & bit != 0 || is_blank(value) {
+            return false;
+        }
+        let Some(cell) = self.cells.get_mut(usize::from(slot)) else { return false };
+        *cell = span(self.bytes, value);
+        *self.filled |= bit;
+        true
     }
 }
 
@@ -248,27 +281,18 @@ impl<'a> Reader<'_, 'a> {
         }
         match &action.act {
             Act::Fill { kind, sets } => {
-                let (item, sent) = (self.current(*kind) as usize, segment.len());
-                let scratch = &mut *self.scratch;
-                let Some(item) = scratch.items.get_mut(item) else { return };
-                let mut filled = item.filled;
-                for (cell, element) in sets {
+                let (item, sent) = (self.current(*kind), segment.len());
+                let Some(mut slots) = Slots::of(self.scratch, item, self.bytes) else { return };
+                for (slot, element) in sets {
                     let number = usize::from(*element);
                     // They stand in the order of their elements.
                     if number > sent {
                         break;
                     }
-                    let (value, bit) = (segment.element(number), bit(*cell));
-                    if filled & bit == 0
-                        && !is_blank(value)
-                        && let Some(cell) = scratch.cells.get_mut(item.cells as usize + usize::from(*cell))
-                    {
-                        *cell = span(self.bytes, value);
-                        filled |= bit;
+                    if slots.set(*slot, segment.element(number)) {
                         taken.element(number);
                     }
                 }
-                item.filled = filled;
             }
             Act::Set { kind, slot, element, component } => {
                 let number = usize::from(*element);
@@ -318,16 +342,8 @@ impl<'a> Reader<'_, 'a> {
     /// Puts a value into a slot of the item that is open; not over another value.
     #[inline]
     fn set(&mut self, kind: u16, slot: u16, value: &'a [u8]) -> bool {
-        let (item, bit) = (self.current(kind) as usize, bit(slot));
-        let scratch = &mut *self.scratch;
-        let Some(item) = scratch.items.get_mut(item).filter(|item| item.filled & bit == 0) else { return false };
-        let Some(cell) = scratch.cells.get_mut(item.cells as usize + usize::from(slot)) else { return false };
-        if is_blank(value) {
-            return false;
-        }
-        *cell = span(self.bytes, value);
-        item.filled |= bit;
-        true
+        let item = self.current(kind);
+        Slots::of(self.scratch, item, self.bytes).is_some_and(|mut slots| slots.set(slot, value))
     }
 
     fn open_each(&mut self, each: &OpenEach, segment: &Segment<'a>, taken: &mut Taken) {
@@ -349,8 +365,9 @@ impl<'a> Reader<'_, 'a> {
                     if blank || taken.pairs & (1 << number) != 0 {
                         continue;
                     }
-                    self.add_item(each.kind, parent, each.head, at_segment);
+                    let item = self.add_item(each.kind, parent, each.head, at_segment);
                     taken.pairs |= 1 << number;
+                    let Some(mut slots) = Slots::of(self.scratch, item, self.bytes) else { continue };
                     for (slot, part, component) in &each.own {
                         let element = match part {
                             Part::Qualifier => at,
@@ -362,7 +379,7 @@ impl<'a> Reader<'_, 'a> {
                             0 => segment.element(element),
                             component => segment.component(element, usize::from(*component)),
                         };
-                        if self.set(each.kind, *slot, value) {
+                        if slots.set(*slot, value) {
                             match component {
                                 0 => taken.element(element),
                                 component => taken.components.push((element as u8, *component)),
@@ -400,14 +417,16 @@ impl<'a> Reader<'_, 'a> {
         if is_blank(value) {
             return;
         }
-        self.add_item(each.kind, parent, each.head, segment.position().saturating_sub(1));
+        let item = self.add_item(each.kind, parent, each.head, segment.position().saturating_sub(1));
         let separator = self.component;
-        for (slot, _, component) in &each.own {
-            let part = match component {
-                0 => Some(value),
-                component => value.split(|b| *b == separator).nth(usize::from(component - 1)),
-            };
-            self.set(each.kind, *slot, part.unwrap_or_default());
+        if let Some(mut slots) = Slots::of(self.scratch, item, self.bytes) {
+            for (slot, _, component) in &each.own {
+                let part = match component {
+                    0 => Some(value),
+                    component => value.split(|b| *b == separator).nth(usize::from(component - 1)),
+                };
+                slots.set(*slot, part.unwrap_or_default());
+            }
         }
         self.beside(each, segment, taken);
     }

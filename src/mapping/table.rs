@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::text::{Charset, write_characters, write_string};
+use super::{
+    block::BLOCK,
+    page::Ready,
+    text::{Charset, write_characters, write_string},
+};
 
 /// What to do with a code that the table does not have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,8 +45,20 @@ pub(crate) struct Table {
     words: Vec<Word>,
     long: HashMap<Vec<u8>, u32>,
     /// Our words and the codes that are written for them, and slots of a power of two that say where each one is.
-    codes: Vec<(Box<str>, Box<str>)>,
+    codes: Vec<Written>,
     code_slots: Vec<u32>,
+}
+
+/// One of our words, and the code that is written for it.
+#[derive(Debug)]
+struct Written {
+    word: Box<str>,
+    code: Box<str>,
+    /// The first sixteen bytes of the word.
+    head: (u64, u64),
+    /// The code, and how long it is, if it is short and plain.
+    short: [u8; 8],
+    length: Option<usize>,
 }
 
 /// A slot that is free.
@@ -51,7 +67,7 @@ const FREE: u32 = u32::MAX;
 #[derive(Debug)]
 struct Word {
     text: String,
-    json: Box<[u8]>,
+    json: Ready,
 }
 
 impl Table {
@@ -70,7 +86,7 @@ impl Table {
             let index = table.words.len() as u32;
             let mut json = Vec::new();
             write_string(word.as_bytes(), Charset::Utf8, &mut json);
-            table.words.push(Word { text: word.to_owned(), json: json.into() });
+            table.words.push(Word { text: word.to_owned(), json: Ready::new(&json) });
             match pack(code.as_bytes()) {
                 Some(key) => table.insert(key, index),
                 None => drop(table.long.insert(code.as_bytes().to_vec(), index)),
@@ -98,31 +114,55 @@ impl Table {
         while let Some(slot) = self.code_slots.get_mut(at) {
             if *slot == FREE {
                 *slot = self.codes.len() as u32;
-                self.codes.push((word.into(), code.into()));
+                self.codes.push(Written::new(word, code));
                 return;
             }
             at = (at + 1) & (self.code_slots.len() - 1);
         }
     }
 
-    /// Where to look for a word: by its first and last bytes and its length.
+    /// Where to look for a word: by its first and next or last bytes and its length.
     #[inline]
     fn word_start(&self, word: &str) -> usize {
         let bytes = word.as_bytes();
         let eight = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
-        let short = || bytes.iter().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+        let short = || bytes.iter().rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
         let first = eight(bytes.get(..8)).unwrap_or_else(short);
-        let last = eight(bytes.get(bytes.len().saturating_sub(8)..)).unwrap_or_default();
-        self.start(first ^ last.rotate_left(29) ^ (bytes.len() as u64) << 56)
+        let second = match bytes.len() {
+            ..=8 => 0,
+            9..BLOCK => bytes.iter().skip(8).rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte)),
+            length => eight(bytes.get(length - 8..)).unwrap_or_default(),
+        };
+        self.start(mixed(first, second, bytes.len()))
     }
 
     #[inline]
     fn code(&self, word: &str) -> Option<&str> {
         let mut at = self.word_start(word);
         loop {
-            let (own, code) = self.codes.get(*self.code_slots.get(at)? as usize)?;
-            if &**own == word {
-                return Some(code);
+            let found = self.codes.get(*self.code_slots.get(at)? as usize)?;
+            if &*found.word == word {
+                return Some(&found.code);
+            }
+            at = (at + 1) & (self.code_slots.len() - 1);
+        }
+    }
+
+    /// The code, and how long it is, for the word that the first `length` bytes of a block are, if both are short.
+    #[inline]
+    pub(crate) fn short_code(&self, block: &[u8; BLOCK], length: usize) -> Option<(&[u8; 8], usize)> {
+        let all = u128::from_le_bytes(*block);
+        let (first, second) = (all as u64, (all >> 64) as u64);
+        let head = match length {
+            1..=8 => (first & (u64::MAX >> (64 - 8 * length)), 0),
+            9..=BLOCK => (first, second & (u64::MAX >> (128 - 8 * length))),
+            _ => return None,
+        };
+        let mut at = self.start(mixed(head.0, head.1, length));
+        loop {
+            let found = self.codes.get(*self.code_slots.get(at)? as usize)?;
+            if found.head == head && found.word.len() == length {
+                return Some((&found.short, found.length?));
             }
             at = (at + 1) & (self.code_slots.len() - 1);
         }
@@ -133,20 +173,34 @@ impl Table {
     }
 
     fn word(&self, code: &[u8]) -> Option<&Word> {
-        let index = match pack(code) {
-            None => *self.long.get(code)?,
-            Some(key) => {
-                let mut at = self.start(key);
-                loop {
-                    match self.slots.get(at)? {
-                        (0, _) => return None,
-                        (found, index) if *found == key => break *index,
-                        _ => at = (at + 1) & (self.slots.len() - 1),
-                    }
-                }
+        match pack(code) {
+            None => self.words.get(*self.long.get(code)? as usize),
+            Some(key) => self.word_of(key),
+        }
+    }
+
+    #[inline]
+    fn word_of(&self, key: u64) -> Option<&Word> {
+        let mut at = self.start(key);
+        loop {
+            match self.slots.get(at)? {
+                (0, _) => return None,
+                (found, index) if *found == key => return self.words.get(*index as usize),
+                _ => at = (at + 1) & (self.slots.len() - 1),
             }
-        };
-        self.words.get(index as usize)
+        }
+    }
+
+    /// The JSON of our word for a code of one to seven bytes without blanks around it, with which a text begins.
+    #[inline]
+    pub(crate) fn ready(&self, text: &[u8], length: usize) -> Option<&Ready> {
+        let block = text.first_chunk::<8>()?;
+        let blank = |byte: Option<&u8>| byte.is_none_or(|byte| *byte <= b' ');
+        if !(1..=7).contains(&length) || blank(block.first()) || blank(block.get(length - 1)) {
+            return None;
+        }
+        let bytes = u64::from_le_bytes(*block) & ((1 << (8 * length)) - 1);
+        self.word_of(bytes | (length as u64 + 1) << 56).map(|word| &word.json)
     }
 
     /// Our word for a code.
@@ -157,7 +211,7 @@ impl Table {
 
     /// Writes our word for a code as JSON; `None` if the table does not have it.
     pub(crate) fn read_json(&self, code: &[u8], out: &mut Vec<u8>) -> Option<()> {
-        out.extend_from_slice(&self.word(code.trim_ascii())?.json);
+        out.extend_from_slice(self.word(code.trim_ascii())?.json.bytes());
         Some(())
     }
 
@@ -177,6 +231,23 @@ impl Table {
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         self.words.iter().map(|word| word.text.as_str())
     }
+}
+
+impl Written {
+    fn new(word: &str, code: &str) -> Self {
+        let part = |bytes: &[u8]| bytes.iter().take(8).rev().fold(0, |packed, byte| packed << 8 | u64::from(*byte));
+        let head = (part(word.as_bytes()), part(word.as_bytes().get(8..).unwrap_or_default()));
+        let mut short = [0; 8];
+        short.iter_mut().zip(code.bytes()).for_each(|(slot, byte)| *slot = byte);
+        let plain = (1..=8).contains(&code.len()) && code.bytes().all(|byte| (b' '..0x80).contains(&byte));
+        Self { word: word.into(), code: code.into(), head, short, length: plain.then_some(code.len()) }
+    }
+}
+
+/// Parts of a word and its length as one number.
+#[inline]
+fn mixed(first: u64, second: u64, length: usize) -> u64 {
+    first ^ second.rotate_left(29) ^ (length as u64) << 56
 }
 
 /// Writes a code that no table has, marked as the partner's own.
@@ -223,11 +294,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_code_of_a_table_is_found(codes in proptest::collection::btree_set("[A-Z0-9]{1,9}", 0..200), other in "[A-Z0-9]{1,9}") {
+        fn every_code_of_a_table_is_found(codes in proptest::collection::btree_set("[A-Z0-9]{1,9}|[a-z_]{10,24}", 0..200), other in "[A-Z0-9]{1,9}") {
             let table = Table::new(codes.iter().map(|code| (code.as_str(), code.as_str(), true)));
+            let words = Table::new(codes.iter().map(|word| ("Z", word.as_str(), true)));
             for code in &codes {
                 prop_assert_eq!(table.read(code.as_bytes()), Some(code.as_str()));
+                let text = format!("{code}*and more");
+                let ready = table.ready(text.as_bytes(), code.len()).map(|json| json.bytes().to_vec());
+                prop_assert_eq!(ready, (code.len() < 8).then(|| format!("\"{code}\"").into_bytes()));
                 prop_assert_eq!(table.write(code), Some(code.as_str()));
+                let block = *[code.as_bytes(), &[b'"'; BLOCK]].concat().first_chunk::<BLOCK>().unwrap();
+                let short = table.short_code(&block, code.len()).map(|(code, length)| code[..length].to_vec());
+                prop_assert_eq!(short, (code.len() < 9).then(|| code.clone().into_bytes()));
+                let short = words.short_code(&block, code.len()).map(|(code, length)| code[..length].to_vec());
+                prop_assert_eq!(short, (code.len() <= BLOCK).then(|| b"Z".to_vec()));
             }
             prop_assert_eq!(table.read(other.as_bytes()).is_some(), codes.contains(&other));
         }

@@ -5,7 +5,8 @@ use std::{ops::Range, sync::Arc};
 
 use super::{
     codes, joining,
-    plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, What},
+    page::{Page, Ready},
+    plan::{Convert, FieldRule, Layout, OUTSIDE, Op, Plan, Quick, What},
     problem::Problem,
     provenance::Mark,
     read::{Cell, Item, NONE, PROBLEMS, Scratch, distance},
@@ -14,19 +15,26 @@ use super::{
 };
 use crate::x12::token::SetView;
 
-/// Writes the document that the slots hold. Answers where its `lines` stand, the comma before them included.
+/// Writes the document that the slots hold to the page of the scratch. Answers where its `lines` stand, the comma before
+/// them included.
 pub(crate) fn write(
     plan: &Plan,
     tables: &[Arc<Table>],
     set: &SetView<'_>,
     charset: Charset,
     scratch: &mut Scratch,
-    out: &mut Vec<u8>,
 ) -> Option<Range<usize>> {
     let root = scratch.items.first().copied()?;
-    let mut writer = Writer { plan, tables, set, bytes: set.bytes(), charset, scratch, out, lines: None };
+    let mut out = std::mem::take(&mut scratch.page);
+    let traces = scratch.marks.is_some();
+    let bytes = set.bytes();
+    let mut writer = Writer { plan, tables, set, bytes, charset, traces, scratch, out: &mut out, lines: None };
     writer.item(&root);
-    writer.lines
+    let lines = writer.lines;
+    // The comma behind it.
+    out.cut(out.len().saturating_sub(1));
+    scratch.page = out;
+    lines
 }
 
 struct Writer<'p, 'a> {
@@ -35,14 +43,16 @@ struct Writer<'p, 'a> {
     set: &'p SetView<'a>,
     bytes: &'a [u8],
     charset: Charset,
+    /// Whether it is noted where each value came from.
+    traces: bool,
     scratch: &'p mut Scratch,
-    out: &'p mut Vec<u8>,
+    out: &'p mut Page,
     /// Where the document's own `lines` stand.
     lines: Option<Range<usize>>,
 }
 
 /// The key of a document's lines, as keys are made ready.
-const LINES: &[u8] = b",\"lines\":";
+const LINES: &[u8] = b"\"lines\":";
 
 impl<'p> Writer<'p, '_> {
     /// Writes an item. Where it cannot be one, or has nothing in it, nothing is written.
@@ -57,10 +67,10 @@ impl<'p> Writer<'p, '_> {
         }
         let layout = &kind.layout;
         let mut there = item.filled | layout.always;
-        for object in layout.objects.iter().rev() {
-            if there & object.ops != 0 && there & object.needs != object.needs {
-                self.keep_ops(item, layout, there & object.ops);
-                there &= !object.ops;
+        for (ops, needs) in &layout.guarded {
+            if there & ops != 0 && there & needs != *needs {
+                self.keep_ops(item, layout, there & ops);
+                there &= !ops;
             }
         }
         if there & layout.needs != layout.needs {
@@ -70,9 +80,6 @@ impl<'p> Writer<'p, '_> {
             self.hold(item, layout, layout.held & !there);
         }
         let start = self.out.len();
-        if self.out.last().is_some_and(|last| *last != b'[') {
-            self.out.push(b',');
-        }
         self.out.push(b'{');
         let inside = self.out.len();
         let mut open = OUTSIDE;
@@ -85,21 +92,30 @@ impl<'p> Writer<'p, '_> {
                 open = op.object;
             }
             match op.what {
-                What::Field { rule } => self.field(item, &op.key, number as u16, rule),
+                What::Field { rule } => {
+                    if !self.quick(item, op, number as u16) {
+                        self.value(item, Some(&op.key), number as u16, rule);
+                    }
+                }
                 What::List => {
-                    let before = self.out.len();
+                    let before = self.out.len() - usize::from(self.out.last() == Some(b','));
                     self.list(item, &op.key, number as u16);
-                    if start == 0 && open == OUTSIDE && *op.key == *LINES {
-                        self.lines = Some(before..self.out.len());
+                    if start == 0 && open == OUTSIDE && *op.key.bytes() == *LINES {
+                        // The comma behind it belongs to what comes next.
+                        self.lines = Some(before..before.max(self.out.len() - 1));
                     }
                 }
             }
         }
-        self.go(layout, open, OUTSIDE);
-        if self.out.len() == inside && start > 0 {
-            self.out.truncate(start);
+        if open != OUTSIDE {
+            self.go(layout, open, OUTSIDE);
+        }
+        if self.out.len() > inside {
+            self.out.close(b'}');
+        } else if start > 0 {
+            self.out.cut(start);
         } else {
-            self.out.push(b'}');
+            self.out.put(b"},");
         }
     }
 
@@ -110,28 +126,26 @@ impl<'p> Writer<'p, '_> {
                 break;
             }
             // An object in which nothing could be written is none.
-            if self.out.last() == Some(&b'{') {
-                let length = (self.out.len() + 1).saturating_sub(object.key.len());
-                self.out.truncate(length);
-                if self.out.last() == Some(&b',') {
-                    self.out.pop();
-                }
+            if self.out.last() == Some(b'{') {
+                self.out.cut(self.out.len().saturating_sub(object.key.bytes().len()));
             } else {
-                self.out.push(b'}');
+                self.out.close(b'}');
             }
             from = object.parent;
         }
         if from != to
             && let Some(object) = layout.objects.get(usize::from(to))
         {
-            self.go(layout, from, object.parent);
-            self.key(&object.key);
+            if from != object.parent {
+                self.go(layout, from, object.parent);
+            }
+            self.out.ready(&object.key);
         }
     }
 
-    fn list(&mut self, item: &Item, key: &[u8], cell: u16) {
+    fn list(&mut self, item: &Item, key: &Ready, cell: u16) {
         let before = self.out.len();
-        self.key(key);
+        self.out.ready(key);
         self.out.push(b'[');
         let inside = self.out.len();
         let mut next = self.cell(item, cell).start;
@@ -141,9 +155,9 @@ impl<'p> Writer<'p, '_> {
             next = item.next;
         }
         if self.out.len() == inside {
-            self.out.truncate(before);
+            self.out.cut(before);
         } else {
-            self.out.push(b']');
+            self.out.close(b']');
         }
     }
 
@@ -162,8 +176,7 @@ impl<'p> Writer<'p, '_> {
     /// An item of a list of plain values.
     fn plain(&mut self, item: &Item, rule: u32) {
         if item.filled != 0 {
-            let comma: &[u8] = if self.out.last() == Some(&b'[') { b"" } else { b"," };
-            self.value(item, comma, 0, rule);
+            self.value(item, None, 0, rule);
         }
     }
 
@@ -172,46 +185,75 @@ impl<'p> Writer<'p, '_> {
         self.scratch.cells.get(item.cells as usize + usize::from(cell)).copied().unwrap_or_default()
     }
 
+    /// Writes a field without its rule, as most can be; or nothing.
     #[inline]
-    fn field(&mut self, item: &Item, key: &[u8], cell: u16, rule: u32) {
-        let key = self.without_comma(key);
-        self.value(item, key, cell, rule);
+    fn quick(&mut self, item: &Item, op: &Op, cell: u16) -> bool {
+        if op.quick == Quick::No || item.filled & (1u64 << (cell & 63)) == 0 || self.traces {
+            return false;
+        }
+        let Cell { start, end } = self.cell(item, cell);
+        let length = end.wrapping_sub(start) as usize;
+        let Some(text) = self.bytes.get(start as usize..) else { return false };
+        let edge = |at: usize| text.get(at).is_none_or(|byte| *byte <= b' ');
+        let key = &op.key;
+        match op.quick {
+            Quick::Text => self.out.string(key, text, length),
+            Quick::Trim => !edge(0) && !edge(length.wrapping_sub(1)) && self.out.string(key, text, length),
+            Quick::Integer => self.out.integer(key, text, length),
+            Quick::Decimal => self.out.decimal(key, text, length),
+            Quick::Date => self.out.date(key, text, length),
+            Quick::Codes(table) => match self.table(table).and_then(|table| table.ready(text, length)) {
+                Some(word) => self.out.word(key, word),
+                None => false,
+            },
+            Quick::No => false,
+        }
     }
 
-    /// Writes what stands before a value, and the value; neither where the value cannot be read.
-    #[inline]
-    fn value(&mut self, item: &Item, before_it: &[u8], cell: u16, number: u32) {
+    /// Writes a key, if it has one, and a value; neither where the value cannot be read.
+    fn value(&mut self, item: &Item, key: Option<&Ready>, cell: u16, number: u32) {
         let Some(rule) = self.plan.rules.get(number as usize) else { return };
         let before = self.out.len();
-        self.out.extend_from_slice(before_it);
+        if let Some(key) = key {
+            self.out.ready(key);
+        }
         if item.filled & (1u64 << (cell & 63)) == 0 {
             if let Some(default) = &rule.default {
-                self.out.extend_from_slice(default);
+                self.out.put(default);
             }
+            self.out.push(b',');
             return;
         }
+        let start = self.out.len();
         let span = self.cell(item, cell);
         let Some(value) = self.bytes.get(span.start as usize..span.end as usize) else {
-            return self.joined(before + before_it.len(), span, number);
+            return self.joined(start, span, number);
         };
+        let mut json = std::mem::take(&mut self.scratch.value);
+        json.clear();
         let read = match &rule.convert {
-            Convert::Value(converter) => converter.read(value, self.charset, self.out),
-            Convert::Cross(table, missing) => self.cross(value, *table, *missing, span, rule),
+            Convert::Value(converter) => converter.read(value, self.charset, &mut json),
+            Convert::Cross(table, missing) => self.cross(value, *table, *missing, span, rule, &mut json),
             Convert::Codes(table, missing) => {
-                match self.table(*table).and_then(|table| table.read_json(value, self.out)) {
+                match self.table(*table).and_then(|table| table.read_json(value, &mut json)) {
                     None if *missing == Missing::Pass => {
-                        table::pass(value, self.charset, self.out);
+                        table::pass(value, self.charset, &mut json);
                         Some(())
                     }
                     read => read,
                 }
             }
         };
+        self.out.put(&json);
+        self.scratch.value = json;
         if read.is_none() || rule.constant.is_some() {
             self.check(before, read.is_some(), value, span, rule);
         }
-        if self.scratch.marks.is_some() {
-            self.mark(before + before_it.len(), span, number);
+        if self.traces {
+            self.mark(start, span, number);
+        }
+        if self.out.len() > before {
+            self.out.push(b',');
         }
     }
 
@@ -219,11 +261,14 @@ impl<'p> Writer<'p, '_> {
     #[cold]
     fn joined(&mut self, start: usize, span: Cell, rule: u32) {
         let text = self.scratch.joined.text(span, self.bytes.len()).unwrap_or_default();
-        write_string(text, self.charset, self.out);
+        let mut json = Vec::new();
+        write_string(text, self.charset, &mut json);
+        self.out.put(&json);
         let parts = self.scratch.joined.parts(span, self.bytes.len());
         if let (Some(_), [first, .., last]) = (&self.scratch.marks, parts) {
             self.mark(start, Cell { start: first.start, end: last.end }, rule);
         }
+        self.out.push(b',');
     }
 
     /// Notes where a value came from. What was cut away again is noted no more.
@@ -246,8 +291,16 @@ impl<'p> Writer<'p, '_> {
     }
 
     /// Our name for what the partner calls this; as sent where the table does not have it and the rule lets it pass.
-    fn cross(&mut self, value: &[u8], table: u16, missing: Missing, span: Cell, rule: &FieldRule) -> Option<()> {
-        if let Some(read) = self.table(table).and_then(|table| table.read_json(value, self.out)) {
+    fn cross(
+        &mut self,
+        value: &[u8],
+        table: u16,
+        missing: Missing,
+        span: Cell,
+        rule: &FieldRule,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        if let Some(read) = self.table(table).and_then(|table| table.read_json(value, out)) {
             return Some(read);
         }
         match missing {
@@ -265,7 +318,7 @@ impl<'p> Writer<'p, '_> {
                 }
             }
         }
-        write_string(value.trim_ascii(), self.charset, self.out);
+        write_string(value.trim_ascii(), self.charset, out);
         Some(())
     }
 
@@ -292,7 +345,7 @@ impl<'p> Writer<'p, '_> {
                 self.problem(codes::UNREADABLE_VALUE, text, span, rule);
             }
         }
-        self.out.truncate(before);
+        self.out.cut(before);
     }
 
     /// Tells which fields are not there without which the document is held.
@@ -338,21 +391,6 @@ impl<'p> Writer<'p, '_> {
                 _ => {}
             }
         }
-    }
-
-    /// A key begins with its comma, which the first one of an object does without.
-    #[inline]
-    fn without_comma<'k>(&self, key: &'k [u8]) -> &'k [u8] {
-        match self.out.last() {
-            Some(b'{') => key.get(1..).unwrap_or_default(),
-            _ => key,
-        }
-    }
-
-    #[inline]
-    fn key(&mut self, key: &[u8]) {
-        let key = self.without_comma(key);
-        self.out.extend_from_slice(key);
     }
 
     #[cold]

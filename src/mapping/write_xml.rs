@@ -16,7 +16,7 @@ use super::{
     problem::Problem,
     table::Table,
     xml_place::Wants,
-    xml_plan::{Computed, Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
+    xml_plan::{Computed, Entry, Group, Inherited, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
     xml_value,
 };
 use crate::xml::{Unwritable, Writer};
@@ -109,7 +109,7 @@ struct Here<'a> {
 #[derive(Clone)]
 struct Above<'a> {
     item: &'a Value,
-    fields: &'a [String],
+    fields: &'a [Inherited],
     pointer: String,
 }
 
@@ -224,20 +224,28 @@ impl<'p> Builder<'p> {
         })
     }
 
-    fn group(&mut self, group: &'p Group, value: &Value, at: usize, here: &Here<'_>) {
+    fn group<'v>(&mut self, group: &'p Group, value: &'v Value, at: usize, here: &Here<'v>) {
         let Some(object) = value.as_object() else { return };
         let mut bound = 0;
         for entry in &group.entries {
             let own = object.get(&entry.name);
             bound += usize::from(own.is_some());
             let inherited = || {
-                let mut offering = here.above.iter().rev().filter(|above| above.fields.contains(&entry.name));
-                offering.find_map(|above| Some((above, above.item.get(&entry.name)?)))
+                let offers = |above: &'v Above<'v>| {
+                    let field = above.fields.iter().find(|field| field.into.contains(&entry.name))?;
+                    Some((above, field, above.item.get(&field.from)?))
+                };
+                let mut offering = here.above.iter().rev().filter_map(offers).peekable();
+                // A later name of the field is for what the nearer items do not give the names before it.
+                let (_, field, _) = offering.peek()?;
+                let earlier = field.into.iter().take_while(|name| **name != entry.name);
+                let nearer = earlier.filter(|name| !object.contains_key(*name)).count();
+                offering.nth(nearer)
             };
             let mut pointer = here.at(&entry.name);
             let value = own.or_else(|| {
-                let (above, value) = inherited()?;
-                pointer = format!("{}/{}", above.pointer, entry.name);
+                let (above, field, value) = inherited()?;
+                pointer = format!("{}/{}", above.pointer, field.from);
                 self.taken_over.insert(pointer.clone());
                 Some(value)
             });
@@ -289,6 +297,9 @@ impl<'p> Builder<'p> {
             }
             return;
         };
+        if plain(value).is_some_and(|text| rule.omits(&text)) {
+            return;
+        }
         let text = plain(value).and_then(|text| xml_value::write(rule, self.tables, &text, &plan.dialect));
         if text.is_some_and(|text| self.put(way, at, text)) {
             return;
@@ -322,7 +333,7 @@ impl<'p> Builder<'p> {
                 for (name, value) in item.as_object().into_iter().flatten() {
                     if let (Value::Array(below), true) = (value, name == "levels") {
                         self.list(list, below, at, &format!("{pointer}/{name}"), &deeper, counts);
-                    } else if through.fields.contains(name) {
+                    } else if through.fields.iter().any(|field| field.from == *name) {
                         self.passed.push(format!("{pointer}/{name}"));
                     } else {
                         leaves(value, format!("{pointer}/{name}"), &mut self.left);
@@ -335,6 +346,11 @@ impl<'p> Builder<'p> {
                 leaves(item, pointer, &mut self.left);
                 continue;
             };
+            // What an item is has no word there: without it, the rest would be taken for something else.
+            if own.is_none() && list.by.as_ref().is_some_and(|by| !self.names(list.kinds.get(number), by, item)) {
+                leaves(item, pointer, &mut self.left);
+                continue;
+            }
             if let (Some(kind), Some(count)) = (list.kinds.get(number), counts.get_mut(number)) {
                 let position = *count;
                 *count += 1;
@@ -349,6 +365,21 @@ impl<'p> Builder<'p> {
                     }
                 }
             }
+        }
+    }
+
+    /// Whether the field that tells kinds apart can be written, where a kind has a place for it.
+    fn names(&self, kind: Option<&ItemPlan>, by: &str, item: &Value) -> bool {
+        let Some(Item::Object(group)) = kind.map(|kind| &kind.item) else { return true };
+        let rule = group.entries.iter().find(|entry| entry.name == by).and_then(|entry| match &entry.what {
+            What::Field { rule, .. } => self.plan.rules.get(*rule as usize),
+            _ => None,
+        });
+        match (rule, item.get(by).and_then(plain)) {
+            (Some(rule), Some(word)) if rule.only != Some(Only::Read) => {
+                rule.omits(&word) || xml_value::write(rule, self.tables, &word, &self.plan.dialect).is_some()
+            }
+            _ => true,
         }
     }
 
@@ -475,10 +506,17 @@ impl<'p> Builder<'p> {
             let place = |child: &usize| self.nodes.get(*child).and_then(|node| order.get(&node.name)).copied();
             children.sort_by_key(|child| place(child).unwrap_or(u32::MAX));
         }
-        for child in children {
+        for child in children.into_iter().filter(|child| self.says(*child)) {
             self.print_element(child, writer)?;
         }
         writer.end()
+    }
+
+    /// Whether there is anything in an element: one that was made for fields which had no place in it is not written.
+    fn says(&self, number: usize) -> bool {
+        self.nodes.get(number).is_some_and(|node| {
+            node.text.is_some() || !node.attributes.is_empty() || node.children.iter().any(|child| self.says(*child))
+        })
     }
 }
 

@@ -116,7 +116,22 @@ pub(crate) struct ListPlan {
 pub(crate) struct Through {
     pub(crate) word: String,
     /// Fields that those below inherit.
-    pub(crate) fields: Vec<String>,
+    pub(crate) fields: Vec<Inherited>,
+}
+
+/// A field that items below take over, as the first of these names that no nearer item gives them.
+#[derive(Debug)]
+pub(crate) struct Inherited {
+    pub(crate) from: String,
+    pub(crate) into: Vec<String>,
+}
+
+impl Inherited {
+    /// `order`, or `sscc | outer_sscc`.
+    pub(crate) fn parse(text: &str) -> Self {
+        let into: Vec<String> = text.split('|').map(|name| name.trim().to_owned()).collect();
+        Self { from: into.first().cloned().unwrap_or_default(), into }
+    }
 }
 
 #[derive(Debug)]

@@ -318,9 +318,10 @@ section! {
         pub documents: Rate = Rate::per_day(20_000),
         /// The largest message.
         pub message_size: Spanned<Size> = Size::mib(20),
-        /// Bytes of bodies over the supplier API, in any hour.
+        /// Bytes of bodies over the supplier API, and over AS2, in any hour. `bandwidth` and `bytes_per_minute` of [sftp] are
+        /// that for files.
         pub bytes_per_hour: Size = Size::mib(4096),
-        /// Bodies that may come in over the supplier API at one time.
+        /// Bodies that may come in over the supplier API, and over AS2, at one time.
         pub uploads: u32 = 64_u32,
     }
 }

@@ -146,6 +146,11 @@ impl ErpClient {
         }
     }
 
+    /// The events that were given up for a consumer.
+    pub async fn given_up(&self, consumer: &str) -> Result<Answer, PlayError> {
+        self.client.get(&format!("/erp/v1/queue/{}/given-up", query_value(consumer))).await
+    }
+
     /// The events that are parked for a consumer.
     pub async fn parked(&self, consumer: &str) -> Result<Answer, PlayError> {
         self.client.get(&format!("/erp/v1/queue/{}/parked", query_value(consumer))).await

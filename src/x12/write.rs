@@ -12,6 +12,7 @@ use super::envelope::{PartyId, text};
 use super::token::{Delimiters, Segment};
 use crate::error::Code;
 use jiff::civil::DateTime;
+use wide::u8x16;
 
 /// Why something cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -137,8 +138,8 @@ pub struct Writer {
     interchange: Option<(u64, u64)>,
     group: Option<(u64, u64)>,
     set: Option<(Vec<u8>, u64)>,
-    /// Which bytes separate, outside of the ISA.
-    separates: Box<[bool; 256]>,
+    /// What separates, outside of the ISA; the component separator twice where nothing separates repetitions.
+    separators: [u8x16; 4],
 }
 
 impl Writer {
@@ -157,11 +158,8 @@ impl Writer {
         if !usable || all.len() != count {
             return Err(WriteError::Separators);
         }
-        let mut separates = Box::new([false; 256]);
-        for byte in all {
-            separates.get_mut(usize::from(byte)).into_iter().for_each(|slot| *slot = true);
-        }
-        Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None, separates })
+        let separators = [element, component, repetition.unwrap_or(component), segment].map(u8x16::splat);
+        Ok(Self { layout, now, out: Vec::new(), interchange: None, group: None, set: None, separators })
     }
 
     /// The separators it writes with.
@@ -448,23 +446,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether a byte separates, outside of the ISA.
-    #[inline]
-    fn separates(&self, byte: u8) -> bool {
-        self.separates.get(usize::from(byte)) == Some(&true)
-    }
-
     /// Writes one value. In the ISA only what would break it collides: components and repetitions do not exist there.
     fn value(&mut self, tag: &str, element: usize, value: &[u8], isa: bool) -> Result<(), WriteError> {
         let Delimiters { element: e, component, repetition, segment } = self.layout.delimiters;
+        let separates =
+            |byte: u8| byte == e || byte == segment || !isa && (byte == component || Some(byte) == repetition);
         // Without a way out in between, which would cost more than it saves: values are short.
-        let collides = |value: &[u8]| value.iter().fold(false, |any, byte| any | self.separates(*byte));
-        if !isa && !collides(value) {
+        if !value.iter().fold(false, |any, byte| any | separates(*byte)) {
             self.out.extend_from_slice(value);
             return Ok(());
         }
-        let separates =
-            |byte: u8| byte == e || byte == segment || !isa && (byte == component || Some(byte) == repetition);
         for byte in value.iter().copied() {
             let written = if !separates(byte) {
                 byte

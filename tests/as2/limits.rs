@@ -123,6 +123,9 @@ gwtest!(documents_over_the_days_are_taken_all_the_same, async |dir| {
         assert_eq!(proven(&site.post(&message(&site, number)).await), Disposition::Processed);
     }
     drain(&site.gateway.erp(), "erp", 3).await;
+    // The second and the third had to wait a little, and somebody can see it.
+    let metrics = site.gateway.private().get("/metrics").await.unwrap().text();
+    assert!(metrics.contains("over_quota_total 2"), "{metrics}");
 });
 
 mod behind_a_balancer {

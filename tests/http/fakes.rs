@@ -418,6 +418,12 @@ impl Ledger for FakeLedger {
     async fn skip(&self, _: &str, _: u64, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
     }
+    async fn given_up(&self, _: &str, _: u64, _: usize) -> Result<Vec<GivenUp>> {
+        unused()
+    }
+    async fn put_back(&self, _: &str, _: u64, _: &str, _: &str, _: Timestamp) -> Result<()> {
+        unused()
+    }
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }

@@ -8,7 +8,7 @@ use std::io::Read as _;
 use axum::{
     http::{
         HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER},
+        header::{CONTENT_TYPE, LOCATION, RETRY_AFTER},
     },
     response::{IntoResponse as _, Response},
 };
@@ -55,7 +55,10 @@ pub(super) fn receipt(verdict: &Verdict) -> StoredResponse {
         _ => (200, "OK", format!("Stored as {}.", verdict.message)),
     };
     let status = cxml::Response { code, text: text.to_owned(), detail };
-    stored(StatusCode::OK, &status, &verdict.message.to_string(), &verdict.at.to_string())
+    let mut answer = stored(StatusCode::OK, &status, &verdict.message.to_string(), &verdict.at.to_string());
+    let location = HeaderValue::try_from(format!("/v1/messages/{}", verdict.message));
+    answer.headers.extend(location.map(|location| (LOCATION, location)));
+    answer
 }
 
 /// What was not stored, as a Response.

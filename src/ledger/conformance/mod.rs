@@ -46,7 +46,7 @@ macro_rules! ledger_conformance {
             ],
             queue: [
                 in_order_per_key, one_answer_holds_one_of_a_key, leases_run_out, stale_leases, an_acknowledgement_twice,
-                giving_back, parked_keys_wait, given_up_and_on, a_blocked_key_blocks_no_other, every_key_has_its_share,
+                giving_back, parked_keys_wait, given_up_and_on, put_back, a_blocked_key_blocks_no_other, every_key_has_its_share,
                 leases_outlive_a_restart, consumers_do_not_affect_each_other, modes_and_types, where_a_consumer_starts,
                 declared_again, extending, unknown_consumers, out_of_order_acknowledgement,
             ],

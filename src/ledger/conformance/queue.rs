@@ -193,6 +193,54 @@ pub async fn given_up_and_on(venue: &dyn Venue) {
     assert_eq!(ledger.queue_stats("erp", now).await.unwrap().depth, 0);
 }
 
+pub async fn put_back(venue: &dyn Venue) {
+    let ledger = venue.open().await;
+    ledger.declare(vec![Consumer { dead_and_continue: vec!["invoice".to_owned()], ..consumer("erp") }]).await.unwrap();
+    let ids = [commit(&ledger, &["a"]).await, commit(&ledger, &["a"]).await, commit(&ledger, &["b"]).await];
+    let (last, now) = use_up(&ledger, "a", start()).await;
+    let given_up = ledger.given_up("erp", 0, 9).await.unwrap();
+    assert_eq!((given_up.len(), given_up[0].id.message, given_up[0].attempts), (1, ids[0], 3));
+    assert_eq!((given_up[0].reason.as_str(), given_up[0].key.as_str()), ("cannot", "a"));
+    assert_eq!(given_up[0].position, last.position);
+    assert!(ledger.given_up("erp", last.position, 9).await.unwrap().is_empty());
+    // While a later one of its key is handed out, it waits; then it is the next.
+    let later = ledger.lease("erp", 1, 60, now).await.unwrap();
+    assert_eq!(messages(&later), ids[1..2]);
+    ledger.put_back("erp", last.position, "ann", "mended", now).await.unwrap();
+    assert!(ledger.given_up("erp", 0, 9).await.unwrap().is_empty());
+    assert_eq!(messages(&ledger.lease("erp", 9, 60, now).await.unwrap()), ids[2..]);
+    assert_eq!(ledger.ack("erp", tokens(&later), now).await.unwrap(), [AckOutcome::Acked]);
+    let again = ledger.lease("erp", 9, 60, now).await.unwrap();
+    assert_eq!((messages(&again), again[0].attempt), (vec![ids[0]], 1));
+    // Old leases stay stale, and its attempts count anew.
+    assert_eq!(ledger.ack("erp", vec![last], now).await.unwrap(), [AckOutcome::Stale]);
+    let (again, now) = {
+        assert_eq!(ledger.nack("erp", again[0].lease, "still not", 0, now).await.unwrap(), AckOutcome::Acked);
+        use_up_rest(&ledger, now).await
+    };
+    assert_eq!(ledger.given_up("erp", 0, 9).await.unwrap()[0].attempts, 3);
+    ledger.put_back("erp", last.position, "ann", "mended", now).await.unwrap();
+    let at_last = ledger.lease("erp", 1, 60, now).await.unwrap();
+    assert!(at_last[0].lease.fence > again.fence, "a fence never comes twice");
+    assert_eq!(ledger.ack("erp", tokens(&at_last), now).await.unwrap(), [AckOutcome::Acked]);
+    assert_eq!(ledger.ack("erp", tokens(&at_last), now).await.unwrap(), [AckOutcome::AlreadyAcked]);
+    // What was not given up cannot be put back.
+    let refused = ledger.put_back("erp", last.position, "ann", "again", now).await;
+    assert!(matches!(refused, Err(LedgerError::NotFound(_))), "{refused:?}");
+}
+
+/// Gives the only event that is free back until it is offered no more.
+async fn use_up_rest(ledger: &SharedLedger, mut now: jiff::Timestamp) -> (LeaseToken, jiff::Timestamp) {
+    let mut last = None;
+    loop {
+        now = after(now, 1);
+        let leased = ledger.lease("erp", 1, 60, now).await.unwrap();
+        let Some(one) = leased.first() else { return (last.unwrap(), now) };
+        last = Some(one.lease);
+        assert_eq!(ledger.nack("erp", one.lease, "still not", 0, now).await.unwrap(), AckOutcome::Acked);
+    }
+}
+
 pub async fn a_blocked_key_blocks_no_other(venue: &dyn Venue) {
     let ledger = with_consumer(venue).await;
     commit(&ledger, &["blocked"]).await;

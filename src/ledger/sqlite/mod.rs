@@ -63,9 +63,9 @@ use self::{
 };
 use super::{
     AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
-    KeyState, LeaseToken, LeasedEvent, Ledger, LedgerError, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-    News, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice, Taken,
-    Unfinished, Watch,
+    GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LedgerError, LogEvent, LogFilter, Message, MessageFilter,
+    MessageState, News, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice,
+    Taken, Unfinished, Watch,
 };
 use crate::document::{EventId, MessageId};
 
@@ -489,6 +489,17 @@ impl Ledger for SqliteLedger {
         let record = decision(who, "queue.skip", consumer, position, reason, now);
         let (name, position) = (consumer.to_owned(), rows::signed(position));
         self.write(Weight::default(), move |tx| standing::skip(tx, &name, position, &record)).await
+    }
+
+    async fn given_up(&self, consumer: &str, after: u64, limit: usize) -> Result<Vec<GivenUp>> {
+        let (name, after) = (consumer.to_owned(), rows::signed(after));
+        self.read(move |reader| standing::given_up(&reader.conn, &name, after, limit)).await
+    }
+
+    async fn put_back(&self, consumer: &str, position: u64, who: &str, reason: &str, now: Timestamp) -> Result<()> {
+        let record = decision(who, "queue.put_back", consumer, position, reason, now);
+        let (name, position) = (consumer.to_owned(), rows::signed(position));
+        self.write(Weight::default(), move |tx| standing::put_back(tx, &name, position, &record)).await
     }
 
     fn changed(&self) -> watch::Receiver<u64> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     document::EventId,
-    ledger::{AuditRecord, KeyState, LeasedEvent, LedgerError, LogEvent, LogFilter, Parked, QueueStats},
+    ledger::{AuditRecord, GivenUp, KeyState, LeasedEvent, LedgerError, LogEvent, LogFilter, Parked, QueueStats},
 };
 
 /// How much of the log, past what a consumer was handed, is searched for what waits behind a parked event.
@@ -282,4 +282,65 @@ pub(super) fn skip(tx: &mut Tx, name: &str, position: i64, record: &AuditRecord)
     audit::add(tx, record)?;
     tx.touched_queue();
     Ok(Done::Keep(()))
+}
+
+/// The events that were given up for a consumer, after `after`.
+pub(super) fn given_up(conn: &Connection, name: &str, after: i64, limit: usize) -> Outcome<Vec<GivenUp>> {
+    let consumer = known(conn, name)?;
+    let mut all = conn.prepare_cached(
+        "SELECT d.position, d.seq, e.key, d.attempts, d.reason, d.since FROM dead d JOIN events e ON e.seq = d.seq
+         WHERE d.consumer = ?1 AND d.position > ?2 ORDER BY d.position LIMIT ?3",
+    )?;
+    let mut rows = all.query(params![consumer.id, after, limit as i64])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, kind) = identity(conn, row.get(1)?)?;
+        found.push(GivenUp {
+            position: rows::unsigned(row.get(0)?),
+            id,
+            kind,
+            key: row.get(2)?,
+            attempts: row.get(3)?,
+            reason: row.get(4)?,
+            since: rows::time(row.get(5)?)?,
+        });
+    }
+    Ok(found)
+}
+
+/// Offers an event again that was given up: as the next of its key, but not beside one of it that is handed out.
+pub(super) fn put_back(tx: &mut Tx, name: &str, position: i64, record: &AuditRecord) -> Outcome<Done<()>> {
+    let consumer = known(&tx.conn, name)?;
+    let now = record.at.as_microsecond();
+    // Its fence was less than the time it was given up, in microseconds, so that goes on from there: old leases stay stale.
+    let put = tx
+        .conn
+        .prepare_cached(
+            "INSERT INTO pending (consumer, position, seq, key, type, status, turn, fence, attempts)
+             SELECT d.consumer, d.position, d.seq, e.key, ?5, 0,
+               CASE WHEN EXISTS (SELECT 1 FROM pending p WHERE p.consumer = ?1 AND p.key = e.key AND p.status = ?3
+                 AND p.turn > ?4) THEN NULL ELSE 0 END,
+               d.since, 0
+             FROM dead d JOIN events e ON e.seq = d.seq WHERE d.consumer = ?1 AND d.position = ?2",
+        )?
+        .execute(params![consumer.id, position, LEASED, now, kind_of_dead(tx, consumer.id, position)?])?;
+    if put == 0 {
+        let name = &consumer.declared.name;
+        return Err(LedgerError::NotFound(format!("event {position} was not given up for {name}")).into());
+    }
+    tx.conn
+        .prepare_cached("DELETE FROM dead WHERE consumer = ?1 AND position = ?2")?
+        .execute([consumer.id, position])?;
+    audit::add(tx, record)?;
+    tx.touched_queue();
+    Ok(Done::Keep(()))
+}
+
+/// The document type of an event that was given up, as `pending` has it.
+fn kind_of_dead(tx: &Tx, consumer: i64, position: i64) -> Outcome<Option<String>> {
+    let mut find = tx.conn.prepare_cached(
+        "SELECT e.kind FROM dead d JOIN events e ON e.seq = d.seq WHERE d.consumer = ?1 AND d.position = ?2",
+    )?;
+    let kind: Option<String> = find.query_row([consumer, position], |row| row.get(0)).optional()?;
+    Ok(kind.map(|kind| rows::type_of(&kind).to_owned()))
 }

@@ -6,7 +6,8 @@ use super::Compiler;
 use crate::mapping::{
     codes,
     file::{RULE_KEYS, Rule, Spot, did_you_mean},
-    plan::{self, Convert, MOST_OPS, OUTSIDE, Object, Op, What},
+    page::Ready,
+    plan::{self, Convert, FieldRule, MOST_OPS, OUTSIDE, Object, Op, Quick, What},
     shape::Shape,
     table::Missing,
     text::{Charset, write_string},
@@ -161,6 +162,8 @@ impl Compiler<'_> {
             let message = format!("`{name}` has {} fields and lists; there may be {MOST_OPS}", laid.ops.len());
             self.found.push(spot.error(codes::UNKNOWN_FIELD, message, None));
         }
+        let guarded = laid.objects.iter().rev().filter(|object| object.needs != 0);
+        laid.guarded = guarded.map(|object| (object.ops, object.needs)).collect();
         let own = &mut self.kinds[usize::from(kind)];
         own.cells = laid.ops.len() as u16;
         own.layout = laid;
@@ -179,14 +182,15 @@ impl Compiler<'_> {
         cells: &mut Cells,
     ) {
         for field in self.shapes.fields(object) {
-            let mut key = vec![b','];
+            let mut key = Vec::new();
             write_string(field.name.as_bytes(), Charset::Utf8, &mut key);
             key.push(b':');
             let full = if name.is_empty() { field.name.clone() } else { format!("{name}.{}", field.name) };
             match (layout.entries.get(&field.name), &field.shape) {
                 (Some(Filled::Field { slot, rule }), _) => {
                     cells.slots.insert(*slot, laid.ops.len() as u16);
-                    let bit = add(laid, key, inside, What::Field { rule: *rule });
+                    let quick = self.rules.get(*rule as usize).map_or(Quick::No, FieldRule::quick);
+                    let bit = add(laid, &key, inside, What::Field { rule: *rule }, quick);
                     let Some(compiled) = self.rules.get_mut(*rule as usize) else { continue };
                     if compiled.default.is_some() {
                         laid.always |= bit;
@@ -206,12 +210,12 @@ impl Compiler<'_> {
                 }
                 (Some(Filled::List { head, .. }), _) => {
                     cells.heads.insert(*head, laid.ops.len() as u16);
-                    add(laid, key, inside, What::List);
+                    add(laid, &key, inside, What::List, Quick::No);
                 }
                 (Some(Filled::Object(inner)), Shape::Object(object)) => {
                     key.push(b'{');
                     let number = laid.objects.len() as u8;
-                    laid.objects.push(Object { key: key.into(), parent: inside, ops: 0, needs: 0 });
+                    laid.objects.push(Object { key: Ready::new(&key), parent: inside, ops: 0, needs: 0 });
                     self.lay_out_object(*object, inner, &full, spot, number, laid, cells);
                 }
                 _ if field.required => {
@@ -226,9 +230,9 @@ impl Compiler<'_> {
 }
 
 /// Adds a field or list, and gives its bit.
-fn add(laid: &mut plan::Layout, key: Vec<u8>, inside: u8, what: What) -> u64 {
+fn add(laid: &mut plan::Layout, key: &[u8], inside: u8, what: What, quick: Quick) -> u64 {
     let bit = 1u64.checked_shl(laid.ops.len() as u32).unwrap_or_default();
-    laid.ops.push(Op { key: key.into(), object: inside, what });
+    laid.ops.push(Op { key: Ready::new(key), object: inside, what, quick });
     let mut around = inside;
     while let Some(object) = laid.objects.get_mut(usize::from(around)) {
         object.ops |= bit;

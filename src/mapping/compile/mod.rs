@@ -20,6 +20,7 @@ use super::{
     codes,
     convert::Scalar,
     file::{Codes, Field, List, NamedList, Only, Rule, Scope, Spot, Word},
+    page::Ready,
     place::{Filter, Leaf, Opener, OpenerKind, Part, Place, Step, pairs_of},
     plan::{self, ALWAYS, Act, Action, FieldRule, From, Kind, OUTSIDE, Open, OpenEach, Plan, Tree, What},
     shape::{Shape, Shapes},
@@ -229,7 +230,8 @@ impl<'a> Compiler<'a> {
                     self.kinds[own].plain = true;
                     if let Some(Filled::Field { slot, rule }) = layout.entries.get("") {
                         let what = What::Field { rule: *rule };
-                        self.kinds[own].layout.ops = vec![plan::Op { key: Box::default(), object: OUTSIDE, what }];
+                        let (key, quick) = (Ready::new(b""), plan::Quick::No);
+                        self.kinds[own].layout.ops = vec![plan::Op { key, object: OUTSIDE, what, quick }];
                         self.kinds[own].cells = 1;
                         let mut cells = Cells::default();
                         cells.slots.insert(*slot, 0);

@@ -112,13 +112,27 @@ impl<'a> Compiler<'a> {
             absent: constant.clone().or_else(|| self.written_form(&convert, &rule.default.as_ref()?.text)),
             constant,
             shared: false,
-            computed: rule.compute.is_some(),
+            computed: rule.compute.is_some() || rule.filler.is_some(),
+            filler: self.filler(rule, &convert),
+            leaves_foreign: rule.leaves_foreign,
             omit: rule.omit.as_ref().map(|word| word.text.as_str().into()),
             convert,
             required: rule.required,
             only: rule.only,
             origin: Box::new(origin),
         }
+    }
+
+    /// What fills a place that the document leaves empty, in the partner's form.
+    fn filler(&mut self, rule: &Rule, convert: &Convert) -> Option<Box<[u8]>> {
+        let word = rule.filler.as_ref()?;
+        let written = self.written_form(convert, &word.text);
+        if written.is_none() {
+            let message = format!("the filler `{}` could not be written", word.text);
+            let hint = "say one of our words, as documents have it: `original`, `buyer`, `00:00:00`".to_owned();
+            self.say(word.error(codes::BAD_TABLE, message, Some(hint)));
+        }
+        written
     }
 
     /// A rule with a cross-reference: the partner's names of things and ours.

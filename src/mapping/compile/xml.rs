@@ -18,8 +18,8 @@ use crate::{
         shape::{Shape, Shapes},
         xml_place::{Path, Test},
         xml_plan::{
-            Entry, Group, Item, ItemPlan, ListPlan, Opener, QName, Repeat, Through, Way, WayStep, WayTest, What,
-            XmlPlan,
+            Entry, Group, Inherited, Item, ItemPlan, ListPlan, Opener, QName, Repeat, Through, Way, WayStep, WayTest,
+            What, XmlPlan,
         },
     },
 };
@@ -280,7 +280,7 @@ impl XmlCompiler<'_> {
         }
         let through = list.through.iter().map(|(word, fields)| Through {
             word: word.text.clone(),
-            fields: fields.iter().map(|field| field.text.clone()).collect(),
+            fields: fields.iter().map(|field| Inherited::parse(&field.text)).collect(),
         });
         ListPlan { by: list.by.as_ref().map(|by| by.text.clone()), kinds, through: through.collect() }
     }

@@ -5,7 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    compute::{Compute, NAMES, literal},
+    compute::{Compute, NAMES, copied},
     form::{Form, bit},
     outline::{Outline, join, outline},
     plan::{Block, Bounded, LevelList, Named, PairPlan, Put, Room, Run, SegmentPlan, Slot, Step, What, WritePlan},
@@ -35,6 +35,7 @@ pub(crate) fn compile(
         rules.iter().enumerate().map(|(number, rule)| (rule.origin.name.as_str(), number as u32)).collect();
     let Outline { form, cells, kinds } = outline(scope, shapes, &names);
     let form = Arc::new(form);
+    let quick: Arc<[_]> = rules.iter().map(FieldRule::quick_out).collect();
     let (mut plans, mut found) = (Vec::new(), Vec::new());
     for version in Standard::VERSIONS {
         let Some(standard) = Standard::get(version) else { continue };
@@ -63,6 +64,7 @@ pub(crate) fn compile(
             lists: compiler.lists,
             levels: compiler.levels,
             computes: compiler.computes,
+            quick: quick.clone(),
         });
     }
     if found.is_empty() { Ok(plans) } else { Err(found) }
@@ -275,8 +277,9 @@ impl<'a> Compiler<'a> {
                 }
             }
         }
-        let literal = rule.compute.as_ref().and_then(|word| literal(&word.text));
-        let compute = rule.compute.as_ref().filter(|_| literal.is_none()).and_then(|word| {
+        let copy = rule.compute.as_ref().and_then(|word| self.cells.get(&join(self.owner(full), copied(&word.text)?)));
+        let copy = copy.copied();
+        let compute = rule.compute.as_ref().filter(|_| copy.is_none()).and_then(|word| {
             let parsed = Compute::parse(&word.text, self.form);
             if parsed.is_none() {
                 let message = format!("`{}` is no total of this document", word.text);
@@ -316,10 +319,9 @@ impl<'a> Compiler<'a> {
                 if let Some(computed) = computed {
                     target.plan.puts.push(Put { element, component, awaits: 0, what: What::Computed(computed) });
                 }
-                if let Some(literal) = literal {
-                    let what = What::Literal(literal.as_bytes().into());
-                    target.plan.puts.push(Put { element, component, awaits: 0, what });
-                }
+                let filler = self.rules.get(number as usize).and_then(|rule| rule.filler.clone());
+                let spare = filler.map(What::Filler).or_else(|| Some(What::Copy { cell: copy?, rule: number }));
+                target.plan.puts.extend(spare.map(|what| Put { element, component, awaits: 0, what }));
             }
             Leaf::Pair { qualifier } if rule.only != Some(Only::Read) => {
                 target.plan.wanted |= bit(cell);
@@ -333,6 +335,18 @@ impl<'a> Compiler<'a> {
         for (path, step, leaf) in usable.into_iter().skip(1) {
             self.again(path, step, leaf, (cell, number), draft);
         }
+    }
+
+    /// The item that a field is of, by its full name.
+    fn owner<'n>(&self, full: &'n str) -> &'n str {
+        let mut above = full;
+        while let Some((outer, _)) = above.rsplit_once('.') {
+            if self.kinds.contains_key(outer) {
+                return outer;
+            }
+            above = outer;
+        }
+        ""
     }
 
     /// A later place of a field is written too, but only in a segment that is there for another field and must have it:
@@ -554,12 +568,13 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
         let order = inner.order;
         let (mut plan, below) = finish(inner);
         for step in &below {
-            if let Step::Segment(segment) = step {
-                plan.wanted |= segment.wanted;
+            if let Step::Segment { wanted, .. } = step {
+                plan.wanted |= wanted;
             }
         }
         plan.inner = below;
-        steps.push((order, Step::Segment(Box::new(plan))));
+        let (wanted, always) = (plan.wanted, plan.always);
+        steps.push((order, Step::Segment { wanted, always, plan: Box::new(plan) }));
     }
     steps.sort_by_key(|(order, _)| *order);
     let mut plan = draft.plan;
@@ -568,13 +583,13 @@ fn finish(draft: Draft<'_>) -> (SegmentPlan, Vec<Step>) {
         let rank = match put.what {
             What::Constant(_) | What::LevelId(_) | What::LevelParent(_) | What::LevelChildren => 0,
             What::Field { .. } => 1,
-            What::Computed(..) | What::Literal(_) => 2,
+            What::Computed(..) | What::Filler(_) | What::Copy { .. } => 2,
             What::Again { .. } => 3,
             What::Agrees { .. } => 4,
         };
         (put.element, put.component, rank)
     });
-    plan.completes = plan.puts.iter().any(|put| matches!(put.what, What::Literal(_)));
+    plan.completes = plan.puts.iter().any(|put| matches!(put.what, What::Filler(_) | What::Copy { .. }));
     if let Some(pairs) = &mut plan.pairs {
         for number in 0..pairs.pairs.count.min(32) {
             let first = pairs.pairs.first + number * pairs.pairs.stride;

@@ -7,7 +7,8 @@ use super::form::{Entry, Form, Taken, Text};
 use crate::mapping::read::NONE;
 
 /// What `compute` may say, for hints and the schema.
-pub(crate) const NAMES: &[&str] = &["count(lines)", "sum(lines.quantity.value)", "invoice_total", "'00'"];
+pub(crate) const NAMES: &[&str] =
+    &["count(lines)", "sum(lines.quantity.value)", "invoice_total", "copy(quantity.value)"];
 
 /// One computation. Names are settled against the document when the mapping is compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +40,9 @@ struct Extras {
     taxes: Option<(u16, u16)>,
 }
 
-/// `'00'`: not counted out, but just that, as the partner writes it.
-pub(crate) fn literal(text: &str) -> Option<&str> {
-    text.trim().strip_prefix('\'')?.strip_suffix('\'').filter(|text| !text.is_empty())
+/// The field of an item that `copy(quantity.value)` names.
+pub(crate) fn copied(text: &str) -> Option<&str> {
+    Some(text.trim().strip_prefix("copy(")?.strip_suffix(')')?.trim())
 }
 
 impl Compute {

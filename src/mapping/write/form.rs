@@ -4,7 +4,10 @@
 //! over, and noted, so that a caller can tell what a partner will not see.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use crate::mapping::read::NONE;
+use crate::mapping::{
+    block::{BLOCK, quotes},
+    read::NONE,
+};
 
 /// How deep items may lie in each other.
 const DEEPEST: u32 = 64;
@@ -22,6 +25,10 @@ pub(crate) struct Form {
     pub(crate) kinds: Vec<FormKind>,
     /// The names in an object, in the order of the schema.
     pub(crate) objects: Vec<Vec<Key>>,
+    /// The number of the place before the first name of each object; every name has one behind it.
+    places: Vec<usize>,
+    /// How many places there are.
+    count: usize,
 }
 
 /// A kind of item.
@@ -42,30 +49,36 @@ pub(crate) struct FormKind {
 pub(crate) struct Key {
     name: Box<str>,
     pub(crate) entry: Entry,
-    /// The first eight bytes of the name with the quote behind it, and which bits of them count.
-    first: u64,
-    counts: u64,
+    /// The first bytes of the name with the quote behind it, and which bits of them count.
+    first: u128,
+    counts: u128,
 }
 
 impl Key {
     pub(crate) fn new(name: &str, entry: Entry) -> Self {
-        let mut first = [0; 8];
+        let mut first = [0; BLOCK];
         let quoted = name.bytes().chain([b'"']);
         first.iter_mut().zip(quoted).for_each(|(slot, byte)| *slot = byte);
-        let counts = u64::MAX >> (8 * 7usize.saturating_sub(name.len()));
-        Self { name: name.into(), entry, first: u64::from_le_bytes(first), counts }
+        let counts = u128::MAX >> (8 * (BLOCK - 1).saturating_sub(name.len()));
+        Self { name: name.into(), entry, first: u128::from_le_bytes(first), counts }
     }
 
-    /// Whether a text that begins with these eight bytes, and goes on with `rest`, begins with the name and a quote.
+    /// Whether a text that begins with this block, and goes on with `rest`, begins with the name and a quote.
     #[inline]
-    fn begins(&self, word: u64, rest: &[u8]) -> bool {
-        if (word ^ self.first) & self.counts != 0 {
+    fn begins(&self, block: u128, rest: &[u8]) -> bool {
+        if (block ^ self.first) & self.counts != 0 {
             return false;
         }
-        match self.name.as_bytes().get(8..) {
+        match self.name.as_bytes().get(BLOCK..) {
             None => true,
             Some(name) => rest.starts_with(name) && rest.get(name.len()) == Some(&b'"'),
         }
+    }
+
+    /// The same of a text that is shorter than a block.
+    #[cold]
+    fn begins_short(&self, text: &[u8]) -> bool {
+        text.strip_prefix(self.name.as_bytes()).is_some_and(|rest| rest.first() == Some(&b'"'))
     }
 }
 
@@ -87,6 +100,9 @@ pub(crate) struct Cell {
     pub(crate) start: u32,
     pub(super) end: u32,
 }
+
+/// The cells of an item before anything fills them.
+const EMPTY: [Cell; 64] = [Cell { start: 0, end: 0 }; 64];
 
 /// One item of the document.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +128,8 @@ pub(crate) struct Taken {
     pub(crate) items: Vec<Item>,
     /// Fields that no rule writes, as JSON pointers.
     pub(crate) left: Vec<String>,
+    /// Which name followed last in each place of a form. Those of another form do no harm: a name is compared.
+    followed: Vec<u16>,
 }
 
 /// Where a text is no document, and what was expected there.
@@ -138,6 +156,9 @@ impl Taken {
         self.left.clear();
         if text.len() >= ESCAPED as usize {
             return Err(Malformed { at: 0, expected: "a document of less than 2 GB" });
+        }
+        if self.followed.len() < form.count {
+            self.followed.resize(form.count, 0);
         }
         let mut parser = Parser { form, text, bytes: text.as_bytes(), at: 0, depth: 0, taken: self };
         parser.space();
@@ -236,6 +257,14 @@ impl Taken {
 }
 
 impl Form {
+    /// Numbers the places of its names.
+    pub(crate) fn number_places(&mut self) {
+        for keys in &self.objects {
+            self.places.push(self.count);
+            self.count += keys.len() + 1;
+        }
+    }
+
     /// The names that lead to a cell: `/price/amount`.
     fn path(&self, object: u16, cell: u16) -> Option<String> {
         self.objects.get(usize::from(object))?.iter().find_map(|key| match key.entry {
@@ -314,7 +343,10 @@ impl Parser<'_, '_> {
         let form = self.form;
         let Some(found) = form.kinds.get(usize::from(kind)) else { return Err(self.wrong("an item")) };
         let (own, cells) = (self.taken.items.len() as u32, self.taken.cells.len());
-        self.taken.cells.resize(cells + usize::from(found.cells), Cell::default());
+        match EMPTY.get(..usize::from(found.cells)) {
+            Some(empty) => self.taken.cells.extend_from_slice(empty),
+            None => self.taken.cells.resize(cells + usize::from(found.cells), Cell::default()),
+        }
         let cells = cells as u32;
         self.taken.items.push(Item { filled: 0, cells, next: NONE, parent, number, kind, list, done: false });
         if found.plain {
@@ -328,6 +360,7 @@ impl Parser<'_, '_> {
     fn object(&mut self, object: u16, item: u32) -> Result<()> {
         let form = self.form;
         let keys = form.objects.get(usize::from(object)).map_or(&[][..], Vec::as_slice);
+        let place = form.places.get(usize::from(object)).copied().unwrap_or_default();
         if !self.eat(b'{') {
             return Err(self.wrong("an object"));
         }
@@ -335,37 +368,13 @@ impl Parser<'_, '_> {
         if self.depth > DEEPEST {
             return Err(self.wrong("less depth"));
         }
-        // Documents keep the order of the schema, so that the next name is mostly the one after the last.
         let mut next = 0;
         if !self.eat(b'}') {
             loop {
-                self.space();
-                let start = self.at + 1;
-                let known = self.name(keys.get(next..).unwrap_or_default()).map(|at| next + at);
-                let known = known.or_else(|| self.name(keys.get(..next).unwrap_or_default()));
-                if known.is_none() {
-                    self.string()?;
-                }
-                let name = start..self.at - 1;
-                if !self.eat(b':') {
-                    return Err(self.wrong("`:`"));
-                }
-                let entry = known.and_then(|at| keys.get(at)).map_or(Entry::Left, |key| key.entry);
-                next = known.map_or(next, |at| at + 1);
-                self.space();
-                match entry {
-                    _ if self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"null")) => self.at += 4,
-                    Entry::Field(cell) => self.field(item, cell)?,
-                    Entry::List { cell, kind } => self.list(item, cell, kind)?,
-                    Entry::Object(inner) => self.object(inner, item)?,
-                    Entry::Left => {
-                        if self.taken.left.len() < MOST_LEFT {
-                            let owner = self.taken.pointer(form, item, None);
-                            self.taken.left.push(format!("{owner}/{}", self.text.get(name).unwrap_or_default()));
-                        }
-                        self.skip()?;
-                    }
-                }
+                next = match self.pair(keys, next, place, item) {
+                    Some(next) => next,
+                    None => self.any_pair(keys, next, place, item)?,
+                };
                 if !self.eat(b',') {
                     break;
                 }
@@ -378,13 +387,88 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    /// Passes over a name that is among these, and tells which it is. One with escapes, which no document of ours has,
-    /// or among the text's last bytes is not found.
+    /// A name that followed here last time, and a short text of plain characters, without blanks: most are that. Nothing
+    /// is taken where it is something else. Gives the place behind the name.
+    #[inline(always)]
+    fn pair(&mut self, keys: &[Key], next: usize, place: usize, item: u32) -> Option<usize> {
+        let text = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
+        let (block, rest) = text.split_first_chunk::<BLOCK>()?;
+        let guess = usize::from(*self.taken.followed.get(place + next)?);
+        let key = keys.get(guess).filter(|key| key.begins(u128::from_le_bytes(*block), rest))?;
+        let Entry::Field(cell) = key.entry else { return None };
+        let name = key.name.len() + 1;
+        let value = text.get(name..)?.strip_prefix(b":\"")?.first_chunk::<BLOCK>()?;
+        let length = quotes(value).trailing_zeros() as usize;
+        if value.get(length) != Some(&b'"') {
+            return None;
+        }
+        let start = self.at + name + 3;
+        self.at = start + length + 1;
+        if length > 0 {
+            self.fill(item, cell, Cell { start: start as u32, end: (start + length) as u32 });
+        }
+        Some(guess + 1)
+    }
+
+    /// A name, and what it names. Gives the place behind the name.
+    fn any_pair(&mut self, keys: &[Key], next: usize, place: usize, item: u32) -> Result<usize> {
+        let form = self.form;
+        self.space();
+        let start = self.at + 1;
+        let known = self.name(keys, next, place + next);
+        if known.is_none() {
+            self.string()?;
+        }
+        let name = start..self.at - 1;
+        if !self.eat(b':') {
+            return Err(self.wrong("`:`"));
+        }
+        let entry = known.and_then(|at| keys.get(at)).map_or(Entry::Left, |key| key.entry);
+        self.space();
+        match entry {
+            _ if self.peek() == Some(b'n') && self.is_null() => self.at += 4,
+            Entry::Field(cell) => self.field(item, cell)?,
+            Entry::List { cell, kind } => self.list(item, cell, kind)?,
+            Entry::Object(inner) => self.object(inner, item)?,
+            Entry::Left => {
+                if self.taken.left.len() < MOST_LEFT {
+                    let owner = self.taken.pointer(form, item, None);
+                    self.taken.left.push(format!("{owner}/{}", self.text.get(name).unwrap_or_default()));
+                }
+                self.skip()?;
+            }
+        }
+        Ok(known.map_or(next, |at| at + 1))
+    }
+
+    #[cold]
+    fn is_null(&self) -> bool {
+        self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(b"null"))
+    }
+
+    /// Passes over a name that is among these, and tells which it is. Documents are alike and keep the order of the
+    /// schema: mostly it is the one that followed in this place last time, or else one of those after it. A name with
+    /// escapes, which no document of ours has, is not found.
     #[inline]
-    fn name(&mut self, keys: &[Key]) -> Option<usize> {
-        let (first, rest) = self.bytes.get(self.at..)?.strip_prefix(b"\"")?.split_first_chunk::<8>()?;
-        let word = u64::from_le_bytes(*first);
-        let found = keys.iter().position(|key| key.begins(word, rest))?;
+    fn name(&mut self, keys: &[Key], next: usize, place: usize) -> Option<usize> {
+        let text = self.bytes.get(self.at..)?.strip_prefix(b"\"")?;
+        let found = match text.split_first_chunk::<BLOCK>() {
+            Some((block, rest)) => {
+                let block = u128::from_le_bytes(*block);
+                let followed = self.taken.followed.get_mut(place)?;
+                let guess = usize::from(*followed);
+                if keys.get(guess).is_some_and(|key| key.begins(block, rest)) {
+                    guess
+                } else {
+                    let (before, after) = keys.split_at_checked(next)?;
+                    let among = |keys: &[Key]| keys.iter().position(|key| key.begins(block, rest));
+                    let found = among(after).map(|at| next + at).or_else(|| among(before))?;
+                    *followed = found as u16;
+                    found
+                }
+            }
+            None => keys.iter().position(|key| key.begins_short(text))?,
+        };
         self.at += keys.get(found)?.name.len() + 2;
         Some(found)
     }
@@ -437,7 +521,7 @@ impl Parser<'_, '_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self, item: u32, cell: u16, value: Cell) {
         if let Some(item) = self.taken.items.get_mut(item as usize)
             && let Some(found) = self.taken.cells.get_mut(item.cells as usize + usize::from(cell))
@@ -515,19 +599,14 @@ impl Parser<'_, '_> {
     }
 }
 
-/// Where the first quote or backslash is, eight bytes at a time: values are too short for a wider search to pay.
+/// Where the first quote or backslash is.
 #[inline]
 fn end_of_plain(text: &[u8]) -> usize {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    // The lowest bit that is set tells the first byte that is zero; those above it may tell too much.
-    let zero = |word: u64| word.wrapping_sub(LOW) & !word & HIGH;
-    let (words, rest) = text.as_chunks::<8>();
-    for (number, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let found = zero(word ^ (LOW * u64::from(b'"'))) | zero(word ^ (LOW * u64::from(b'\\')));
+    let (blocks, rest) = text.as_chunks::<BLOCK>();
+    for (number, block) in blocks.iter().enumerate() {
+        let found = quotes(block);
         if found != 0 {
-            return number * 8 + found.trailing_zeros() as usize / 8;
+            return number * BLOCK + found.trailing_zeros() as usize;
         }
     }
     let before = text.len() - rest.len();
@@ -538,4 +617,78 @@ fn end_of_plain(text: &[u8]) -> usize {
 #[cold]
 pub(crate) fn unescape(text: &str) -> String {
     serde_json::from_str(&format!("\"{text}\"")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Map, Value};
+
+    use super::*;
+
+    /// Names of all lengths about that of a block, and two that differ only behind it.
+    const NAMES: [&str; 7] =
+        ["to", "kind", "fifteen_letters", "sixteen_letters_", "seventeen_letters", "seventeen_letterz", "left"];
+
+    /// A document of texts; the last name is one that no rule writes.
+    fn form() -> Form {
+        let entry = |at: usize| if at + 1 < NAMES.len() { Entry::Field(at as u16) } else { Entry::Left };
+        let keys = NAMES.iter().enumerate().map(|(at, name)| Key::new(name, entry(at))).collect();
+        let kind = FormKind { object: 0, cells: 6, plain: false, rules: vec![Some(0); 6] };
+        let mut form = Form { kinds: vec![kind], objects: vec![keys], ..Form::default() };
+        form.number_places();
+        form
+    }
+
+    /// The texts of the document's fields.
+    fn values(taken: &mut Taken, form: &Form, text: &str) -> Vec<Option<String>> {
+        taken.take(form, text).unwrap();
+        let value = |cell| match taken.value(text, 0, cell)? {
+            Text::Plain(text) => Some(text.to_owned()),
+            Text::Escaped(text) => Some(unescape(text)),
+        };
+        (0..6).map(value).collect()
+    }
+
+    #[test]
+    fn a_document_may_be_as_short_as_it_likes() {
+        let (form, mut taken) = (form(), Taken::default());
+        for text in [r#"{"to":"x"}"#, r#"{"to":"x" }"#, r#" { "to" : "x" } "#, r#"{"to":"\u0078"}"#] {
+            // The second time it is known which name comes first.
+            for _ in 0..2 {
+                assert_eq!(values(&mut taken, &form, text).first(), Some(&Some("x".to_owned())), "{text}");
+            }
+        }
+        assert_eq!(values(&mut taken, &form, r#"{"to":7}"#).first(), Some(&Some("7".to_owned())));
+        assert_eq!(values(&mut taken, &form, "{}"), vec![None; 6]);
+        for text in ["", "{", r#"{"to"#, r#"{"to":"#, r#"{"to":"x"#, r#"{"to":"x""#, r#"{"to":"x"}}"#, r#"{"to":"x",}"#]
+        {
+            assert!(taken.take(&form, text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn values_are_taken_in_whatever_the_layout_and_the_order(
+            documents in proptest::collection::vec(
+                proptest::collection::vec((0..NAMES.len(), "[a-z0-9 ]{1,20}|\\PC{1,5}|[\"\\\\]"), 0..8),
+                1..4,
+            ),
+        ) {
+            // The same memory for all of them, so that what one teaches is wrong for the next.
+            let (form, mut taken) = (form(), Taken::default());
+            for fields in documents {
+                let mut document = Map::new();
+                for (name, value) in fields {
+                    document.insert(NAMES[name].to_owned(), Value::String(value));
+                }
+                let wanted: Vec<_> = (0..6).map(|at| document.get(NAMES[at])?.as_str().map(str::to_owned)).collect();
+                let document = Value::Object(document);
+                for text in [document.to_string(), format!("{document:#}")] {
+                    prop_assert_eq!(&values(&mut taken, &form, &text), &wanted);
+                    prop_assert_eq!(taken.left.len(), usize::from(document.get("left").is_some()));
+                }
+            }
+        }
+    }
 }

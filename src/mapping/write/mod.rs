@@ -16,6 +16,7 @@ mod segment;
 mod standard_tests;
 #[cfg(test)]
 mod tests;
+mod value;
 mod wrapping;
 
 use std::{cell, sync::Arc};
@@ -25,7 +26,7 @@ pub(crate) use plan::WritePlan;
 
 use form::{Taken, bit};
 use levels::Levels;
-use plan::{Block, Room, SegmentPlan, Step};
+use plan::{Block, Room, Step};
 use segment::Staged;
 
 use super::{
@@ -51,6 +52,9 @@ struct Scratch {
     staged: Vec<Staged>,
     bytes: Vec<u8>,
     walker: Option<Walker>,
+    /// For each segment of a version, which elements it had when it was whole last time.
+    whole: Vec<u64>,
+    version: &'static str,
 }
 
 thread_local! {
@@ -80,12 +84,18 @@ pub(crate) fn write(
         SCRATCH.set(Some(scratch));
         return Err(vec![Problem::in_document(codes::UNREADABLE_DOCUMENT, text, String::new())]);
     }
+    if scratch.version != writing.version {
+        scratch.version = writing.version;
+        scratch.whole.clear();
+    }
     let mut walker = scratch.walker.take().unwrap_or_else(|| Walker::new(&writing.set));
     walker.begin(&writing.set);
     if let Some(open) = writing.open {
         walker.step(open, b"");
     }
     let mark = out.mark();
+    // JSON is about three times as long.
+    out.reserve(document.len() / 2);
     let levels = Levels::of(&scratch.taken, writing, text);
     let computed = writing.computes.iter().map(|compute| compute.value(&scratch.taken, &writing.form, text)).collect();
     let mut body = Body {
@@ -99,6 +109,7 @@ pub(crate) fn write(
         walker,
         levels,
         computed,
+        foreign: false,
         problems: Vec::new(),
     };
     body.steps(&writing.body, 0);
@@ -128,14 +139,23 @@ struct Body<'p, 'a, 'w> {
     levels: Levels<'a>,
     /// What the plan's totals come to.
     computed: Vec<Option<String>>,
+    /// The segment or pair at hand has a code that only another format has, and its item is to be left out for that.
+    foreign: bool,
     problems: Vec<Problem>,
 }
 
 impl<'p> Body<'p, '_, '_> {
+    /// Writes what an item has something for, and what comes after it in its loop.
     fn steps(&mut self, steps: &'p [Step], item: u32) {
         for step in steps {
             match step {
-                Step::Segment(segment) => self.segment(segment, item),
+                Step::Segment { wanted, always, plan } => {
+                    if self.scratch.taken.filled(item) & wanted != 0 || *always && self.has_own(plan) {
+                        self.put_segment(plan, item);
+                        self.foreign = false;
+                        self.steps(&plan.inner, item);
+                    }
+                }
                 Step::Items { cell, list, opener, room } => {
                     if self.scratch.taken.filled(item) & bit(*cell) != 0 && self.has_room(*room, item, *cell) {
                         self.items(item, *cell, *list, *opener);
@@ -149,14 +169,6 @@ impl<'p> Body<'p, '_, '_> {
                     }
                 }
             }
-        }
-    }
-
-    /// A segment that is there where the item has something for it, and what comes after it in its loop.
-    fn segment(&mut self, plan: &'p SegmentPlan, item: u32) {
-        if self.scratch.taken.filled(item) & plan.wanted != 0 || plan.always && self.has_own(plan) {
-            self.put_segment(plan, item);
-            self.steps(&plan.inner, item);
         }
     }
 
@@ -201,7 +213,28 @@ impl<'p> Body<'p, '_, '_> {
             self.wrap(wrap, item);
         }
         self.put_segment(&block.head, item);
+        if std::mem::take(&mut self.foreign) {
+            return self.leave(item);
+        }
         self.steps(&block.inner, item);
+        self.done(item);
+    }
+
+    /// Leaves an item out, and notes all that it says.
+    #[cold]
+    fn leave(&mut self, item: u32) {
+        let Some(found) = self.scratch.taken.item(item).copied() else { return };
+        let form = &self.writing.form;
+        let cells = form.kinds.get(usize::from(found.kind)).map_or(0, |kind| kind.cells);
+        for cell in 0..cells {
+            let taken = &self.scratch.taken;
+            let field = form.rule(found.kind, cell).is_some() && !taken.said(self.text, item, cell).is_empty();
+            if field || found.filled & bit(cell) != 0 {
+                let pointer = taken.pointer(form, item, Some(cell));
+                self.scratch.taken.left.push(pointer);
+            }
+            self.scratch.taken.clear(item, cell);
+        }
         self.done(item);
     }
 

@@ -23,6 +23,7 @@ pub(super) struct Outline {
 pub(super) fn outline(scope: &Scope, shapes: &Shapes, names: &HashMap<&str, u32>) -> Outline {
     let mut sketch = Sketch { shapes, names, made: Outline::default() };
     sketch.kind(scope, 0, "", None);
+    sketch.made.form.number_places();
     sketch.made
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use super::{compute::Compute, form::Form, wrapping::Wrap};
 use crate::{
-    mapping::place::{Pairs, Part},
+    mapping::{
+        place::{Pairs, Part},
+        plan::Quick,
+    },
     x12::standard::{ElementUse, SegmentDef, SegmentId, SetDef, SyntaxNote},
 };
 
@@ -22,6 +25,8 @@ pub(crate) struct WritePlan {
     /// The items of lists that segments open: by list, one block for each opener.
     pub(crate) lists: Vec<Vec<Block>>,
     pub(crate) computes: Vec<Compute>,
+    /// How most values of each rule's field are written.
+    pub(crate) quick: Arc<[Quick]>,
     /// Lists of levels, whose items are numbered: cell and kind by kind of their owner.
     pub(crate) levels: Vec<LevelList>,
 }
@@ -39,14 +44,15 @@ pub(crate) struct LevelList {
 /// Something to write, in the standard's order.
 #[derive(Debug)]
 pub(crate) enum Step {
-    Segment(Box<SegmentPlan>),
-    /// The items of a list that are written with one of its openers.
-    Items {
-        cell: u16,
-        list: u16,
-        opener: u16,
-        room: Room,
+    Segment {
+        /// Any of these cells brings it into being, …
+        wanted: u64,
+        /// … or it may be there all the same.
+        always: bool,
+        plan: Box<SegmentPlan>,
     },
+    /// The items of a list that are written with one of its openers.
+    Items { cell: u16, list: u16, opener: u16, room: Room },
     /// The items of a list between LS and LE.
     Bounded(Box<Bounded>),
 }
@@ -94,7 +100,7 @@ pub(crate) struct SegmentPlan {
     pub(crate) wanted: u64,
     /// … or it is always there.
     pub(crate) always: bool,
-    /// Whether it has literals.
+    /// Whether it has fillers or copies.
     pub(crate) completes: bool,
     /// Where one of it is not enough, another one follows.
     pub(crate) again: bool,
@@ -137,7 +143,9 @@ pub(crate) enum What {
     /// A field that has been written elsewhere, where the segment is there for another reason and must have it.
     Again { cell: u16, rule: u32 },
     /// What stands there where the document says nothing and the segment is not whole without it.
-    Literal(Box<[u8]>),
+    Filler(Box<[u8]>),
+    /// The same, said by another field of the item.
+    Copy { cell: u16, rule: u32 },
     /// A total, where the document gives none: its number in [`WritePlan::computes`].
     Computed(u16),
     /// HL01, and the field that it is.

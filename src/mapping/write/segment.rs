@@ -1,23 +1,24 @@
 //! One segment: its values are put together, held against the standard, and written.
 
-use std::sync::Arc;
-
 use super::{
     Body, bit, exists,
     form::{Text, unescape},
     plan::{PairPlan, Run, SegmentPlan, Use, What},
+    value::{convert_out, is_plain, misfit},
 };
 use crate::{
+    document::is_foreign_code,
+    error::Code,
     mapping::{
-        Charset, codes,
+        block::{BLOCK, date, is_decimal, is_plain_text, is_whole},
+        codes,
         place::Part,
-        plan::{Convert, FieldRule},
+        plan::{Convert, Quick},
         read::NONE,
-        table::{Missing, Table},
     },
     x12::{
-        self, Place, WriteError,
-        standard::{Content, ElementDef, ElementKind, NoteKind, SyntaxNote},
+        Place, WriteError,
+        standard::{NoteKind, SyntaxNote},
     },
 };
 
@@ -28,14 +29,27 @@ const NO_RULE: u32 = u32::MAX;
 /// A value that is to be written, and what it comes from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Staged {
-    place: Place,
+    pub(super) place: Place,
     /// Where it stands in the document, or in the bytes made here.
-    start: u32,
-    end: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
     made: bool,
     item: u32,
     cell: u16,
     rule: u32,
+    pub(super) known: Known,
+}
+
+/// What is known of a value from how it was made, so that it need not be looked through again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    Nothing,
+    /// A number without a point, of so many digits.
+    Whole(u8),
+    /// A number with a point.
+    Decimal(u8),
+    /// CCYYMMDD.
+    Date,
 }
 
 impl<'p> Body<'p, '_, '_> {
@@ -74,7 +88,7 @@ impl<'p> Body<'p, '_, '_> {
                         self.stage_made(place, value.as_bytes());
                     }
                 }
-                What::Literal(_) => {}
+                What::Filler(_) | What::Copy { .. } => {}
                 What::LevelId(cell) | What::LevelParent(cell) => {
                     let own = matches!(put.what, What::LevelId(_));
                     let id = if own { self.levels.id(item) } else { self.levels.parent(item) };
@@ -93,7 +107,10 @@ impl<'p> Body<'p, '_, '_> {
         }
         self.stage_runs(plan, item, true);
         if plan.completes {
-            self.complete(plan);
+            self.complete(plan, item);
+        }
+        if self.foreign {
+            return;
         }
         self.emit(plan, item);
         while plan.again && self.has_more(plan, item) {
@@ -116,15 +133,32 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     /// Puts in what the mapping says for elements that the document has nothing for, where the standard demands them.
-    fn complete(&mut self, plan: &SegmentPlan) {
+    fn complete(&mut self, plan: &SegmentPlan, item: u32) {
         let Some(standard) = &plan.standard else { return };
         for put in &plan.puts {
-            let What::Literal(value) = &put.what else { continue };
+            if !matches!(put.what, What::Filler(_) | What::Copy { .. }) {
+                continue;
+            }
             let (own, place) = (element_bit(put.element), Place::new(put.element, put.component));
             let present = self.scratch.staged.iter().fold(0, |all, staged| all | element_bit(staged.place.element));
             let mends = |note: &SyntaxNote| note.broken_by(present) && !note.broken_by(present | own);
-            if present & own == 0 && (standard.mandatory & own != 0 || standard.notes.iter().any(mends)) {
-                self.stage_made(place, value);
+            if present & own != 0 || standard.mandatory & own == 0 && !standard.notes.iter().any(mends) {
+                continue;
+            }
+            match &put.what {
+                What::Filler(value) => self.stage_made(place, value),
+                What::Copy { cell, rule } => {
+                    let mut value = Vec::new();
+                    let said = self.scratch.taken.said(self.text, item, *cell);
+                    if let Some(Convert::Value(converter)) =
+                        self.plan.rules.get(*rule as usize).map(|rule| &rule.convert)
+                        && !said.is_empty()
+                        && converter.write(said, &mut value).is_some()
+                    {
+                        self.stage_made(place, &value);
+                    }
+                }
+                _ => {}
             }
         }
     }
@@ -173,13 +207,14 @@ impl<'p> Body<'p, '_, '_> {
             }
         }
         let Some(run) = &pairs.list else { return };
-        let mut beside = None;
+        let (mut beside, mut unused) = (None, None);
         loop {
             let one = self.scratch.taken.first(item, run.cell);
             if !exists(one) || !self.shares(run, one, &mut beside, plan) {
                 return;
             }
-            let Some(at) = next() else { return };
+            let Some(at) = unused.take().or_else(&mut next) else { return };
+            let before = self.scratch.staged.len();
             for (cell, rule, part, component) in &run.own {
                 let element = match part {
                     Part::Qualifier => at,
@@ -188,6 +223,11 @@ impl<'p> Body<'p, '_, '_> {
                     Part::Third => continue,
                 };
                 self.stage_field(Place::new(element, *component), one, *cell, *rule, &plan.tag);
+            }
+            if std::mem::take(&mut self.foreign) {
+                self.scratch.staged.truncate(before);
+                unused = Some(at);
+                self.leave(one);
             }
             self.done(one);
             self.scratch.taken.pop(item, run.cell);
@@ -251,15 +291,69 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     fn stage_made(&mut self, place: Place, value: &[u8]) {
-        let start = self.scratch.bytes.len() as u32;
-        self.scratch.bytes.extend_from_slice(value);
-        let end = self.scratch.bytes.len() as u32;
-        let staged = Staged { place, start, end, made: true, item: NONE, cell: NO_CELL, rule: NO_RULE };
+        let bytes = &mut self.scratch.bytes;
+        let start = bytes.len() as u32;
+        bytes.extend_from_slice(value);
+        let end = bytes.len() as u32;
+        bytes.extend_from_slice(&[0; BLOCK]);
+        let staged =
+            Staged { place, start, end, made: true, item: NONE, cell: NO_CELL, rule: NO_RULE, known: Known::Nothing };
         self.scratch.staged.push(staged);
     }
 
     /// Puts a field into its place: what the document says, or what stands there where it says nothing.
+    #[inline]
     fn stage_field(&mut self, place: Place, item: u32, cell: u16, rule: u32, tag: &str) {
+        if !self.stage_quick(place, item, cell, rule) {
+            self.stage_by_rule(place, item, cell, rule, tag);
+        }
+    }
+
+    /// Puts a field into its place that can be written without a look at its rule, as most can; or does nothing.
+    #[inline]
+    fn stage_quick(&mut self, place: Place, item: u32, cell: u16, rule: u32) -> bool {
+        let quick = self.writing.quick.get(rule as usize).copied().unwrap_or(Quick::No);
+        let scratch = &mut *self.scratch;
+        let Some(found) = scratch.taken.cell(item, cell) else { return false };
+        if quick == Quick::No || scratch.staged.last().is_some_and(|staged| staged.place == place) {
+            return false;
+        }
+        // What holds escapes ends far behind the text.
+        let length = found.end.wrapping_sub(found.start) as usize;
+        let text = self.text.as_bytes().get(found.start as usize..).unwrap_or_default();
+        let Some(block) = text.first_chunk::<BLOCK>() else { return false };
+        let edge = |at: usize| text.get(at).is_none_or(|byte| *byte <= b' ');
+        let bytes = &mut scratch.bytes;
+        let ((start, end), made, known) = match quick {
+            Quick::Text if is_plain_text(text, length) => ((found.start, found.end), false, Known::Nothing),
+            Quick::Trim if is_plain_text(text, length) && !edge(length - 1) => {
+                ((found.start, found.end), false, Known::Nothing)
+            }
+            Quick::Integer | Quick::Decimal if is_whole(block, length) => {
+                ((found.start, found.end), false, Known::Whole(length as u8))
+            }
+            Quick::Decimal if is_decimal(block, length) => {
+                ((found.start, found.end), false, Known::Decimal(length as u8 - 1))
+            }
+            Quick::Date => match date(block, length) {
+                Some(date) => (make(bytes, date, date.len()), true, Known::Date),
+                None => return false,
+            },
+            Quick::Codes(table) if !edge(0) => {
+                let table = self.tables.get(usize::from(table));
+                let Some((code, length)) = table.and_then(|table| table.short_code(block, length)) else {
+                    return false;
+                };
+                (make(bytes, *code, length), true, Known::Nothing)
+            }
+            _ => return false,
+        };
+        scratch.taken.clear(item, cell);
+        scratch.staged.push(Staged { place, start, end, made, item, cell, rule, known });
+        true
+    }
+
+    fn stage_by_rule(&mut self, place: Place, item: u32, cell: u16, rule: u32, tag: &str) {
         let plan = self.plan;
         let Some(compiled) = plan.rules.get(rule as usize) else { return };
         let Some(value) = self.scratch.taken.value(self.text, item, cell) else {
@@ -289,7 +383,16 @@ impl<'p> Body<'p, '_, '_> {
                     return;
                 }
                 let start = text.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr()) as u32;
-                Staged { place, start, end: start + text.len() as u32, made: false, item, cell, rule }
+                Staged {
+                    place,
+                    start,
+                    end: start + text.len() as u32,
+                    made: false,
+                    item,
+                    cell,
+                    rule,
+                    known: Known::Nothing,
+                }
             }
             (value, convert) => {
                 let owned;
@@ -303,15 +406,21 @@ impl<'p> Body<'p, '_, '_> {
                 if text.bytes().all(|byte| byte == b' ') {
                     return;
                 }
-                if let Err((code, text)) =
+                if let Err((code, problem)) =
                     convert_out(compiled, (convert, self.tables), text, self.charset, &mut self.scratch.bytes)
                 {
+                    if compiled.leaves_foreign && is_foreign_code(text) && !text.starts_with("x12:") {
+                        self.foreign = true;
+                        return;
+                    }
+                    let text = problem;
                     self.problem(code, text, item, Some(cell), Some(rule), Some((tag, place.element)));
                     self.scratch.bytes.truncate(start);
                     return;
                 }
                 let end = self.scratch.bytes.len() as u32;
-                Staged { place, start: start as u32, end, made: true, item, cell, rule }
+                self.scratch.bytes.extend_from_slice(&[0; BLOCK]);
+                Staged { place, start: start as u32, end, made: true, item, cell, rule, known: Known::Nothing }
             }
         };
         self.scratch.staged.push(staged);
@@ -352,9 +461,8 @@ impl<'p> Body<'p, '_, '_> {
 
     /// Writes the segment at hand.
     fn emit(&mut self, plan: &SegmentPlan, item: u32) {
-        let ordered = self.scratch.staged.is_sorted_by_key(|staged| staged.place);
-        if !ordered {
-            self.scratch.staged.sort_by_key(|staged| staged.place);
+        if !self.scratch.staged.is_sorted_by_key(|staged| rank(staged.place)) {
+            self.scratch.staged.sort_by_key(|staged| rank(staged.place));
         }
         let Some(standard) = &plan.standard else {
             let Some(first) = self.scratch.staged.iter().find(|staged| staged.cell != NO_CELL).copied() else { return };
@@ -364,39 +472,55 @@ impl<'p> Body<'p, '_, '_> {
             return self.problem(codes::NO_PLACE, text, first.item, cell, rule, at);
         };
         let staged = std::mem::take(&mut self.scratch.staged);
-        let mut present = 0u64;
-        for one in &staged {
-            present |= element_bit(one.place.element);
-            self.check(plan, standard, *one);
-        }
-        if present & standard.mandatory != standard.mandatory
-            || standard.notes.iter().any(|note| note.broken_by(present))
-        {
-            self.incomplete(plan, standard, present, item);
-        }
-        let first = staged.first().map(|staged| self.bytes(*staged).to_vec()).filter(|_| &*plan.tag == "LS");
-        let found: Vec<_> = {
-            let step = self.walker.step(standard.id, first.as_deref().unwrap_or_default());
-            step.problems.iter().map(|problem| (problem.kind, problem.segment)).collect()
-        };
-        for (kind, segment) in found {
-            self.misplaced(kind, segment, item);
-        }
-        let mut failed = None;
+        let (mut present, mut misfits, mut failed) = (0u64, Vec::new(), None);
         let mut segment = self.out.open(&plan.tag);
         for one in &staged {
+            present |= element_bit(one.place.element);
             let all = if one.made { &self.scratch.bytes } else { self.text.as_bytes() };
-            let value = all.get(one.start as usize..one.end as usize).unwrap_or_default();
-            if let Err(error) = segment.put(one.place, value) {
+            if let Some(why) = misfit(plan, standard, self.writing.version, one, all) {
+                misfits.push((*one, why));
+            }
+            if failed.is_none()
+                && let Err(error) = segment.put_part(one.place, all, (one.start, one.end))
+            {
                 failed = Some((*one, error));
-                break;
             }
         }
         segment.close();
+        for (one, (code, text)) in misfits {
+            self.fault(plan, one, code, text);
+        }
+        // Segments of a kind are mostly alike.
+        if self.scratch.whole.get(standard.id.index()) != Some(&present) {
+            if present & standard.mandatory != standard.mandatory
+                || standard.notes.iter().any(|note| note.broken_by(present))
+            {
+                self.incomplete(plan, standard, present, item);
+            } else {
+                self.note_whole(standard.id.index(), present);
+            }
+        }
+        let bound = staged.first().filter(|_| &*plan.tag == "LS").map(|staged| self.bytes(*staged).to_vec());
+        let step = self.walker.step(standard.id, bound.as_deref().unwrap_or_default());
+        if !step.problems.is_empty() {
+            let found: Vec<_> = step.problems.iter().map(|problem| (problem.kind, problem.segment)).collect();
+            for (kind, segment) in found {
+                self.misplaced(kind, segment, item);
+            }
+        }
         if let Some((one, error)) = failed {
             self.refused(plan, one, &error);
         }
         self.scratch.staged = staged;
+    }
+
+    #[cold]
+    fn note_whole(&mut self, segment: usize, present: u64) {
+        let whole = &mut self.scratch.whole;
+        if whole.len() <= segment {
+            whole.resize(segment + 1, u64::MAX);
+        }
+        whole.get_mut(segment).into_iter().for_each(|slot| *slot = present);
     }
 
     #[cold]
@@ -411,7 +535,7 @@ impl<'p> Body<'p, '_, '_> {
     }
 
     #[cold]
-    fn fault(&mut self, plan: &SegmentPlan, one: Staged, code: crate::error::Code, text: String) {
+    fn fault(&mut self, plan: &SegmentPlan, one: Staged, code: Code, text: String) {
         let value = String::from_utf8_lossy(self.bytes(one)).chars().take(80).collect();
         let (cell, rule) = ((one.cell != NO_CELL).then_some(one.cell), (one.rule != NO_RULE).then_some(one.rule));
         let before = self.problems.len();
@@ -425,37 +549,6 @@ impl<'p> Body<'p, '_, '_> {
         );
         if let Some(problem) = self.problems.get_mut(before) {
             problem.value = Some(value);
-        }
-    }
-
-    /// Holds a value against its element.
-    #[inline]
-    fn check(&mut self, plan: &SegmentPlan, standard: &Use, one: Staged) {
-        let number = usize::from(one.place.element).saturating_sub(1);
-        let (Some(used), true) = (standard.elements.get(number), one.place.element > 0) else {
-            let version = self.writing.version;
-            let text = format!("{} of {version} has {} elements", plan.tag, standard.elements.len());
-            return self.fault(plan, one, codes::NO_PLACE, text);
-        };
-        let def = match (&used.content, one.place.component) {
-            (Content::Simple(def), 0 | 1) => def,
-            (Content::Composite(composite), component) => {
-                match composite.components.get(usize::from(component).saturating_sub(1)).map(|used| &used.content) {
-                    Some(Content::Simple(def)) => def,
-                    _ => {
-                        let text =
-                            format!("{}{:02} has {} components", plan.tag, number + 1, composite.components.len());
-                        return self.fault(plan, one, codes::NO_PLACE, text);
-                    }
-                }
-            }
-            (Content::Simple(_), _) => {
-                let text = format!("{}{:02} has no components", plan.tag, number + 1);
-                return self.fault(plan, one, codes::NO_PLACE, text);
-            }
-        };
-        if let Some(why) = misfit(def, self.bytes(one)) {
-            self.fault(plan, one, codes::DOES_NOT_FIT, why);
         }
     }
 
@@ -503,7 +596,7 @@ impl<'p> Body<'p, '_, '_> {
                     filled & bit(cell) != 0
                         || self.plan.rules.get(rule as usize).is_some_and(|rule| rule.absent.is_some())
                 }
-                What::Agrees { .. } | What::Again { .. } | What::Literal(_) => false,
+                What::Agrees { .. } | What::Again { .. } | What::Filler(_) | What::Copy { .. } => false,
                 _ => true,
             };
             if there {
@@ -533,111 +626,23 @@ fn element_bit(element: u8) -> u64 {
     1u64.checked_shl(u32::from(element).wrapping_sub(1)).unwrap_or_default()
 }
 
+/// Adds the first bytes of a block, and tells where they are. Each has a whole block of room, so that it is read back as
+/// it was written.
+#[inline]
+fn make(bytes: &mut Vec<u8>, block: [u8; 8], length: usize) -> (u32, u32) {
+    let start = bytes.len();
+    bytes.extend_from_slice(&(u128::from(u64::from_le_bytes(block))).to_le_bytes());
+    (start as u32, (start + length) as u32)
+}
+
+/// A place as one number, in the order of places.
+#[inline]
+fn rank(place: Place) -> u32 {
+    u32::from(place.element) << 24 | u32::from(place.repetition) << 8 | u32::from(place.component)
+}
+
 /// `02 or 03`
 fn list(elements: u64) -> String {
     let numbers: Vec<_> = (0..64).filter(|at| elements & (1 << at) != 0).map(|at| format!("{:02}", at + 1)).collect();
     numbers.join(" or ")
-}
-
-/// Only characters that every charset has, and that text may hold.
-#[inline]
-fn is_plain(text: &[u8]) -> bool {
-    const LOW: u64 = u64::from_le_bytes([0x01; 8]);
-    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    let (words, rest) = text.as_chunks::<8>();
-    let odd = words.iter().any(|word| {
-        let word = u64::from_le_bytes(*word);
-        (word | word.wrapping_sub(LOW * 0x20)) & HIGH != 0
-    });
-    !odd && rest.iter().all(|byte| (0x20..0x80).contains(byte))
-}
-
-/// Writes the X12 form of a value, in the partner's characters.
-fn convert_out(
-    rule: &FieldRule,
-    (convert, tables): (&Convert, &[Arc<Table>]),
-    text: &str,
-    charset: Charset,
-    out: &mut Vec<u8>,
-) -> Result<(), (crate::error::Code, String)> {
-    let name = &rule.origin.name;
-    let start = out.len();
-    match convert {
-        Convert::Value(converter) => {
-            if converter.write(text, out).is_none() {
-                let text = format!("`{name}` is `{text}`, which cannot be written as {}", converter.expects());
-                return Err((codes::UNWRITABLE_VALUE, text));
-            }
-        }
-        Convert::Cross(number, missing) => {
-            let Some(value) = tables.get(usize::from(*number)).and_then(|table| table.cross(text, *missing)) else {
-                let text = format!("the table of `{name}` has nothing for `{text}`, or has it as the name of another");
-                return Err((codes::NO_CODE, text));
-            };
-            out.extend_from_slice(value.as_bytes());
-        }
-        Convert::Codes(number, missing) => {
-            let table = tables.get(usize::from(*number));
-            let shorter = || text.contains('.').then(|| text.trim_end_matches('0').trim_end_matches('.'));
-            match table.and_then(|table| table.write(text).or_else(|| table.write(shorter()?))) {
-                Some(code) => out.extend_from_slice(code.as_bytes()),
-                None => {
-                    let hint = if *missing == Missing::Hold { "; add it, and replay" } else { "" };
-                    let text = format!("the code table of `{name}` has no code for `{text}`{hint}");
-                    return Err((codes::NO_CODE, text));
-                }
-            }
-        }
-    }
-    let written = out.get(start..).unwrap_or_default();
-    if is_plain(written) {
-        return Ok(());
-    }
-    let written = std::str::from_utf8(written).unwrap_or_default();
-    if let Some(control) = written.chars().find(|character| character.is_control()) {
-        let text = format!("`{name}` holds the control character {}", control.escape_default());
-        return Err((codes::DOES_NOT_FIT, text));
-    }
-    if charset == Charset::Latin1 {
-        let latin: Result<Vec<u8>, char> =
-            written.chars().map(|character| u8::try_from(u32::from(character)).map_err(|_| character)).collect();
-        let latin = latin.map_err(|character| {
-            (codes::DOES_NOT_FIT, format!("`{name}` holds {character:?}, which the partner's Latin-1 does not have"))
-        })?;
-        out.truncate(start);
-        out.extend_from_slice(&latin);
-    }
-    Ok(())
-}
-
-/// Why a value does not fit its element, if it does not. Whether a code is one of the standard's is for the checker.
-#[inline]
-fn misfit(def: &ElementDef, value: &[u8]) -> Option<String> {
-    let code = x12::element_fault(def, value)?;
-    explain_misfit(def, value, code)
-}
-
-#[cold]
-fn explain_misfit(def: &ElementDef, value: &[u8], code: crate::error::Code) -> Option<String> {
-    let characters = std::str::from_utf8(value).map_or(value.len(), |text| text.chars().count());
-    let kind = match def.kind {
-        ElementKind::Text | ElementKind::Binary => "text",
-        ElementKind::Code => "code",
-        ElementKind::Integer(_) => "whole number",
-        ElementKind::Decimal => "number",
-        ElementKind::Date => "date",
-        ElementKind::Time => "time",
-    };
-    let (min, max) = (def.min as usize, def.max as usize);
-    let fits_in_characters = matches!(def.kind, ElementKind::Text) && characters <= max;
-    if code == x12::codes::ELEMENT_CODE || code == x12::codes::ELEMENT_LONG && fits_in_characters {
-        None
-    } else if code == x12::codes::ELEMENT_LONG || code == x12::codes::ELEMENT_SHORT {
-        let range = if min == max { format!("exactly {max}") } else { format!("{min} to {max}") };
-        let unit =
-            if matches!(def.kind, ElementKind::Integer(_) | ElementKind::Decimal) { "digits" } else { "characters" };
-        Some(format!("it is {characters} long; this {kind} has {range} {unit}"))
-    } else {
-        Some(format!("the standard wants a {kind} here"))
-    }
 }

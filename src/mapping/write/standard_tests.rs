@@ -19,9 +19,9 @@ fn segments(plan: &WritePlan) -> Vec<&SegmentPlan> {
     let mut steps: Vec<&Step> = plan.lists.iter().flatten().flat_map(|block| &block.inner).chain(&plan.body).collect();
     while let Some(step) = steps.pop() {
         match step {
-            Step::Segment(segment) => {
-                all.push(segment);
-                steps.extend(&segment.inner);
+            Step::Segment { plan, .. } => {
+                all.push(plan);
+                steps.extend(&plan.inner);
             }
             Step::Bounded(bounded) => {
                 let Bounded { open, close, .. } = &**bounded;

@@ -67,6 +67,25 @@ pub struct SetDef {
     width: usize,
     /// A row of targets per node.
     moves: Vec<NodeId>,
+    /// Per node, what is asked of it at every step.
+    facts: Vec<Fact>,
+}
+
+/// What a walker asks of a node at every step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fact {
+    /// The loop it stands in.
+    pub(super) parent: NodeId,
+    /// The loop that it is counted in: for one that opens a loop, the one around that.
+    pub(super) outside: NodeId,
+    /// What is counted: the loop that it opens, or itself.
+    pub(super) counted: NodeId,
+    pub(super) opens: bool,
+    pub(super) header: bool,
+    pub(super) mandatory: bool,
+    /// How often what is counted may occur in its loop.
+    pub(super) max: u32,
+    pub(super) needed: u32,
 }
 
 /// A set's tree in the making: what the text form and overlays edit.
@@ -94,6 +113,7 @@ impl SetDef {
             columns: vec![NO_COLUMN; segments],
             width: 0,
             moves: Vec::new(),
+            facts: Vec::new(),
         };
         let root = Node {
             kind: NodeKind::Loop(id.into()),
@@ -112,7 +132,30 @@ impl SetDef {
         set.moves = vec![NodeId::NOWHERE; set.nodes.len() * set.width];
         let nothing = vec![NodeId::NOWHERE; set.width];
         set.fill(NodeId::ROOT, &nothing);
+        set.facts = (0..set.nodes.len()).filter_map(|at| set.gather(NodeId(at as u16))).collect();
         Some(set)
+    }
+
+    fn gather(&self, id: NodeId) -> Option<Fact> {
+        let node = self.node(id)?;
+        let parent = self.node(node.parent)?;
+        let (outside, counted) = if node.opens { (parent.parent, node.parent) } else { (node.parent, id) };
+        Some(Fact {
+            parent: node.parent,
+            outside,
+            counted,
+            opens: node.opens,
+            header: node.header,
+            mandatory: node.requirement == Requirement::Mandatory,
+            max: self.node(counted)?.max,
+            needed: node.needed,
+        })
+    }
+
+    /// What is asked of a node at every step.
+    #[inline]
+    pub(super) fn fact(&self, node: NodeId) -> Option<Fact> {
+        self.facts.get(node.index()).copied()
     }
 
     /// The three digits of ST01.

@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
-use super::define::{Requirement, SegmentId};
-use super::set::{NodeId, SetDef};
+use super::define::SegmentId;
+use super::set::{Fact, NodeId, SetDef};
 
 /// What is wrong with a segment's place; AK304's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -324,8 +324,7 @@ impl Walker {
 
     #[inline]
     fn count_up(&mut self, node: NodeId) {
-        let Some(def) = self.set.node(node) else { return };
-        let (parent, mandatory) = (def.parent, def.requirement == Requirement::Mandatory);
+        let Some(Fact { parent, mandatory, .. }) = self.set.fact(node) else { return };
         let opened = self.uses.get(parent.index()).map_or(0, |round| round.opened);
         let position = self.position;
         let Some(used) = self.uses.get_mut(node.index()) else { return };
@@ -350,7 +349,7 @@ impl Walker {
     /// Whether mandatory nodes of a loop's present round have not come.
     #[inline]
     fn wants(&self, around: NodeId) -> bool {
-        let needed = self.set.node(around).map_or(0, |node| node.needed);
+        let needed = self.set.fact(around).map_or(0, |fact| fact.needed);
         self.uses.get(around.index()).is_some_and(|round| round.met < needed)
     }
 
@@ -384,9 +383,7 @@ impl Walker {
     /// Whether a segment, or the loop it opens, may occur once more.
     #[inline]
     fn has_room(&self, target: NodeId) -> bool {
-        let counted = if self.opens(target) { self.parent(target) } else { target };
-        let max = self.set.node(counted).map_or(0, |node| node.max);
-        max == u32::MAX || self.count(counted) < max
+        self.set.fact(target).is_some_and(|fact| fact.max == u32::MAX || self.count(fact.counted) < fact.max)
     }
 
     /// How often a node was used in the present round of its loop.
@@ -414,8 +411,7 @@ impl Walker {
     /// The loop that a target is counted in: for one that opens a loop, the one around that.
     #[inline]
     fn outside(&self, target: NodeId) -> NodeId {
-        let parent = self.parent(target);
-        if self.opens(target) { self.parent(parent) } else { parent }
+        self.set.fact(target).map_or(NodeId::ROOT, |fact| fact.outside)
     }
 
     fn ancestors(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
@@ -425,21 +421,21 @@ impl Walker {
 
     #[inline]
     fn parent(&self, node: NodeId) -> NodeId {
-        self.set.node(node).map_or(NodeId::ROOT, |node| node.parent)
+        self.set.fact(node).map_or(NodeId::ROOT, |fact| fact.parent)
     }
 
     #[inline]
     fn opens(&self, node: NodeId) -> bool {
-        self.set.node(node).is_some_and(|node| node.opens)
+        self.set.fact(node).is_some_and(|fact| fact.opens)
     }
 
     #[inline]
     fn is_header(&self, node: NodeId) -> bool {
-        self.set.node(node).is_some_and(|node| node.header)
+        self.set.fact(node).is_some_and(|fact| fact.header)
     }
 
     fn mandatory(&self, node: NodeId) -> bool {
-        self.set.node(node).is_some_and(|node| node.requirement == Requirement::Mandatory)
+        self.set.fact(node).is_some_and(|fact| fact.mandatory)
     }
 }
 

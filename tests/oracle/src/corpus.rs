@@ -27,7 +27,7 @@ const REFUSED_X12: &[(&str, &str)] = &[
 
 /// What is true of the files of XML that are refused, or are of a kind that no mapping is for.
 const REFUSED_XML: &[(&str, &str)] = &[
-    // An empty `cbc:ID`.
+    // Its sixth line is `<cbc:ID/>`: an order without a number.
     ("UBL__ph-ubl__CENBII-Order-minimal.xml", "a document needs `number`"),
     // Catalogues, quotes, status reports, punch-outs and answers are no orders, despatches or invoices.
     ("cXML__cxml-php__CatalogUploadRequest.xml", "no mapping for cXML"),
@@ -36,7 +36,7 @@ const REFUSED_XML: &[(&str, &str)] = &[
     ("cXML__cxml-php__poom.xml", "no mapping for cXML"),
     ("cXML__cxml-php__quote_request.xml", "no mapping for cXML"),
     ("cXML__cxml__document_node_with_unknown_attribute.xml", "no mapping for cXML"),
-    // Somebody's template: the word `invoice_date` where the date belongs.
+    // `invoiceDate="invoice_date"`: the name of the value in its place.
     ("cXML__cxml__invoice_taxes_at_line_multiple_taxes.xml", "\"invoice_date\": `issue_date` is a date"),
     ("cXML__cxml__punch_out_setup_request_doc_with_ship_to.xml", "no mapping for cXML"),
     ("cXML__cxml__response_status_400.xml", "no mapping for cXML"),

@@ -5,15 +5,16 @@
 mod push;
 mod shelf;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Extension,
     body::Body,
-    extract::{Path, Request, State as Shared},
+    extract::{FromRequestParts, Path, Request, State as Shared},
     http::{
         HeaderMap, HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, ETAG, IF_MATCH, LOCATION},
+        request::Parts,
     },
     response::Response,
     routing::{MethodRouter, get, post},
@@ -59,7 +60,8 @@ impl Hooks {
     pub async fn open(ledger: SharedLedger, egress: Egress) -> Result<Self, LedgerError> {
         let (shelf, egress) = (Arc::new(Shelf::open(ledger).await?), Arc::new(egress.for_strangers()));
         let bells = Arc::new(Bells::default());
-        let crier = Crier { shelf: Arc::clone(&shelf), egress: Arc::clone(&egress), bells: Arc::clone(&bells) };
+        let begun = Mutex::default();
+        let crier = Crier { shelf: Arc::clone(&shelf), egress: Arc::clone(&egress), bells: Arc::clone(&bells), begun };
         Ok(Self { shelf, egress, crier: Arc::new(crier), bells })
     }
 }
@@ -67,7 +69,11 @@ impl Hooks {
 /// Tells the endpoints of all suppliers, until the task is aborted.
 pub(super) fn spawn(rest: &Arc<Rest>) -> Option<JoinHandle<()>> {
     let crier = Arc::clone(&rest.hooks.as_ref()?.crier);
-    Some(tokio::spawn(crier.follow(Arc::clone(rest))))
+    let rest = Arc::clone(rest);
+    Some(tokio::spawn(async move {
+        let (follows, keeps_up) = (Arc::clone(&crier).follow(Arc::clone(&rest)), crier.keep_up(rest));
+        tokio::join!(follows, keeps_up);
+    }))
 }
 
 /// Whether a partner may have endpoints of its own.
@@ -131,9 +137,45 @@ fn hooks<'r>(rest: &'r Rest, access: &ApiAccess) -> Result<&'r Hooks, Problem> {
     hooks.ok_or_else(|| problems::NO_HOOKS.because("Ask the buyer: the partner's file does not allow it."))
 }
 
-fn found(hooks: &Hooks, access: &ApiAccess, id: &str) -> Result<Endpoint, Problem> {
-    let own = hooks.shelf.of(&access.partner.id).into_iter().find(|one| one.id == id && one.mode == access.mode);
-    own.ok_or_else(no_endpoint)
+/// The caller's endpoint that a path names.
+struct Named {
+    rest: Arc<Rest>,
+    access: ApiAccess,
+    endpoint: Endpoint,
+}
+
+impl FromRequestParts<Arc<Rest>> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, rest: &Arc<Rest>) -> Result<Self, Problem> {
+        let access = parts.extensions.get::<ApiAccess>().cloned();
+        let access = access.ok_or_else(|| net::problem::INTERNAL.because("Nobody asked who it is."))?;
+        let hooks = hooks(rest, &access)?;
+        let Ok(Path(id)) = Path::<String>::from_request_parts(parts, rest).await else { return Err(no_endpoint()) };
+        let own = hooks.shelf.of(&access.partner.id).into_iter().find(|one| one.id == id && one.mode == access.mode);
+        Ok(Self { rest: Arc::clone(rest), endpoint: own.ok_or_else(no_endpoint)?, access })
+    }
+}
+
+impl Named {
+    fn hooks(&self) -> Result<&Hooks, Problem> {
+        hooks(&self.rest, &self.access)
+    }
+
+    /// Has its owner change it, and gives it as it is then.
+    async fn change(
+        &self,
+        change: impl FnOnce(&mut Endpoint) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Endpoint, Problem> {
+        let id = self.endpoint.id.clone();
+        let changed = shelve(self.hooks()?, &self.access.partner.id, move |own| {
+            let own = own.iter_mut().find(|one| one.id == id).ok_or_else(no_endpoint)?;
+            change(own)?;
+            own.revision += 1;
+            Ok(own.clone())
+        });
+        changed.await?
+    }
 }
 
 fn no_endpoint() -> Problem {
@@ -163,13 +205,8 @@ async fn list(Shared(rest): Shared<Arc<Rest>>, Extension(access): Extension<ApiA
     Ok(net::json(StatusCode::OK, &json!({ "data": data, "next": null })))
 }
 
-async fn one(
-    Shared(rest): Shared<Arc<Rest>>,
-    Extension(access): Extension<ApiAccess>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let endpoint = found(hooks(&rest, &access)?, &access, &id)?;
-    Ok(answer(StatusCode::OK, &endpoint, None))
+async fn one(named: Named) -> Response {
+    answer(StatusCode::OK, &named.endpoint, None)
 }
 
 /// Names an endpoint. The same key again names the same endpoint, whose secret is not shown twice.
@@ -237,14 +274,8 @@ async fn create(
     Ok(response)
 }
 
-async fn change(
-    Shared(rest): Shared<Arc<Rest>>,
-    Extension(access): Extension<ApiAccess>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let hooks = hooks(&rest, &access)?;
-    let known = found(hooks, &access, &id)?;
+async fn change(named: Named, request: Request) -> Result<Response, Problem> {
+    let hooks = named.hooks()?;
     let (head, body) = request.into_parts();
     let mut fields = Fields::read(&head.headers, body, MAX_BODY).await?;
     let expected = "an address that may be called, like https://supplier.example/events";
@@ -253,9 +284,8 @@ async fn change(
     let state = fields.optional("state", "enabled or disabled", |value| serde_json::from_value(value.clone()).ok());
     fields.finish()?;
     let condition = Condition::of(&head.headers);
-    condition.holds(&known)?;
-    let changed = shelve(hooks, &access.partner.id, move |own| {
-        let own = own.iter_mut().find(|one| one.id == id).ok_or_else(no_endpoint)?;
+    condition.holds(&named.endpoint)?;
+    let changed = named.change(move |own| {
         condition.holds(own)?;
         if let Some(state) = state {
             // Whoever enables it wants to be told now.
@@ -263,59 +293,39 @@ async fn change(
         }
         own.url = url.unwrap_or_else(|| own.url.clone());
         own.types = types.unwrap_or_else(|| own.types.clone());
-        own.revision += 1;
-        Ok(own.clone())
+        Ok(())
     });
-    Ok(answer(StatusCode::OK, &changed.await??, None))
+    Ok(answer(StatusCode::OK, &changed.await?, None))
 }
 
-async fn delete(
-    Shared(rest): Shared<Arc<Rest>>,
-    Extension(access): Extension<ApiAccess>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let hooks = hooks(&rest, &access)?;
-    Condition::of(&headers).holds(&found(hooks, &access, &id)?)?;
-    shelve(hooks, &access.partner.id, move |own| own.retain(|one| one.id != id)).await?;
+async fn delete(named: Named, headers: HeaderMap) -> Result<Response, Problem> {
+    Condition::of(&headers).holds(&named.endpoint)?;
+    let id = named.endpoint.id.clone();
+    shelve(named.hooks()?, &named.access.partner.id, move |own| own.retain(|one| one.id != id)).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
 /// Makes a new secret; the one before signs beside it for a while.
-async fn rotate(
-    Shared(rest): Shared<Arc<Rest>>,
-    Extension(access): Extension<ApiAccess>,
-    Path(id): Path<String>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let hooks = hooks(&rest, &access)?;
-    found(hooks, &access, &id)?;
+async fn rotate(named: Named, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let mut fields = Fields::read(&head.headers, body, MAX_BODY).await?;
     let overlap = fields.number("overlap_secs", 0..=OVERLAP, OVERLAP_USUAL);
     fields.finish()?;
     let (made, now) = (secret(), Timestamp::now());
     let new = made.clone();
-    let changed = shelve(hooks, &access.partner.id, move |own| {
-        let own = own.iter_mut().find(|one| one.id == id).ok_or_else(no_endpoint)?;
+    let changed = named.change(move |own| {
         let until = now.saturating_add(SignedDuration::from_secs(overlap.into())).unwrap_or(now);
         own.rotate(new, until, now);
-        own.revision += 1;
-        Ok(own.clone())
+        Ok(())
     });
-    Ok(answer(StatusCode::OK, &changed.await??, Some(&made)))
+    Ok(answer(StatusCode::OK, &changed.await?, Some(&made)))
 }
 
 /// Posts an event that says it is a test, and tells what the endpoint made of it.
-async fn try_out(
-    Shared(rest): Shared<Arc<Rest>>,
-    Extension(access): Extension<ApiAccess>,
-    Path(id): Path<String>,
-) -> Result<Response, Problem> {
-    let hooks = hooks(&rest, &access)?;
-    let endpoint = found(hooks, &access, &id)?;
+async fn try_out(named: Named) -> Result<Response, Problem> {
+    let (hooks, Named { access, endpoint, .. }) = (named.hooks()?, &named);
     let event = format!("test_{}", keys::sha256_hex(&keys::random::<16>()).get(..26).unwrap_or_default());
     let body = json!({
         "specversion": CloudEvent::SPECVERSION,
@@ -325,7 +335,7 @@ async fn try_out(
         "time": Timestamp::now(),
         "data": { "endpoint": endpoint.id },
     });
-    let posted = hooks.crier.post_body(&endpoint, &event, body.to_string().into()).await;
+    let posted = hooks.crier.post_body(endpoint, &event, body.to_string().into()).await;
     let (delivered, detail) = match posted {
         Posted::Taken => (true, "The endpoint took it.".to_owned()),
         Posted::Later { detail, .. } | Posted::Refused(detail) => (false, format!("{detail}.")),

@@ -3,7 +3,7 @@
 //! last attempt, or when it says that it is gone, it is disabled, and goes on from there once its owner enables it again.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -32,6 +32,8 @@ use crate::{
 const PAUSES: [u64; 9] = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 /// How often an endpoint looks by itself, for what it was not woken for.
 const LOOK: Duration = Duration::from_secs(60);
+/// How often it is looked whether an owner changed endpoints on another node.
+const KEEP_UP: Duration = Duration::from_secs(2);
 /// How long to let more come in before the log is looked at.
 const GATHER: Duration = Duration::from_millis(50);
 /// So much of the log is looked at together.
@@ -63,9 +65,28 @@ pub(super) struct Crier {
     pub(super) shelf: Arc<Shelf>,
     pub(super) egress: Arc<Egress>,
     pub(super) bells: Arc<Bells>,
+    /// The endpoints that have their task.
+    pub(super) begun: Mutex<HashSet<String>>,
 }
 
 impl Crier {
+    /// Has what owners change on other nodes count here too, until the task is aborted.
+    pub(super) async fn keep_up(self: Arc<Self>, rest: Arc<Rest>) {
+        loop {
+            tokio::time::sleep(KEEP_UP).await;
+            match self.shelf.refresh().await {
+                Ok(false) => {}
+                Ok(true) => {
+                    for (partner, endpoint) in self.shelf.every() {
+                        self.bells.ring(&partner);
+                        self.begin(&rest, partner, endpoint.id);
+                    }
+                }
+                Err(error) => tracing::debug!(%error, "Webhook endpoints could not be looked at."),
+            }
+        }
+    }
+
     /// Follows the log and wakes whom it concerns, until the task is aborted.
     pub(super) async fn follow(self: Arc<Self>, rest: Arc<Rest>) {
         for (partner, endpoint) in self.shelf.every() {
@@ -93,8 +114,11 @@ impl Crier {
         }
     }
 
-    /// Begins to tell an endpoint, until it is deleted.
+    /// Begins to tell an endpoint, until it is deleted; one that is told already goes on as it is.
     pub(super) fn begin(self: &Arc<Self>, rest: &Arc<Rest>, partner: String, id: String) {
+        if !self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
+            return;
+        }
         let (crier, rest) = (Arc::clone(self), Arc::clone(rest));
         tokio::spawn(async move {
             let bell = crier.bells.of(&partner);
@@ -102,7 +126,10 @@ impl Crier {
                 let mut rung = std::pin::pin!(bell.notified());
                 // From here on a bell is heard, also while we look.
                 rung.as_mut().enable();
-                let Some(endpoint) = crier.shelf.of(&partner).into_iter().find(|one| one.id == id) else { return };
+                let Some(endpoint) = crier.shelf.of(&partner).into_iter().find(|one| one.id == id) else {
+                    crier.begun.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                    return;
+                };
                 let wait = match crier.tell(&rest, &partner, endpoint).await {
                     Ok(wait) => wait,
                     Err(error) => {

@@ -1,11 +1,13 @@
 //! The endpoints that suppliers named themselves, with what signs and how far each has been told. The ledger remembers them, one
-//! entry for each partner, so that a backup has them too; they are at hand here once they were read.
+//! entry for each partner, so that a backup has them too. They are at hand here once they were read; that an owner changed
+//! something on another node is seen by a revision beside them.
 
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,9 @@ use crate::{
 
 /// What the ledger calls them.
 const KIND: &str = "webhook_endpoints";
+
+/// Where the ledger keeps what is different after every change by an owner, and by which name.
+const REVISION: (&str, &str) = ("webhook_endpoints_revision", "all");
 
 /// So many endpoints a partner may have.
 pub(super) const MOST: usize = 10;
@@ -85,6 +90,8 @@ impl Endpoint {
 pub(super) struct Shelf {
     ledger: SharedLedger,
     all: Mutex<BTreeMap<String, Vec<Endpoint>>>,
+    /// The revision that `all` was read with.
+    revision: Mutex<Option<Bytes>>,
     /// One change after the other.
     turn: tokio::sync::Mutex<()>,
 }
@@ -92,24 +99,46 @@ pub(super) struct Shelf {
 impl Shelf {
     /// What the ledger remembers. An entry that cannot be read is told about; its endpoints have to be named again.
     pub(super) async fn open(ledger: SharedLedger) -> Result<Self, LedgerError> {
+        let shelf =
+            Self { ledger, all: Mutex::default(), revision: Mutex::default(), turn: tokio::sync::Mutex::default() };
+        shelf.read().await?;
+        Ok(shelf)
+    }
+
+    async fn read(&self) -> Result<(), LedgerError> {
+        // What is changed between the two is read again with the next revision.
+        let revision = self.ledger.recall(REVISION.0, REVISION.1).await?;
         let mut all = BTreeMap::new();
-        for (partner, entry) in ledger.remembered(KIND).await? {
+        for (partner, entry) in self.ledger.remembered(KIND).await? {
             match serde_json::from_slice(&entry) {
                 Ok(endpoints) => drop(all.insert(partner, endpoints)),
                 Err(error) => tracing::error!(partner, %error, "Webhook endpoints cannot be read and are passed over."),
             }
         }
-        Ok(Self { ledger, all: Mutex::new(all), turn: tokio::sync::Mutex::default() })
+        *lock(&self.all) = all;
+        *lock(&self.revision) = revision;
+        Ok(())
+    }
+
+    /// Reads all anew if an owner changed something elsewhere; `true` if so.
+    pub(super) async fn refresh(&self) -> Result<bool, LedgerError> {
+        let _turn = self.turn.lock().await;
+        let revision = self.ledger.recall(REVISION.0, REVISION.1).await?;
+        if *lock(&self.revision) == revision {
+            return Ok(false);
+        }
+        self.read().await?;
+        Ok(true)
     }
 
     /// A partner's endpoints.
     pub(super) fn of(&self, partner: &str) -> Vec<Endpoint> {
-        self.lock().get(partner).cloned().unwrap_or_default()
+        lock(&self.all).get(partner).cloned().unwrap_or_default()
     }
 
     /// Every endpoint and whose it is.
     pub(super) fn every(&self) -> Vec<(String, Endpoint)> {
-        let all = self.lock();
+        let all = lock(&self.all);
         all.iter().flat_map(|(partner, own)| own.iter().map(|one| (partner.clone(), one.clone()))).collect()
     }
 
@@ -121,20 +150,33 @@ impl Shelf {
         change: impl FnOnce(&mut Vec<Endpoint>) -> T,
     ) -> Result<T, LedgerError> {
         let _turn = self.turn.lock().await;
-        let mut own = self.of(partner);
+        // Not what is at hand: another node may have changed it since.
+        let mut own: Vec<Endpoint> = match self.ledger.recall(KIND, partner).await? {
+            Some(entry) => serde_json::from_slice(&entry).unwrap_or_else(|_| self.of(partner)),
+            None => Vec::new(),
+        };
         let before = own.clone();
         let answer = change(&mut own);
         if own != before {
             let entry = serde_json::to_vec(&own).map_err(|error| LedgerError::Unavailable(error.to_string()))?;
             self.ledger.remember(KIND, partner, entry.into()).await?;
-            self.lock().insert(partner.to_owned(), own);
+            if owned(&own) != owned(&before) {
+                let revision = format!("{partner} {}", Timestamp::now().as_nanosecond());
+                self.ledger.remember(REVISION.0, REVISION.1, revision.into()).await?;
+            }
         }
+        lock(&self.all).insert(partner.to_owned(), own);
         Ok(answer)
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Endpoint>>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What owners change of endpoints, as opposed to how far they have been told.
+fn owned(endpoints: &[Endpoint]) -> Vec<(&str, u64, State)> {
+    endpoints.iter().map(|endpoint| (endpoint.id.as_str(), endpoint.revision, endpoint.state)).collect()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -156,6 +198,28 @@ mod tests {
             due: None,
             revision: 0,
         }
+    }
+
+    #[tokio::test]
+    async fn what_an_owner_changes_on_one_node_is_seen_on_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger: SharedLedger =
+            std::sync::Arc::new(crate::ledger::sqlite::SqliteLedger::open(folder.path(), &Default::default()).unwrap());
+        let (one, other) = (Shelf::open(ledger.clone()).await.unwrap(), Shelf::open(ledger).await.unwrap());
+        one.change("acme", |own| own.push(endpoint("we_1"))).await.unwrap();
+        assert!(other.of("acme").is_empty());
+        assert!(other.refresh().await.unwrap());
+        assert_eq!(other.of("acme"), [endpoint("we_1")]);
+        assert!(!other.refresh().await.unwrap());
+        // How far an endpoint was told is no change by its owner, and is not lost by one.
+        one.change("acme", |own| own[0].position = 8).await.unwrap();
+        assert!(!other.refresh().await.unwrap());
+        other.change("acme", |own| (own[0].state, own[0].revision) = (State::Disabled, 1)).await.unwrap();
+        assert!(one.refresh().await.unwrap());
+        let [endpoint] = &one.of("acme")[..] else { panic!("{:?}", one.of("acme")) };
+        assert_eq!((endpoint.position, endpoint.state), (8, State::Disabled));
+        one.change("acme", Vec::clear).await.unwrap();
+        assert!(other.refresh().await.unwrap() && other.of("acme").is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::operations::ACKNOWLEDGEMENT;
 
 /// One method of one path.
+#[derive(Clone, Copy)]
 pub(super) struct Operation {
     pub(super) method: &'static str,
     pub(super) path: &'static str,
@@ -107,6 +108,82 @@ impl Body {
 }
 
 impl Operation {
+    const fn new(method: &'static str, path: &'static str, id: &'static str) -> Self {
+        let (summary, detail) = ("", "");
+        Self {
+            method,
+            path,
+            id,
+            summary,
+            detail,
+            parameters: &[],
+            body: None,
+            status: 200,
+            schema: None,
+            problems: &[],
+        }
+    }
+
+    /// Reads something: 200, with somebody's own bytes.
+    pub(super) const fn get(path: &'static str, id: &'static str) -> Self {
+        Self::new("get", path, id)
+    }
+
+    /// Gives something in, or has something done.
+    pub(super) const fn post(path: &'static str, id: &'static str) -> Self {
+        Self::new("post", path, id)
+    }
+
+    /// Changes something.
+    pub(super) const fn patch(path: &'static str, id: &'static str) -> Self {
+        Self::new("patch", path, id)
+    }
+
+    /// Takes something back.
+    pub(super) const fn delete(path: &'static str, id: &'static str) -> Self {
+        Self::new("delete", path, id)
+    }
+
+    /// What is said of it, in a few words …
+    pub(super) const fn says(self, summary: &'static str) -> Self {
+        Self { summary, ..self }
+    }
+
+    /// … and in a few sentences.
+    pub(super) const fn details(self, detail: &'static str) -> Self {
+        Self { detail, ..self }
+    }
+
+    /// With parameters.
+    pub(super) const fn with(self, parameters: &'static [Parameter]) -> Self {
+        Self { parameters, ..self }
+    }
+
+    /// With a body.
+    pub(super) const fn takes(self, body: Body) -> Self {
+        Self { body: Some(body), ..self }
+    }
+
+    /// 200, with a body of this schema.
+    pub(super) const fn gives(self, schema: &'static str) -> Self {
+        self.answers(200, schema)
+    }
+
+    /// Another status of success, with a body of this schema.
+    pub(super) const fn answers(self, status: u16, schema: &'static str) -> Self {
+        Self { status, schema: Some(schema), ..self }
+    }
+
+    /// 204, with no body.
+    pub(super) const fn answers_nothing(self) -> Self {
+        Self { status: 204, ..self }
+    }
+
+    /// With these statuses of failure.
+    pub(super) const fn fails(self, problems: &'static [u16]) -> Self {
+        Self { problems, ..self }
+    }
+
     pub(super) fn answer(&self) -> Value {
         let description = match self.status {
             201 => "It was made. `Location` leads to it.",

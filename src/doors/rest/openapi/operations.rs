@@ -36,13 +36,10 @@ const ANSWERED: &[u16] = &[400, 409, 412, 413, 415, 422];
 
 /// All of them.
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "get",
-        path: "/v1/orders",
-        id: "listOrders",
-        summary: "Orders and changes, newest first",
-        detail: "A list delivers nothing; reading an order, or its event in the feed, does.",
-        parameters: &[
+    Operation::get("/v1/orders", "listOrders")
+        .says("Orders and changes, newest first")
+        .details("A list delivers nothing; reading an order, or its event in the feed, does.")
+        .with(&[
             LIMIT,
             AFTER,
             query("number", "Only this order.", "4500012345"),
@@ -50,298 +47,166 @@ pub(super) const OPERATIONS: &[Operation] = &[
             query("state", "Only in this state: issued, delivered, acknowledged, rejected or failed.", "issued"),
             query("from", "Issued at this time or later.", "2026-11-01"),
             query("to", "Issued before this time.", "2026-12-01T00:00:00Z"),
-        ],
-        body: None,
-        status: 200,
-        schema: Some("OrderPage"),
-        problems: &[400],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/orders/{number}",
-        id: "getOrder",
-        summary: "One order, as it was issued last",
-        detail: "The canonical document. A supplier whose channel is this API has the order once it was read to its end.",
-        parameters: &[NUMBER, IF_NONE_MATCH],
-        body: None,
-        status: 200,
-        schema: Some("PurchaseOrder"),
-        problems: &[404],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/orders/{number}/changes",
-        id: "listOrderChanges",
-        summary: "The changes of an order, oldest first",
-        detail: "Each with its canonical document.",
-        parameters: &[NUMBER],
-        body: None,
-        status: 200,
-        schema: Some("ChangePage"),
-        problems: &[404],
-    },
-    Operation {
-        method: "post",
-        path: "/v1/orders/{number}/acknowledgements",
-        id: "acknowledgeOrder",
-        summary: "Answer an order",
-        detail: "Several answers to one order are normal. JSON has to name the order of this address.",
-        parameters: &[NUMBER, IF_MATCH],
-        body: Some(Body::Document("OrderAcknowledgement", ACKNOWLEDGEMENT)),
-        status: 202,
-        schema: Some("Accepted"),
-        problems: ANSWERED,
-    },
-    Operation {
-        method: "post",
-        path: "/v1/orders/{number}/change_acknowledgements",
-        id: "acknowledgeOrderChange",
-        summary: "Answer a change of an order",
-        detail: "JSON has to name the order of this address.",
-        parameters: &[NUMBER, IF_MATCH],
-        body: Some(Body::Document("OrderChangeAcknowledgement", CHANGE_ACKNOWLEDGEMENT)),
-        status: 202,
-        schema: Some("Accepted"),
-        problems: ANSWERED,
-    },
-    Operation {
-        method: "post",
-        path: "/v1/orders/{number}/shipments",
-        id: "announceShipment",
-        summary: "Say that goods are on their way",
-        detail: "A notice that names no order is about the order of this address.",
-        parameters: &[NUMBER, IF_MATCH],
-        body: Some(Body::Document("ShipmentNotice", SHIPMENT)),
-        status: 202,
-        schema: Some("Accepted"),
-        problems: ANSWERED,
-    },
-    Operation {
-        method: "post",
-        path: "/v1/orders/{number}/invoices",
-        id: "invoiceOrder",
-        summary: "Invoice an order",
-        detail: "An invoice that names no order is about the order of this address.",
-        parameters: &[NUMBER, IF_MATCH],
-        body: Some(Body::Document("Invoice", INVOICE)),
-        status: 202,
-        schema: Some("Accepted"),
-        problems: ANSWERED,
-    },
-    Operation {
-        method: "post",
-        path: "/v1/inventory_reports",
-        id: "reportInventory",
-        summary: "Report what is in stock",
-        detail: "About no single order.",
-        parameters: &[],
-        body: Some(Body::Document("InventoryReport", INVENTORY)),
-        status: 202,
-        schema: Some("Accepted"),
-        problems: POSTED,
-    },
-    Operation {
-        method: "get",
-        path: "/v1/forecasts",
-        id: "listForecasts",
-        summary: "Forecasts and ship schedules, newest first",
-        detail: "A list delivers nothing; reading one does.",
-        parameters: &[LIMIT, AFTER],
-        body: None,
-        status: 200,
-        schema: Some("OrderPage"),
-        problems: &[400],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/forecasts/{number}",
-        id: "getForecast",
-        summary: "One forecast or ship schedule, as it was issued last",
-        detail: "The canonical document.",
-        parameters: &[path("number", "The buyer's number of the plan.", "F-2026-47"), IF_NONE_MATCH],
-        body: None,
-        status: 200,
-        schema: Some("Plan"),
-        problems: &[404],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/events",
-        id: "listEvents",
-        summary: "Everything about one's documents, in order",
-        detail: "CloudEvents 1.0. `next` always is a cursor: ask with it again, with `wait` to be told at once. Documents \
-                 that are issued here are delivered once the answer was read to its end.",
-        parameters: &[
+        ])
+        .gives("OrderPage")
+        .fails(&[400]),
+    Operation::get("/v1/orders/{number}", "getOrder")
+        .says("One order, as it was issued last")
+        .details("The canonical document. A supplier whose channel is this API has the order once it was read \
+                 to its end.")
+        .with(&[NUMBER, IF_NONE_MATCH])
+        .gives("PurchaseOrder")
+        .fails(&[404]),
+    Operation::get("/v1/orders/{number}/changes", "listOrderChanges")
+        .says("The changes of an order, oldest first")
+        .details("Each with its canonical document.")
+        .with(&[NUMBER])
+        .gives("ChangePage")
+        .fails(&[404]),
+    Operation::post("/v1/orders/{number}/acknowledgements", "acknowledgeOrder")
+        .says("Answer an order")
+        .details("Several answers to one order are normal. JSON has to name the order of this address.")
+        .with(&[NUMBER, IF_MATCH])
+        .takes(Body::Document("OrderAcknowledgement", ACKNOWLEDGEMENT))
+        .answers(202, "Accepted")
+        .fails(ANSWERED),
+    Operation::post("/v1/orders/{number}/change_acknowledgements", "acknowledgeOrderChange")
+        .says("Answer a change of an order")
+        .details("JSON has to name the order of this address.")
+        .with(&[NUMBER, IF_MATCH])
+        .takes(Body::Document("OrderChangeAcknowledgement", CHANGE_ACKNOWLEDGEMENT))
+        .answers(202, "Accepted")
+        .fails(ANSWERED),
+    Operation::post("/v1/orders/{number}/shipments", "announceShipment")
+        .says("Say that goods are on their way")
+        .details("A notice that names no order is about the order of this address.")
+        .with(&[NUMBER, IF_MATCH])
+        .takes(Body::Document("ShipmentNotice", SHIPMENT))
+        .answers(202, "Accepted")
+        .fails(ANSWERED),
+    Operation::post("/v1/orders/{number}/invoices", "invoiceOrder")
+        .says("Invoice an order")
+        .details("An invoice that names no order is about the order of this address.")
+        .with(&[NUMBER, IF_MATCH])
+        .takes(Body::Document("Invoice", INVOICE))
+        .answers(202, "Accepted")
+        .fails(ANSWERED),
+    Operation::post("/v1/inventory_reports", "reportInventory")
+        .says("Report what is in stock")
+        .details("About no single order.")
+        .takes(Body::Document("InventoryReport", INVENTORY))
+        .answers(202, "Accepted")
+        .fails(POSTED),
+    Operation::get("/v1/forecasts", "listForecasts")
+        .says("Forecasts and ship schedules, newest first")
+        .details("A list delivers nothing; reading one does.")
+        .with(&[LIMIT, AFTER])
+        .gives("OrderPage")
+        .fails(&[400]),
+    Operation::get("/v1/forecasts/{number}", "getForecast")
+        .says("One forecast or ship schedule, as it was issued last")
+        .details("The canonical document.")
+        .with(&[path("number", "The buyer's number of the plan.", "F-2026-47"), IF_NONE_MATCH])
+        .gives("Plan")
+        .fails(&[404]),
+    Operation::get("/v1/events", "listEvents")
+        .says("Everything about one's documents, in order")
+        .details("CloudEvents 1.0. `next` always is a cursor: ask with it again, with `wait` to be told at \
+                 once. Documents \
+                 that are issued here are delivered once the answer was read to its end.")
+        .with(&[
             LIMIT,
             AFTER,
             number("wait", "How many seconds to wait for something new.", "1", (0, 30)),
             query("type", "Only this type of event.", "gangway.purchase_order.issued.v1"),
-        ],
-        body: None,
-        status: 200,
-        schema: Some("EventPage"),
-        problems: &[400],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/messages",
-        id: "listMessages",
-        summary: "Messages both ways, newest first",
-        detail: "A message is one hand-over, with its bytes as they were.",
-        parameters: &[
+        ])
+        .gives("EventPage")
+        .fails(&[400]),
+    Operation::get("/v1/messages", "listMessages")
+        .says("Messages both ways, newest first")
+        .details("A message is one hand-over, with its bytes as they were.")
+        .with(&[
             LIMIT,
             AFTER,
             query("direction", "Only in or out.", "in"),
             query("state", "Only in this state, like accepted, held or rejected.", "accepted"),
-        ],
-        body: None,
-        status: 200,
-        schema: Some("MessagePage"),
-        problems: &[400],
-    },
-    Operation {
-        method: "post",
-        path: "/v1/messages",
-        id: "sendMessage",
-        summary: "Send X12 or XML",
-        detail: "Whatever is in it; what the standard thinks of it is said by a 997, and in the message's state. A cXML document, whose payloadID does for a key, is answered 200 with a cXML Response.",
-        parameters: &[],
-        body: Some(Body::Raw),
-        status: 202,
-        schema: Some("Accepted"),
-        problems: POSTED,
-    },
-    Operation {
-        method: "get",
-        path: "/v1/messages/{id}",
-        id: "getMessage",
-        summary: "What became of a message",
-        detail: "With its documents and what was found wrong with them.",
-        parameters: &[MESSAGE, number("position", "The first document to be shown.", "0", (0, u32::MAX))],
-        body: None,
-        status: 200,
-        schema: Some("Message"),
-        problems: &[400, 404],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/messages/{id}/payload",
-        id: "getPayload",
-        summary: "A message's bytes",
-        detail: "What waits for a supplier is delivered once it was read to its end.",
-        parameters: &[MESSAGE],
-        body: None,
-        status: 200,
-        schema: None,
-        problems: &[404],
-    },
-    Operation {
-        method: "post",
-        path: "/v1/validate",
-        id: "validate",
-        summary: "Try a body out",
-        detail: "What would become of it, and everything that is wrong with it. Nothing is stored, and no key is needed.",
-        parameters: &[query("type", "What a body in JSON should be.", "order_acknowledgement")],
-        body: Some(Body::Any),
-        status: 200,
-        schema: Some("Report"),
-        problems: &[400, 413, 415],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/limits",
-        id: "getLimits",
-        summary: "What may come, and how much of it is left",
-        detail: "The same as in the headers of every answer, with the size of the largest message.",
-        parameters: &[],
-        body: None,
-        status: 200,
-        schema: Some("Limits"),
-        problems: &[],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/webhook_endpoints",
-        id: "listWebhookEndpoints",
-        summary: "One's own endpoints",
-        detail: "Events of the feed are posted there, in the same order, signed by Standard Webhooks.",
-        parameters: &[],
-        body: None,
-        status: 200,
-        schema: Some("WebhookEndpointPage"),
-        problems: &[],
-    },
-    Operation {
-        method: "post",
-        path: "/v1/webhook_endpoints",
-        id: "createWebhookEndpoint",
-        summary: "Name an endpoint",
-        detail: "The answer has the `secret` that signs, this once. It is told what happens from now on: of the types named, \
-                 or of all. An endpoint that does not answer 2xx is tried ten times over three days, and then disabled.",
-        parameters: &[],
-        body: Some(Body::New("NewWebhookEndpoint", HOOK)),
-        status: 201,
-        schema: Some("WebhookEndpoint"),
-        problems: &[400, 409, 413, 415, 422],
-    },
-    Operation {
-        method: "get",
-        path: "/v1/webhook_endpoints/{id}",
-        id: "getWebhookEndpoint",
-        summary: "One endpoint, and how it fares",
-        detail: "Whether it is enabled, and why the last attempt failed if it did.",
-        parameters: &[ENDPOINT],
-        body: None,
-        status: 200,
-        schema: Some("WebhookEndpoint"),
-        problems: &[404],
-    },
-    Operation {
-        method: "patch",
-        path: "/v1/webhook_endpoints/{id}",
-        id: "changeWebhookEndpoint",
-        summary: "Change an endpoint",
-        detail: "What is not named stays. One that was disabled goes on where it stopped when it is enabled.",
-        parameters: &[ENDPOINT, IF_ENDPOINT_MATCH],
-        body: Some(Body::Fields("WebhookEndpointChange", HOOK_CHANGE)),
-        status: 200,
-        schema: Some("WebhookEndpoint"),
-        problems: &[400, 404, 412, 413, 415, 422],
-    },
-    Operation {
-        method: "delete",
-        path: "/v1/webhook_endpoints/{id}",
-        id: "deleteWebhookEndpoint",
-        summary: "Take an endpoint back",
-        detail: "Nothing is posted there any more.",
-        parameters: &[ENDPOINT, IF_ENDPOINT_MATCH],
-        body: None,
-        status: 204,
-        schema: None,
-        problems: &[404, 412],
-    },
-    Operation {
-        method: "post",
-        path: "/v1/webhook_endpoints/{id}/rotate",
-        id: "rotateWebhookSecret",
-        summary: "Make a new secret",
-        detail: "The answer has it, this once. For `overlap_secs` the old one signs beside it.",
-        parameters: &[ENDPOINT],
-        body: Some(Body::Fields("WebhookRotation", ROTATION)),
-        status: 200,
-        schema: Some("WebhookEndpoint"),
-        problems: &[400, 404, 413, 415, 422],
-    },
-    Operation {
-        method: "post",
-        path: "/v1/webhook_endpoints/{id}/test",
-        id: "testWebhookEndpoint",
-        summary: "Post a test event now",
-        detail: "Its type is `gangway.webhook_endpoint.test.v1`. The answer says what the endpoint made of it.",
-        parameters: &[ENDPOINT],
-        body: None,
-        status: 200,
-        schema: Some("WebhookTest"),
-        problems: &[404],
-    },
+        ])
+        .gives("MessagePage")
+        .fails(&[400]),
+    Operation::post("/v1/messages", "sendMessage")
+        .says("Send X12 or XML")
+        .details(
+            "Whatever is in it; what the standard thinks of it is said by a 997, and in the message's state. A cXML document, \
+             whose payloadID does for a key, is answered 200 with a cXML Response.",
+        )
+        .takes(Body::Raw)
+        .answers(202, "Accepted")
+        .fails(POSTED),
+    Operation::get("/v1/messages/{id}", "getMessage")
+        .says("What became of a message")
+        .details("With its documents and what was found wrong with them.")
+        .with(&[MESSAGE, number("position", "The first document to be shown.", "0", (0, u32::MAX))])
+        .gives("Message")
+        .fails(&[400, 404]),
+    Operation::get("/v1/messages/{id}/payload", "getPayload")
+        .says("A message's bytes")
+        .details("What waits for a supplier is delivered once it was read to its end.")
+        .with(&[MESSAGE])
+        .fails(&[404]),
+    Operation::post("/v1/validate", "validate")
+        .says("Try a body out")
+        .details("What would become of it, and everything that is wrong with it. Nothing is stored, and no key \
+                 is needed.")
+        .with(&[query("type", "What a body in JSON should be.", "order_acknowledgement")])
+        .takes(Body::Any)
+        .gives("Report")
+        .fails(&[400, 413, 415]),
+    Operation::get("/v1/limits", "getLimits")
+        .says("What may come, and how much of it is left")
+        .details("The same as in the headers of every answer, with the size of the largest message.")
+        .gives("Limits"),
+    Operation::get("/v1/webhook_endpoints", "listWebhookEndpoints")
+        .says("One's own endpoints")
+        .details("Events of the feed are posted there, in the same order, signed by Standard Webhooks.")
+        .gives("WebhookEndpointPage"),
+    Operation::post("/v1/webhook_endpoints", "createWebhookEndpoint")
+        .says("Name an endpoint")
+        .details("The answer has the `secret` that signs, this once. It is told what happens from now on: of \
+                 the types named, \
+                 or of all. An endpoint that does not answer 2xx is tried ten times over three days, and then disabled.")
+        .takes(Body::New("NewWebhookEndpoint", HOOK))
+        .answers(201, "WebhookEndpoint")
+        .fails(&[400, 409, 413, 415, 422]),
+    Operation::get("/v1/webhook_endpoints/{id}", "getWebhookEndpoint")
+        .says("One endpoint, and how it fares")
+        .details("Whether it is enabled, and why the last attempt failed if it did.")
+        .with(&[ENDPOINT])
+        .gives("WebhookEndpoint")
+        .fails(&[404]),
+    Operation::patch("/v1/webhook_endpoints/{id}", "changeWebhookEndpoint")
+        .says("Change an endpoint")
+        .details("What is not named stays. One that was disabled goes on where it stopped when it is enabled.")
+        .with(&[ENDPOINT, IF_ENDPOINT_MATCH])
+        .takes(Body::Fields("WebhookEndpointChange", HOOK_CHANGE))
+        .gives("WebhookEndpoint")
+        .fails(&[400, 404, 412, 413, 415, 422]),
+    Operation::delete("/v1/webhook_endpoints/{id}", "deleteWebhookEndpoint")
+        .says("Take an endpoint back")
+        .details("Nothing is posted there any more.")
+        .with(&[ENDPOINT, IF_ENDPOINT_MATCH])
+        .answers_nothing()
+        .fails(&[404, 412]),
+    Operation::post("/v1/webhook_endpoints/{id}/rotate", "rotateWebhookSecret")
+        .says("Make a new secret")
+        .details("The answer has it, this once. For `overlap_secs` the old one signs beside it.")
+        .with(&[ENDPOINT])
+        .takes(Body::Fields("WebhookRotation", ROTATION))
+        .gives("WebhookEndpoint")
+        .fails(&[400, 404, 413, 415, 422]),
+    Operation::post("/v1/webhook_endpoints/{id}/test", "testWebhookEndpoint")
+        .says("Post a test event now")
+        .details("Its type is `gangway.webhook_endpoint.test.v1`. The answer says what the endpoint made of it.")
+        .with(&[ENDPOINT])
+        .gives("WebhookTest")
+        .fails(&[404]),
 ];

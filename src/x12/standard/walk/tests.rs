@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{NodeKind, Overlay, Standard};
+use super::super::{NodeKind, Overlay, Requirement, Standard};
 use super::*;
 
 /// Walks `ST tags… SE` and tells problems as `code tag@position`. `LS:LDT` is an LS whose LS01 is LDT; a tag that the
