@@ -218,8 +218,9 @@ fn show(settings: &Settings, file: &Path, partner: Option<&str>) -> anyhow::Resu
 fn write_evidence(settings: &Settings, id: MessageId, into: &Path) -> anyhow::Result<ExitCode> {
     let ledger = SqliteLedger::open_read_only(&settings.data).map_err(|error| exit(TRY_AGAIN, error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut file =
-        tempfile::NamedTempFile::new_in(into.parent().filter(|at| *at != Path::new("")).unwrap_or(Path::new(".")))?;
+    let mut file = tempfile::NamedTempFile::new_in(
+        into.parent().filter(|at| *at != Path::new("")).unwrap_or_else(|| Path::new(".")),
+    )?;
     let written = runtime.block_on(evidence(&ledger, id, |piece| file.write_all(piece)));
     let Some(size) = written.map_err(|error| exit(TRY_AGAIN, error))? else {
         return Err(exit(FINDINGS, format!("there is no message {id} that came signed over AS2")));
