@@ -29,7 +29,7 @@ use crate::{
     config::Settings,
     document::MessageId,
     doors::as2::{Caller, Layers, Ring, compose, evidence, ring},
-    ledger::{Ledger as _, LedgerError, Payload, sqlite::SqliteLedger},
+    ledger::sqlite::SqliteLedger,
     mapping::Library,
     net::Egress,
     partner::{Directory, Partner, Receipt, ReceiptBy, Sources},
@@ -216,23 +216,17 @@ fn show(settings: &Settings, file: &Path, partner: Option<&str>) -> anyhow::Resu
 }
 
 fn write_evidence(settings: &Settings, id: MessageId, into: &Path) -> anyhow::Result<ExitCode> {
-    let unavailable = |error: LedgerError| exit(TRY_AGAIN, error);
-    let ledger = SqliteLedger::open_read_only(&settings.data).map_err(unavailable)?;
+    let ledger = SqliteLedger::open_read_only(&settings.data).map_err(|error| exit(TRY_AGAIN, error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let receipt = runtime.block_on(ledger.receipt(id)).map_err(unavailable)?;
-    let payload = runtime.block_on(ledger.payload(id)).map_err(unavailable)?;
-    let (Some(receipt), Some(payload)) = (receipt, payload) else {
-        return Err(exit(USAGE, format!("there is no message {id}")));
+    let mut file = tempfile::NamedTempFile::new_in(
+        into.parent().filter(|at| *at != Path::new("")).unwrap_or_else(|| Path::new(".")),
+    )?;
+    let written = runtime.block_on(evidence(&ledger, id, |piece| file.write_all(piece)));
+    let Some(size) = written.map_err(|error| exit(TRY_AGAIN, error))? else {
+        return Err(exit(FINDINGS, format!("there is no message {id} that came signed over AS2")));
     };
-    let payload = match payload {
-        Payload::Inline(bytes) => bytes,
-        Payload::File(file) => read(&file)?.into(),
-    };
-    let Some(signed) = evidence(&receipt.0, &payload) else {
-        return Err(exit(FINDINGS, format!("{id} did not come signed over AS2")));
-    };
-    fs::write(into, &signed)?;
-    print_text(&format!("{} bytes that were signed are in {}\n", signed.len(), into.display()))?;
+    file.persist(into).map_err(|error| error.error)?;
+    print_text(&format!("{size} bytes that were signed are in {}\n", into.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

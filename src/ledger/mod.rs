@@ -297,8 +297,9 @@ pub trait Ledger: Send + Sync + 'static {
 
     // ---- what doors have promised ---------------------------------------------------------------------------------
 
-    /// Remembers something small by its name, in place of what was remembered under it: what a door has promised and not
-    /// done yet, so that it is done after a restart, and by whichever node finds it.
+    /// Remembers something of up to a few megabytes by its name, in place of what was remembered under it: what a door has
+    /// promised and not done yet, so that it is done after a restart, and by whichever node finds it; and pieces of what
+    /// a door keeps for good.
     async fn remember(&self, kind: &'static str, name: &str, what: Bytes) -> Result<()>;
 
     /// What is remembered under a name.

@@ -72,17 +72,21 @@ gwtest!(what_was_signed_comes_out_of_the_record_as_it_came, async |dir| {
     let site = Site::start(&dir, "must_encrypt = false").await;
     let plain = As2Form { encrypt: None, ..As2Form::default() };
     let deflated = As2Form { compress: gangway::as2::send::Compress::BeforeSigning, ..plain.clone() };
-    for (number, form) in [(1, plain), (2, deflated), (3, As2Form { sign: None, ..As2Form::default() })] {
-        let sent = site.acme.message(&[document(&x12(number))], &form).unwrap();
+    // What hardly becomes smaller, and is kept in pieces.
+    let large: Vec<u8> =
+        (0..400_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).rotate_left(n).to_le_bytes()).collect();
+    let unsigned = As2Form { sign: None, ..As2Form::default() };
+    for (content, form) in [(x12(1), plain), (x12(2), deflated.clone()), (x12(3), unsigned), (large, deflated)] {
+        let sent = site.acme.message(&[document(&content)], &form).unwrap();
         let signed = form.sign.is_some();
         if signed {
             site.post(&sent).await;
         } else {
             // Not signed, it is refused; and there is no message of such a name.
-            let unknown = "msg_01890a5d-ac96-774b-bcce-b302099a8057";
+            let unknown = gangway::document::MessageId::new(1_700_000_000_000, 7).to_string();
             let (text, code) =
-                run(&dir, &["as2", "evidence", unknown, "--into", "none.as2", "--config", "gangway.toml"]);
-            assert_eq!((code, dir.join("none.as2").exists()), (Some(2), false), "{text}");
+                run(&dir, &["as2", "evidence", &unknown, "--into", "none.as2", "--config", "gangway.toml"]);
+            assert_eq!((code, dir.join("none.as2").exists()), (Some(1), false), "{text}");
             continue;
         }
         let found = site.gateway.erp().messages(&[("partner", "acme"), ("direction", "in")]).await.unwrap().json();

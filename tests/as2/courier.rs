@@ -214,4 +214,28 @@ gwtest!(another_attempt_sends_the_very_same_from_whichever_node, async |dir| {
     assert_eq!(one.header("message-id"), other.header("message-id"));
     assert_eq!(mic(one), mic(other));
     assert_eq!(by_openssl::open(other, parties::gangway(), parties::acme()).document, large);
+    // A key of ours that changes between two attempts signs the next one; what it is about stays the same, and so the
+    // receipt for either attempt proves it.
+    let successor = parties::mallory();
+    let settings = std::fs::read_to_string(dir.join("gangway.toml")).unwrap();
+    let ours = parties::gangway();
+    let settings = settings
+        .replace(&ours.certificate_file.display().to_string(), &successor.certificate_file.display().to_string())
+        .replace(&ours.key_file.display().to_string(), &successor.key_file.display().to_string());
+    dir.create("gangway.toml", settings);
+    let courier = courier_on(&dir, Arc::clone(&ledger));
+    assert!(matches!(courier.carry(&Parcel { attempt: 3, ..parcel.clone() }).await, Carried::TryAgain { .. }));
+    let renewed = seen.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(renewed.header("message-id"), one.header("message-id"));
+    let opened = by_openssl::open(&renewed, successor, parties::acme());
+    assert_eq!((opened.mic, opened.document), (mic(one), large));
+    let mut server = partner(parties::acme());
+    server.gateway_certificates = vec![successor.certificate.clone()];
+    let server = As2Server::start(server).await.unwrap();
+    write(&dir, &server.url(), "", "live");
+    let (_, directory) = read(&dir);
+    let parcel = Parcel { partner: Arc::clone(directory.partner("acme").unwrap()), attempt: 4, ..parcel };
+    let carried = courier.carry(&parcel).await;
+    assert!(matches!(carried, Carried::Delivered { .. }), "{carried:?}");
+    assert_eq!(server.taken().last().unwrap().message_id, "<d2@gangway>");
 });

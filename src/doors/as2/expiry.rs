@@ -47,7 +47,7 @@ pub fn watch(directory: Arc<ArcSwap<Directory>>, ring: Arc<ArcSwap<Ring>>, metri
                 let fingerprint = certificate.fingerprint();
                 let labels = Labels { owner: owner.to_owned(), fingerprint: fingerprint.to_owned() };
                 ends.get_or_create(&labels).set(certificate.not_after().as_second());
-                tell(&mut told, owner, certificate, &fingerprint, now);
+                tell(&mut told, owner, certificate, fingerprint, now);
             }
             tokio::time::sleep(LOOK).await;
         }

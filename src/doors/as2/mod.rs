@@ -82,7 +82,8 @@ pub struct As2 {
     telemetry: events::Telemetry,
     identity: Identity,
     layers: Layers,
-    proofs: PathBuf,
+    /// Where refused messages are kept, to be looked at.
+    refused: PathBuf,
     limits: limits::Limits,
     work: Turns,
 }
@@ -152,13 +153,11 @@ impl As2 {
             0 => std::thread::available_parallelism().map_or(2, usize::from),
             workers => workers as usize,
         };
-        let proofs = settings.data.join("as2/proofs");
-        std::fs::create_dir_all(&proofs)?;
         Ok(Self {
             directory,
             intake,
             layers: Layers::at(&settings.data.join("as2/layers"), spool.inline())?,
-            proofs,
+            refused: settings.data.join("as2/refused"),
             spool,
             ring,
             receipts,

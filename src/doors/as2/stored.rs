@@ -6,7 +6,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, Form};
 use crate::as2::{headers::Request, mdn::HttpMessage, mime::Fields};
 
 const OPENING: &[u8] = b"gangway-as2/2\n";
@@ -58,12 +58,16 @@ impl StoredReceipt {
             mdn.put_slice(b"\r\n");
             mdn.put_slice(&message.body);
         }
-        let Evidence { bytes: proof, payload_at } = &self.proof;
+        let Evidence { bytes: proof, form } = &self.proof;
         let mut out = BytesMut::with_capacity(mdn.len() + proof.len() + 256);
         out.put_slice(OPENING);
         let (asked, mark) = (&self.asked.0, &self.mark);
         let (mdn_len, proof_len) = (mdn.len(), proof.len());
-        let place = payload_at.map_or_else(|| "apart".to_owned(), |at| at.to_string());
+        let place = match form {
+            Form::Whole => "apart".to_owned(),
+            Form::Around(at) => at.to_string(),
+            Form::Pieces => "in pieces".to_owned(),
+        };
         let head =
             format!("asked: {asked}\nmark: {mark}\nreceipt: {mdn_len}\nproof: {proof_len}\npayload: {place}\n\n");
         out.put_slice(head.as_bytes());
@@ -87,13 +91,15 @@ impl StoredReceipt {
         };
         let (asked, mark) = (Asked(take("asked")?), take("mark")?);
         let (mdn, proof): (usize, usize) = (take("receipt")?.parse().ok()?, take("proof")?.parse().ok()?);
-        let payload_at = match if is_first { "apart".to_owned() } else { take("payload")? }.as_str() {
-            "apart" => None,
-            at => Some(at.parse().ok().filter(|at| *at <= proof)?),
+        let place = if is_first { "apart".to_owned() } else { take("payload")? };
+        let form = match place.as_str() {
+            "apart" => Form::Whole,
+            "in pieces" => Form::Pieces,
+            at => Form::Around(at.parse().ok().filter(|at| *at <= proof)?),
         };
         let rest = rest.strip_prefix(b"\n")?;
         let (mdn, proof_bytes) = rest.split_at_checked(mdn)?;
-        let proof = Evidence { bytes: stored.slice_ref(proof_bytes.get(..proof)?), payload_at };
+        let proof = Evidence { bytes: stored.slice_ref(proof_bytes.get(..proof)?), form };
         let mdn = if mdn.is_empty() { None } else { Some(http_message(mdn)?) };
         Some(Self { asked, mark, mdn, proof })
     }
@@ -127,7 +133,7 @@ mod tests {
             }),
             proof: Evidence {
                 bytes: Bytes::from_static(b"Content-Type: multipart/signed\r\n\r\n..."),
-                payload_at: Some(35),
+                form: Form::Around(35),
             },
         }
     }
@@ -143,12 +149,15 @@ mod tests {
         assert_eq!(StoredReceipt::decode(&stored), Some(receipt()));
         let none = StoredReceipt { mdn: None, proof: Evidence::default(), ..receipt() };
         assert_eq!(StoredReceipt::decode(&none.encode()), Some(none));
+        let proof = Evidence { form: Form::Pieces, ..receipt().proof };
+        let pieces = StoredReceipt { proof, ..receipt() };
+        assert_eq!(StoredReceipt::decode(&pieces.encode()), Some(pieces));
         // As it was before payloads were left out.
         let first = Bytes::from_static(
             b"gangway-as2/1\nasked: signed [sha-256] response\nmark: m1\nreceipt: 41\nproof: 37\n\n\
               AS2-From: us\r\nContent-Length: 5\r\n\r\na\r\n\r\nbContent-Type: multipart/signed\r\n\r\n...",
         );
-        let proof = Evidence { payload_at: None, ..receipt().proof };
+        let proof = Evidence { form: Form::Whole, ..receipt().proof };
         assert_eq!(StoredReceipt::decode(&first), Some(StoredReceipt { proof, ..receipt() }));
     }
 

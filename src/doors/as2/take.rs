@@ -29,7 +29,7 @@ use crate::{
         fault::Fault,
         headers::Request,
         mdn::{self, HttpMessage, ReceiptTerms},
-        receive::{self, Accepted, Payload, Relation, Tools},
+        receive::{self, Accepted, Payload, Proof, Relation, Tools},
         send,
     },
     document::{MessageId, Mode},
@@ -63,6 +63,8 @@ struct Opened {
     mdn: Option<HttpMessage>,
     /// What the partner signed, to be kept.
     proof: Evidence,
+    /// The same, where that is kept in pieces and they are not kept yet.
+    pieces: Option<Proof>,
     /// The file that a refused message is kept in.
     kept: Option<String>,
 }
@@ -115,6 +117,10 @@ pub(super) async fn take(door: Arc<As2>, arrived: Arrived) -> Result<Response, P
         }
         Ok(accepted) => {
             door.limits.came(&arrived.partner, arrived.body.len);
+            if let (Some(pieces), Some(signed)) = (opened.proof.pieces(), &opened.pieces) {
+                let kept = pieces.remember(door.receipts.ledger.as_ref(), signed).await;
+                kept.map_err(|error| problems::unavailable(&error))?;
+            }
             accept(&door, &arrived, accepted, opened.mdn, opened.proof, began).await
         }
     }
@@ -157,10 +163,12 @@ async fn hand_over(
 /// that goes back with the answer.
 fn ready(arrived: &Arrived, opened: Opened) -> Result<(StoredReceipt, Arrival), Box<Opened>> {
     let document = match &opened.outcome {
-        Ok(Accepted { payloads, .. }) if callback(arrived).is_none() => match payloads.as_slice() {
-            [payload @ Payload { content: Content::Memory(bytes), .. }] => Some((payload, bytes)),
-            _ => None,
-        },
+        Ok(Accepted { payloads, .. }) if callback(arrived).is_none() && opened.pieces.is_none() => {
+            match payloads.as_slice() {
+                [payload @ Payload { content: Content::Memory(bytes), .. }] => Some((payload, bytes)),
+                _ => None,
+            }
+        }
         _ => None,
     };
     let allowed = |bytes: &Bytes| bytes.len() as u64 <= arrived.partner.message_size;
@@ -202,7 +210,7 @@ fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
     let tools = Tools { now: arrived.at, scratch: &door.layers, entropy: &System };
     let Some(as2) = &partner.as2 else {
         let outcome = Err(Fault::Settings("the partner has no AS2".into()));
-        return Opened { outcome, mdn: None, proof: Evidence::default(), kept: None };
+        return Opened { outcome, mdn: None, proof: Evidence::default(), pieces: None, kept: None };
     };
     let mut outcome = match forbidden_url(request, as2.receipts_to.iter().map(|url| url.as_str())) {
         Some(url) => Err(Fault::ReceiptTo(url)),
@@ -214,7 +222,7 @@ fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
     };
     let proof = match &outcome {
         Ok(Accepted { proof: Some(proof), payloads, .. }) => {
-            Evidence::keep(proof, payloads.last().map(|payload| &payload.content), &door.proofs)
+            Evidence::of(proof, payloads.last().map(|payload| &payload.content))
         }
         _ => Ok(Evidence::default()),
     };
@@ -244,10 +252,14 @@ fn open(door: &As2, arrived: &Arrived, content: Content) -> Opened {
         }
     };
     let kept = match &outcome {
-        Err(fault) if !fault.is_ours() => keep_refused(&door.proofs.with_file_name("refused"), arrived, &content),
+        Err(fault) if !fault.is_ours() => keep_refused(&door.refused, arrived, &content),
         _ => None,
     };
-    Opened { outcome, mdn, proof, kept }
+    let pieces = match &mut outcome {
+        Ok(accepted) => accepted.proof.take().filter(|_| proof.pieces().is_some()),
+        Err(_) => None,
+    };
+    Opened { outcome, mdn, proof, pieces, kept }
 }
 
 /// Where the receipt should go and may not.
