@@ -228,7 +228,7 @@ impl FieldRule {
     pub(crate) fn quick(&self) -> Quick {
         match &self.convert {
             _ if self.constant.is_some() => Quick::No,
-            Convert::Value(Converter::Text) => Quick::Text,
+            Convert::Value(Converter::Text | Converter::Wrap(_)) => Quick::Text,
             Convert::Value(Converter::Trim) => Quick::Trim,
             Convert::Value(Converter::Int) => Quick::Integer,
             Convert::Value(Converter::Decimal) => Quick::Decimal,

@@ -174,6 +174,7 @@ impl<'p> Writer<'p, '_> {
     }
 
     /// An item of a list of plain values.
+    #[inline(never)]
     fn plain(&mut self, item: &Item, op: &Op) {
         if let What::Field { rule } = op.what
             && item.filled != 0
@@ -189,7 +190,7 @@ impl<'p> Writer<'p, '_> {
     }
 
     /// Writes a field without its rule, as most can be; or nothing.
-    #[inline]
+    #[inline(always)]
     fn quick(&mut self, item: &Item, op: &Op, cell: u16) -> bool {
         if op.quick == Quick::No || item.filled & (1u64 << (cell & 63)) == 0 || self.traces {
             return false;
