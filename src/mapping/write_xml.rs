@@ -45,6 +45,7 @@ pub(crate) fn write(
         left: Vec::new(),
         passed: Vec::new(),
         taken_over: HashSet::new(),
+        omitted: Vec::new(),
         problems: Vec::new(),
     };
     let mut own = 0;
@@ -128,6 +129,8 @@ struct Builder<'p> {
     /// Fields of items that were passed through, and those of them that an item below took over.
     passed: Vec<String>,
     taken_over: HashSet<String>,
+    /// Fields that need not be written.
+    omitted: Vec<String>,
     problems: Vec<Problem>,
 }
 
@@ -298,6 +301,7 @@ impl<'p> Builder<'p> {
             return;
         };
         if plain(value).is_some_and(|text| rule.omits(&text)) {
+            self.omitted.push(pointer.to_owned());
             return;
         }
         let text = plain(value).and_then(|text| xml_value::write(rule, self.tables, &text, &plan.dialect));
@@ -354,13 +358,15 @@ impl<'p> Builder<'p> {
             if let (Some(kind), Some(count)) = (list.kinds.get(number), counts.get_mut(number)) {
                 let position = *count;
                 *count += 1;
-                let before = self.left.len();
+                let (before, omitted) = (self.left.len(), self.omitted.len());
                 self.item(kind, item, at, &Here { pointer: pointer.clone(), position, above });
                 // What an item is has no place where nothing else of it has one.
                 if let (Some(by), true) = (&list.by, kind.word.is_some()) {
                     let mut all = Vec::new();
                     leaves(item, pointer.clone(), &mut all);
-                    if self.left.len() - before + 1 == all.len() {
+                    let omitted = self.omitted.split_off(omitted);
+                    if self.left.len() - before + omitted.len() + 1 == all.len() {
+                        self.left.extend(omitted);
                         self.left.push(format!("{pointer}/{by}"));
                     }
                 }
