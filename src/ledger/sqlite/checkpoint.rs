@@ -84,13 +84,15 @@ const PASSES: u64 = 64;
 const PATIENCE: u64 = 4;
 /// Little is left to move when it is this part of the limit: 1 MiB of 64.
 const LITTLE: u64 = 64;
-/// How nice the threads are that work beside the requests (`nice(2)`).
+/// How much nicer the threads are that work beside the requests (`nice(2)`).
 const NICE: i32 = 5;
 
 /// The calling thread leaves the processor to those that somebody waits for.
 pub(super) fn step_back() {
-    // Without the wish granted, it works as well, only less politely.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // Elsewhere it would hold for the whole process. Without the wish granted, all works as well, only less politely.
+    if cfg!(target_os = "linux") {
+        let _ = rustix::process::nice(NICE);
+    }
 }
 
 /// What the writer and the checkpoint thread share.
