@@ -45,6 +45,7 @@ pub(crate) fn write(
         left: Vec::new(),
         passed: Vec::new(),
         taken_over: HashSet::new(),
+        conditional: Vec::new(),
         omitted: Vec::new(),
         problems: Vec::new(),
     };
@@ -72,6 +73,7 @@ pub(crate) fn write(
     for (way, value) in &plan.constants {
         writer.put(way, own, value.clone());
     }
+    writer.take_back();
     writer.repeat();
     if !writer.problems.is_empty() {
         return Err(writer.problems);
@@ -129,6 +131,8 @@ struct Builder<'p> {
     /// Fields of items that were passed through, and those of them that an item below took over.
     passed: Vec<String>,
     taken_over: HashSet<String>,
+    /// Fields that were put below an element which must have something else in it, with their ways and where these begin.
+    conditional: Vec<(String, &'p Way, usize)>,
     /// Fields that need not be written.
     omitted: Vec<String>,
     problems: Vec<Problem>,
@@ -209,6 +213,43 @@ impl<'p> Builder<'p> {
         true
     }
 
+    /// Takes back what would be read as something else: `PaymentTerm[Discount]/@days` where no `Discount` came to be.
+    fn take_back(&mut self) {
+        for (pointer, way, from) in std::mem::take(&mut self.conditional) {
+            let at = self.walk(way, from, None);
+            let mut element = at;
+            let holds = way.steps.iter().rev().all(|step| {
+                let here = element;
+                element = self.nodes.get(here).map_or(0, |node| node.parent);
+                step.tests.iter().all(|test| test.wants != Wants::There || self.has(&test.way, here))
+            });
+            if holds {
+                continue;
+            }
+            if let Some(node) = self.nodes.get_mut(at) {
+                match way.attribute {
+                    None => node.text = None,
+                    Some(name) => node.attributes.retain(|(other, _)| *other != name),
+                }
+            }
+            self.left.push(pointer);
+        }
+    }
+
+    /// Whether there is what a test below an element asks for.
+    fn has(&self, way: &Way, from: usize) -> bool {
+        let (mut here, steps) = self.begin(way, from);
+        for step in steps {
+            let Some(node) = self.nodes.get(here) else { return false };
+            let named = |child: &&usize| self.nodes.get(**child).is_some_and(|node| node.name == step.name);
+            let Some(child) = node.children.iter().filter(|child| self.says(**child)).find(named) else { return false };
+            here = *child;
+        }
+        way.attribute.is_none_or(|name| {
+            self.nodes.get(here).is_some_and(|node| node.attributes.iter().any(|(other, _)| *other == name))
+        })
+    }
+
     /// Whether a place has no value, and an element to have it in; nothing is made for it.
     fn is_free(&self, way: &Way, from: usize) -> bool {
         let (mut here, steps) = self.begin(way, from);
@@ -280,7 +321,7 @@ impl<'p> Builder<'p> {
         }
     }
 
-    fn field(&mut self, ways: &[Way], rule: u32, value: Option<&Value>, at: usize, pointer: &str) {
+    fn field(&mut self, ways: &'p [Way], rule: u32, value: Option<&Value>, at: usize, pointer: &str) {
         let plan = self.plan;
         let (Some(rule), Some(way)) = (plan.rules.get(rule as usize), ways.first()) else { return };
         if rule.only == Some(Only::Read) {
@@ -306,6 +347,10 @@ impl<'p> Builder<'p> {
         }
         let text = plain(value).and_then(|text| xml_value::write(rule, self.tables, &text, &plan.dialect));
         if text.is_some_and(|text| self.put(way, at, text)) {
+            let asks = |step: &WayStep| step.tests.iter().any(|test| test.wants == Wants::There);
+            if way.steps.iter().any(asks) {
+                self.conditional.push((pointer.to_owned(), way, at));
+            }
             return;
         }
         if rule.required {
@@ -356,19 +401,26 @@ impl<'p> Builder<'p> {
                 continue;
             }
             if let (Some(kind), Some(count)) = (list.kinds.get(number), counts.get_mut(number)) {
-                let position = *count;
-                *count += 1;
+                // Two items in one element would be read as one.
+                let single = kind.is_the_element_itself();
+                if single && *count > 0 {
+                    leaves(item, pointer, &mut self.left);
+                    continue;
+                }
                 let (before, omitted) = (self.left.len(), self.omitted.len());
-                self.item(kind, item, at, &Here { pointer: pointer.clone(), position, above });
+                self.item(kind, item, at, &Here { pointer: pointer.clone(), position: *count, above });
+                let mut all = Vec::new();
+                leaves(item, pointer.clone(), &mut all);
+                let own = list.by.as_ref().filter(|_| kind.word.is_some());
+                let unwritten = self.left.len() - before + (self.omitted.len() - omitted) + usize::from(own.is_some());
+                if unwritten < all.len() || !single {
+                    *count += 1;
+                }
                 // What an item is has no place where nothing else of it has one.
-                if let (Some(by), true) = (&list.by, kind.word.is_some()) {
-                    let mut all = Vec::new();
-                    leaves(item, pointer.clone(), &mut all);
+                if let (Some(by), true) = (own, unwritten == all.len()) {
                     let omitted = self.omitted.split_off(omitted);
-                    if self.left.len() - before + omitted.len() + 1 == all.len() {
-                        self.left.extend(omitted);
-                        self.left.push(format!("{pointer}/{by}"));
-                    }
+                    self.left.extend(omitted);
+                    self.left.push(format!("{pointer}/{by}"));
                 }
             }
         }

@@ -142,6 +142,15 @@ pub(crate) struct ItemPlan {
     pub(crate) item: Item,
 }
 
+impl ItemPlan {
+    /// Whether an item is the very element that its list hangs below (`each = "."`), which can be but one.
+    pub(crate) fn is_the_element_itself(&self) -> bool {
+        let way = self.openers.first().map(|opener| &opener.way);
+        matches!(self.item, Item::Object(_))
+            && way.is_some_and(|way| way.steps.is_empty() && way.up == 0 && !way.absolute && way.attribute.is_none())
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Opener {
     pub(crate) way: Way,

@@ -155,3 +155,30 @@ fields.number = "cbc:ID"
         .collect();
     insta::assert_snapshot!(told);
 }
+
+#[test]
+fn what_would_be_read_as_something_else_is_left_and_told() {
+    let library = Library::builtin().unwrap_or_else(|found| panic!("{found:#?}"));
+    let mapping = library.by_id("cxml-order").expect("it is compiled in");
+    let fixture = include_bytes!("../../mappings/x12/850.test/bearings.json");
+    let mut order: serde_json::Value = serde_json::from_slice(fixture).expect("it is JSON");
+    // Days for a discount of nothing, and two people at one address: cXML has days of the whole, and one person.
+    order["payment_terms"] = serde_json::json!([{ "discount_days": 10 }]);
+    let parties = order["parties"].as_array_mut().expect("it has parties");
+    let receiver = parties.iter().position(|party| party["role"] == "ship_to").expect("one is the receiver");
+    let person = |number: &str| {
+        let communications = serde_json::json!([{ "channel": "telephone", "value": number }]);
+        serde_json::json!({ "communications": communications })
+    };
+    parties[receiver]["contacts"] = serde_json::json!([person("5035550177"), person("5035550178")]);
+
+    let json = serde_json::to_vec(&order).expect("it is JSON");
+    let written = mapping.write_xml(&json, &BTreeMap::new()).expect("it can be written");
+    let text = String::from_utf8(written.bytes).expect("it is UTF-8");
+    assert!(!text.contains("payInNumberOfDays") && !text.contains("5035550178"), "{text}");
+    assert!(text.contains("5035550177"), "{text}");
+    let second = format!("/parties/{receiver}/contacts/1/communications/0");
+    for pointer in ["/payment_terms/0/discount_days", &format!("{second}/channel"), &format!("{second}/value")] {
+        assert!(written.left.iter().any(|left| left == pointer), "{pointer} is not in {:?}", written.left);
+    }
+}
