@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::{
     books::{quantile, quantiles},
     cast::{self, Cast, Way},
-    suppliers::acknowledgement,
+    suppliers::{acknowledgement, interchange},
 };
 use crate::util::{Gateway, full, gwtest, skip, tell};
 
@@ -38,9 +38,9 @@ gwtest!(a_quiet_partner_does_not_notice_the_others, async |dir| {
     }
     let cast = Cast::assemble(&dir, 100).await;
     let gateway = Gateway::start(&dir).await;
-    let posting: Vec<_> = (1..cast.partners).filter(|partner| cast::way(*partner) == Way::Json).collect();
-    let others: Vec<_> = posting.iter().map(|partner| gateway.supplier(&cast::api_key(*partner))).collect();
-    let quiet = gateway.supplier(&cast::api_key(0));
+    let speaks = |partner: &usize| matches!(cast::way(*partner), Way::Json | Way::X12);
+    let others: Vec<_> = (1..cast.partners).filter(speaks).map(|partner| Poster::new(&gateway, partner)).collect();
+    let quiet = Poster::new(&gateway, 0);
     let count = Arc::new(AtomicU32::new(0));
 
     let begun = Instant::now();
@@ -49,7 +49,7 @@ gwtest!(a_quiet_partner_does_not_notice_the_others, async |dir| {
         let (supplier, count) = (others[worker % others.len()].clone(), Arc::clone(&count));
         tasks.spawn(async move {
             while begun.elapsed() < TIME {
-                post(&supplier, count.fetch_add(1, Relaxed)).await;
+                supplier.post(count.fetch_add(1, Relaxed)).await;
             }
         });
     }
@@ -57,7 +57,7 @@ gwtest!(a_quiet_partner_does_not_notice_the_others, async |dir| {
         ended.expect("a supplier");
     }
     let saturation = f64::from(count.load(Relaxed)) / begun.elapsed().as_secs_f64();
-    tell("load", &format!("saturation by JSON of {BUSY} suppliers: {saturation:.0}/s"));
+    tell("load", &format!("saturation by JSON and X12 of {BUSY} suppliers: {saturation:.0}/s"));
 
     let mut ratios = Vec::new();
     for _ in 0..TRIES {
@@ -81,7 +81,7 @@ gwtest!(a_quiet_partner_does_not_notice_the_others, async |dir| {
 });
 
 /// The quiet partner's receipts. It has a thread of its own, so that it does not wait for the others' clients.
-fn at_its_ease(supplier: &Supplier, count: &Arc<AtomicU32>) -> Vec<Duration> {
+fn at_its_ease(supplier: &Poster, count: &Arc<AtomicU32>) -> Vec<Duration> {
     let (supplier, count) = (supplier.clone(), Arc::clone(count));
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -89,7 +89,7 @@ fn at_its_ease(supplier: &Supplier, count: &Arc<AtomicU32>) -> Vec<Duration> {
             let (mut times, begun) = (Vec::new(), Instant::now());
             while begun.elapsed() < TIME {
                 let asked = Instant::now();
-                post(&supplier, count.fetch_add(1, Relaxed)).await;
+                supplier.post(count.fetch_add(1, Relaxed)).await;
                 times.push(asked.elapsed());
                 tokio::time::sleep(QUIET).await;
             }
@@ -103,7 +103,7 @@ fn at_its_ease(supplier: &Supplier, count: &Arc<AtomicU32>) -> Vec<Duration> {
 /// the runtime's ticks once in a millisecond, and would have the others send all at once.
 fn half_of(
     saturation: f64,
-    others: Vec<Supplier>,
+    others: Vec<Poster>,
     count: Arc<AtomicU32>,
     stop: Arc<AtomicBool>,
 ) -> JoinHandle<(f64, JoinSet<()>)> {
@@ -114,7 +114,7 @@ fn half_of(
             let due = begun + Duration::from_secs_f64(f64::from(sent) / (saturation / 2.0));
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let (supplier, count) = (others[sent as usize % others.len()].clone(), Arc::clone(&count));
-            posting.spawn_on(async move { post(&supplier, count.fetch_add(1, Relaxed)).await }, &runtime);
+            posting.spawn_on(async move { supplier.post(count.fetch_add(1, Relaxed)).await }, &runtime);
             while let Some(ended) = posting.try_join_next() {
                 ended.expect("a supplier");
             }
@@ -130,9 +130,28 @@ fn form() -> &'static str {
     FORM.get_or_init(|| acknowledgement(ORDER, ORDER).to_string())
 }
 
-async fn post(supplier: &Supplier, number: u32) {
-    let order = format!("Q-{number}");
-    let body = form().replace(ORDER, &order);
-    let answer = supplier.post_json(&order, &order, "acknowledgements", body).await.expect("an answer");
-    assert_eq!(answer.status, 202, "{}", answer.text());
+/// A supplier that posts acknowledgements.
+#[derive(Clone)]
+struct Poster {
+    partner: usize,
+    supplier: Supplier,
+}
+
+impl Poster {
+    fn new(gateway: &Gateway, partner: usize) -> Self {
+        Self { partner, supplier: gateway.supplier(&cast::api_key(partner)) }
+    }
+
+    async fn post(&self, number: u32) {
+        let order = format!("Q-{number}");
+        let answer = match cast::way(self.partner) {
+            Way::X12 => self.supplier.post_x12(&order, interchange(self.partner, number, &order, &order)).await,
+            _ => {
+                let body = form().replace(ORDER, &order);
+                self.supplier.post_json(&order, &order, "acknowledgements", body).await
+            }
+        };
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 202, "{}", answer.text());
+    }
 }

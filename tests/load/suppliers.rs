@@ -154,7 +154,8 @@ async fn as2(software: &As2Partner, url: &str, bytes: &[u8]) {
     }
 }
 
-fn interchange(partner: usize, number: u32, order: &str, reference: &str) -> Vec<u8> {
+/// The same in X12, in an interchange of its own.
+pub(super) fn interchange(partner: usize, number: u32, order: &str, reference: &str) -> Vec<u8> {
     let set = order_acknowledgement(&Order::sample(order, 3), reference);
     Interchange::new(&Party::new(&cast::x12_id(partner)), &ours(), number + 1).with(set).to_bytes()
 }
