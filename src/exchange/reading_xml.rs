@@ -19,7 +19,7 @@ use crate::{
     x12::{Delimiters, InterchangeHeader, InterchangeVerdict, PartyId, Status as Verdict},
     xml::{
         Limits, Source, Tree,
-        cxml::{Credential, Header},
+        cxml::{self, Credential, Header},
     },
 };
 
@@ -189,7 +189,7 @@ fn map(
     }
 }
 
-/// Every text and attribute of a document.
+/// Every text and attribute of a document, as they may be shown.
 fn pieces(source: &Source<'_>, tree: &Tree<'_>) -> Vec<Piece> {
     let names: Vec<_> = tree.names().map(|(_, local)| local).collect();
     let mut pieces = Vec::new();
@@ -201,7 +201,8 @@ fn pieces(source: &Source<'_>, tree: &Tree<'_>) -> Vec<Piece> {
         }
         if !node.text().trim_ascii().is_empty() {
             let bytes = (source.offset(node.within().start), source.offset(node.within().end));
-            pieces.push(Piece { name: node.path(), value: node.text().to_owned(), bytes });
+            let value = if cxml::is_secret(node) { cxml::MASK } else { node.text() };
+            pieces.push(Piece { name: node.path(), value: value.to_owned(), bytes });
         }
     }
     pieces

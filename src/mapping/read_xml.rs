@@ -21,7 +21,7 @@ use super::{
     xml_plan::{Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, WayTest, What, XmlPlan},
     xml_value::{self, Taken},
 };
-use crate::xml::{Node, Source, Tree};
+use crate::xml::{Node, Source, Tree, cxml};
 
 /// Attributes of this namespace help validators, and say nothing of the business.
 pub(crate) const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -613,7 +613,9 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             }
             if !node.text().trim_ascii().is_empty() && !claims.contains(&Claim::Text(node.number())) {
                 let offset = self.source.offset(node.within().start);
-                extras.push(json!({ "path": node.path(), "offset": offset, "value": node.text().trim_ascii() }));
+                // Extras are shown, and a mapping need not know that this one is for nobody to see.
+                let value = if cxml::is_secret(node) { cxml::MASK } else { node.text().trim_ascii() };
+                extras.push(json!({ "path": node.path(), "offset": offset, "value": value }));
             }
         }
         (!extras.is_empty()).then_some(Value::Array(extras))

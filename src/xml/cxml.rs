@@ -4,6 +4,10 @@
 //! cXML 1.2, "Header", "Credential", "Response" and "Status"; what status codes ask of a sender is told there too.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod secrets;
+
+pub use secrets::{MASK, is_secret, masked, secrets};
+
 use super::{Limits, Node, Reader, Source, Token, Tree, Unwritable, Writer};
 
 /// Where the document type of a Response says that its DTD is.

@@ -200,3 +200,32 @@ gwtest!(what_they_post_is_answered_with_a_response, async |dir| {
     assert_eq!(Response::read(&answer.body).unwrap().code, 200);
     gateway.stop().await;
 });
+
+gwtest!(their_secret_is_kept_with_what_they_posted_and_shown_nowhere, async |dir| {
+    assemble(&dir);
+    let hash = format!("their_secrets = [\"sha256:{}\"]\n", keys::sha256_hex(THEIR_SECRET.as_bytes()));
+    partner(&dir, "speaker", None, &hash, "");
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(SPEAKER_KEY));
+    // Shown twice, once where no mapping looks for it.
+    let from = "<From><Credential domain=\"DUNS\"><Identity>871234567</Identity>";
+    let also = format!("{from}<SharedSecret>{THEIR_SECRET}</SharedSecret>");
+    let document = confirmation(&[(from, &also)]);
+    let masked = document.replace(THEIR_SECRET, "****");
+    let (_, response) = posted(&gateway, document.clone()).await;
+    let id = stored(&response);
+    assert!(status(erp.payload(&id).await.unwrap(), 200).text() == masked);
+    let own = supplier.client().get(&format!("/v1/messages/{id}/payload")).await.unwrap();
+    assert!(status(own, 200).text() == masked);
+    let told = status(erp.message(&id).await.unwrap(), 200).text();
+    assert!(!told.contains(THEIR_SECRET) && told.contains("****"), "{told}");
+    // The stored bytes still have it: they are taken again, which they are not with another.
+    let again = dir.run_well(&["replay", "--message", &id, "--dry-run"]);
+    assert!(again.contains("would become accepted") && !again.contains(THEIR_SECRET), "{again}");
+    let file = dir.create("confirmation.xml", &document);
+    for format in ["text", "json", "html"] {
+        let page = dir.run_well(&["trace", file.to_str().unwrap(), "--partner", "speaker", "--format", format]);
+        assert!(!page.contains(THEIR_SECRET) && page.contains("****") == (format != "text"), "{format}: {page}");
+    }
+    gateway.stop().await;
+});
