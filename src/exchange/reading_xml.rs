@@ -120,21 +120,15 @@ fn interchange(
 /// else, and refused where it does not show their secret.
 fn objection(partner: &Partner, header: &Header<'_>) -> Result<Option<Problem>, Problem> {
     let Some(terms) = &partner.cxml else { return Ok(None) };
-    let theirs = |one: &Credential<'_>| terms.ids.iter().any(|id| id.is(one.domain, one.identity));
-    if !terms.their_secrets.is_empty() {
-        let shown = header.sender.iter().filter(|one| theirs(one)).filter_map(|one| one.secret);
-        // All of them are compared, so that the time says nothing of which it was.
-        let right = shown.flat_map(|secret| terms.their_secrets.iter().map(move |hash| hash.is_of(secret)));
-        if !right.fold(false, |any, one| any | one) {
-            let text = "The Sender's credential is none that is agreed, or does not show the shared secret.";
-            return Err(Problem::new(codes::BAD_CREDENTIAL, text));
-        }
+    if !terms.their_secrets.is_empty() && !terms.shown_by(&header.sender) {
+        let text = "The Sender's credential is none that is agreed, or does not show the shared secret.";
+        return Err(Problem::new(codes::BAD_CREDENTIAL, text));
     }
     let named = |all: &[Credential<'_>]| {
         let all: Vec<_> = all.iter().map(|one| format!("{}/{}", one.domain, one.identity)).collect();
         if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
     };
-    if !header.from.iter().any(theirs) {
+    if !header.from.iter().any(|one| terms.are(one)) {
         let ids: Vec<_> = terms.ids.iter().map(ToString::to_string).collect();
         let text =
             format!("The header says that it is from {}; {} is {}.", named(&header.from), partner.id, ids.join(", "));

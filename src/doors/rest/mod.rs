@@ -160,6 +160,8 @@ impl Rest {
             .route("/v1/openapi.json", get(openapi::json))
             .route("/v1/docs", get(openapi::html))
             .route("/v1/oauth/token", post(token::token))
+            // The document itself shows whose it is.
+            .route("/v1/cxml", post(cxml::submit))
             .with_state(rest)
     }
 }
