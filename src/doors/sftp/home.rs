@@ -601,7 +601,7 @@ impl Slip {
     /// What became of an arrival, in a word.
     pub(super) fn told(slip: Option<&Self>, correlation: &str) -> &'static str {
         match slip {
-            Some(slip) if slip.correlation == correlation => word(slip.state),
+            Some(slip) if slip.correlation == correlation => slip.state.as_str(),
             _ => "repeated",
         }
     }
@@ -620,20 +620,6 @@ impl Scribe for Clerk {
         };
         // Plain texts and numbers: this cannot fail.
         Receipt(serde_json::to_vec(&slip).unwrap_or_default().into())
-    }
-}
-
-fn word(state: MessageState) -> &'static str {
-    match state {
-        MessageState::Processing => "processing",
-        MessageState::Accepted => "accepted",
-        MessageState::Partial => "partial",
-        MessageState::Rejected => "rejected",
-        MessageState::Held => "held",
-        MessageState::Duplicate => "duplicate",
-        MessageState::Ready => "ready",
-        MessageState::Delivered => "delivered",
-        MessageState::Dead => "dead",
     }
 }
 
