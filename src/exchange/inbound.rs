@@ -21,9 +21,8 @@ use super::{
     events::{ArrivalCommitted, InterchangeOutOfOrder, OverQuota},
     message_id, numbers,
     pool::Lane,
-    reading::{
-        Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk, envelope_notes,
-    },
+    reading::{Context, Problem, ReadInterchange, Reading, envelope_notes},
+    walk::{Documents, SLICE_BYTES, SLICE_DOCUMENTS, Walk},
 };
 use crate::{
     keys,

@@ -38,6 +38,7 @@ mod sending;
 mod sequence;
 mod showing;
 mod wake;
+mod walk;
 mod work;
 
 use std::sync::Arc;

@@ -12,7 +12,8 @@ use super::{
     inbound::{self, Read1, Source},
     numbers,
     pool::Lane,
-    reading::{Context, Documents, ReadDocument, Walk},
+    reading::{Context, ReadDocument},
+    walk::{Documents, Walk},
 };
 use crate::{
     document::{EventId, MessageId},

@@ -10,7 +10,8 @@ use super::{
     inbound::{self, Read1, Source},
     numbers, owed,
     pool::Lane,
-    reading::{Context, Documents, ReadDocument, Walk},
+    reading::{Context, ReadDocument},
+    walk::{Documents, Walk},
 };
 use crate::{
     ledger::{Committed, Fact, LedgerError, Message, Slice},
