@@ -29,6 +29,7 @@ mod ranges;
 mod report;
 mod session;
 mod shelf;
+mod slip;
 mod taken;
 mod wire;
 
