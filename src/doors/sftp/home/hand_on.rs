@@ -1,5 +1,5 @@
-//! The way of a whole file into the exchange: its bytes stay until that has answered, and it is taken once, whatever its
-//! name was before.
+//! The way of a whole file into the exchange. Its bytes stay until that has answered. A name that comes again with the same
+//! bytes is the same hand-over, and with others it is the next version.
 
 use std::{io, sync::Arc, time::Instant};
 
