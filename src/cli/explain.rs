@@ -91,7 +91,7 @@ mod tests {
         let headings = EXPLAIN.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("## "));
         assert_eq!(headings.count(), all_pages().count());
         for page in all_pages() {
-            assert!(!page.title.is_empty() && page.body.len() > 80, "{} says too little", page.code);
+            assert!(!page.title.is_empty() && page.body.len() > 40, "{} says too little", page.code);
         }
     }
 
