@@ -189,6 +189,30 @@ pub(super) fn first_text(problems: &[crate::mapping::Problem]) -> String {
 }
 
 impl ReadDocument {
+    /// One that no mapping has seen yet.
+    pub(super) fn new(position: u32, place: (usize, usize), set: String, range: (u64, u64)) -> Self {
+        Self {
+            position,
+            place,
+            kind: None,
+            set,
+            state: DocumentState::Queued,
+            problem: None,
+            range,
+            number: None,
+            orders: Vec::new(),
+            subject: String::new(),
+            key: None,
+            set_number: None,
+            digest: Digest::default(),
+            extras: None,
+            mapping: None,
+            json: Bytes::new(),
+            heard: None,
+            origin: None,
+        }
+    }
+
     pub(super) fn hold(&mut self, problem: Problem) {
         self.state = DocumentState::Held;
         self.problem = Some(problem);

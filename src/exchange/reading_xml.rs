@@ -3,17 +3,13 @@
 
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{
-    claims::{self, Digest},
-    codes,
+    claims, codes,
     detect::Format,
     reading::{Context, Origin, Piece, Problem, ReadDocument, ReadInterchange},
 };
 use crate::{
     document::Mode,
-    ledger::DocumentState,
     mapping::Mapping,
     partner::{Partner, Status},
     x12::{Delimiters, InterchangeHeader, InterchangeVerdict, PartyId, Status as Verdict},
@@ -58,7 +54,7 @@ fn interchange(
     };
     let rehearsal = partner.as_ref().is_some_and(|partner| partner.status != Status::Live);
     let mode = if rehearsal { Mode::Test } else { context.mode };
-    let mut document = ReadDocument::new((0, length), own_name(tree));
+    let mut document = ReadDocument::new(0, (0, 0), own_name(tree), (0, length));
     let mapping = mapping_for(context, partner.as_deref(), tree);
     let envelope = mapping.as_ref().map_or_else(BTreeMap::new, |mapping| mapping.envelope_of(tree));
     match mapping {
@@ -200,30 +196,4 @@ fn pieces(source: &Source<'_>, tree: &Tree<'_>) -> Vec<Piece> {
         }
     }
     pieces
-}
-
-impl ReadDocument {
-    /// The one document of a body, before it was mapped.
-    fn new(range: (u64, u64), set: String) -> Self {
-        Self {
-            position: 0,
-            place: (0, 0),
-            kind: None,
-            set,
-            state: DocumentState::Queued,
-            problem: None,
-            range,
-            number: None,
-            orders: Vec::new(),
-            subject: String::new(),
-            key: None,
-            set_number: None,
-            digest: Digest::default(),
-            extras: None,
-            mapping: None,
-            json: Bytes::new(),
-            heard: None,
-            origin: None,
-        }
-    }
 }

@@ -3,11 +3,8 @@
 
 use std::{io::Read, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{
-    claims::{self, Digest},
-    codes,
+    claims, codes,
     detect::Format,
     numbers::{self},
     reading::{Context, Origin, Piece, Problem, ReadDocument, ReadInterchange, Reading, first_text, noted, settle},
@@ -305,26 +302,8 @@ fn read_set(
     place: (usize, usize),
     position: u32,
 ) -> ReadDocument {
-    let mut document = ReadDocument {
-        position,
-        place,
-        kind: None,
-        set: set.id.to_owned(),
-        state: DocumentState::Queued,
-        problem: None,
-        range: (set.offset, set.view.map_or(0, |view| view.bytes().len() as u64)),
-        number: None,
-        orders: Vec::new(),
-        subject: String::new(),
-        key: None,
-        set_number: None,
-        digest: Digest::default(),
-        extras: None,
-        mapping: None,
-        json: Bytes::new(),
-        origin: None,
-        heard: None,
-    };
+    let range = (set.offset, set.view.map_or(0, |view| view.bytes().len() as u64));
+    let mut document = ReadDocument::new(position, place, set.id.to_owned(), range);
     if set.status == x12::Status::Rejected {
         document.reject(
             codes::SET_REJECTED,
