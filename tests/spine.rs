@@ -1,32 +1,39 @@
 //! The main job, from a supplier's POST to the ERP's acknowledgement, and what happens on the way when something is
 //! wrong: the three levels, the duplicate rules, and the queue's promises.
 
-use gangway::play::x12::{Interchange, Order, invoice, order_acknowledgement, purchase_order, shipment_notice};
+use gangway::play::{
+    Supplier,
+    x12::{Interchange, Order, Set, invoice, order_acknowledgement, purchase_order, shipment_notice},
+};
 
 use crate::util::{
     Gateway, accepted, acknowledge, acknowledgement_of, cast::*, drain, gwtest, outgoing, settled, state, status,
     wait_for,
 };
 
+/// Acme posts these sets, each in an interchange of its own; gives the messages with their bytes.
+async fn post_each(supplier: &Supplier, sets: impl IntoIterator<Item = Set>) -> Vec<(String, Vec<u8>)> {
+    let mut posted = Vec::new();
+    for (control, set) in (1..).zip(sets) {
+        let bytes = Interchange::new(&party(ACME), &ours(), control).with(set).to_bytes();
+        let id = accepted(supplier.post_x12(&format!("k{control}"), bytes.clone()).await.unwrap());
+        posted.push((id, bytes));
+    }
+    posted
+}
+
 gwtest!(every_document_of_an_order_reaches_the_erp, async |dir| {
     assemble(&dir);
     let gateway = Gateway::start(&dir).await;
     let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
     let order = Order::sample("PO-1001", 4);
-    let mut posted = Vec::new();
-    for (control, set) in [
+    let day = [
         purchase_order(&order),
         order_acknowledgement(&order, "S-1"),
         shipment_notice(&order, "SH-1"),
         invoice(&order, "INV-1"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let bytes = Interchange::new(&party(ACME), &ours(), 1 + control as u32).with(set).to_bytes();
-        let id = accepted(supplier.post_x12(&format!("day-{control}"), bytes.clone()).await.unwrap());
-        posted.push((id, bytes));
-    }
+    ];
+    let posted = post_each(&supplier, day).await;
 
     let events = drain(&erp, "erp", 4).await;
     let kinds: Vec<&str> = events.iter().map(|leased| leased.event.kind.as_str()).collect();
@@ -214,7 +221,7 @@ gwtest!(what_we_do_not_know_is_told_and_stops_nobody, async |dir| {
     let gateway = Gateway::start(&dir).await;
     let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
     // A set that nobody here maps, beside one that everybody knows.
-    let mut catalogue = gangway::play::x12::Set::new("999", "FA");
+    let mut catalogue = Set::new("999", "FA");
     catalogue.push("ZZZ", &["1"]);
     catalogue.id = "998".into();
     catalogue.group = "ZZ".into();
@@ -279,13 +286,11 @@ gwtest!(events_of_one_order_keep_their_order, async |dir| {
     let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
     let one = Order::sample("PO-1", 2);
     let two = Order::sample("PO-2", 2);
-    for (control, set) in [purchase_order(&one), order_acknowledgement(&one, "S-1"), order_acknowledgement(&two, "S-2")]
-        .into_iter()
-        .enumerate()
-    {
-        let bytes = Interchange::new(&party(ACME), &ours(), 1 + control as u32).with(set).to_bytes();
-        accepted(supplier.post_x12(&format!("k{control}"), bytes).await.unwrap());
-    }
+    post_each(
+        &supplier,
+        [purchase_order(&one), order_acknowledgement(&one, "S-1"), order_acknowledgement(&two, "S-2")],
+    )
+    .await;
     let first = lease_some(&erp, 1).await;
     assert_eq!(first[0].event.kind, "gangway.purchase_order.received.v1");
     // While the 850 is out, its 855 waits and the other order goes on.
@@ -323,10 +328,7 @@ gwtest!(an_event_that_fails_too_often_is_parked_and_its_order_waits, async |dir|
     let gateway = Gateway::start(&dir).await;
     let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
     let order = Order::sample("PO-1", 1);
-    for (control, set) in [purchase_order(&order), order_acknowledgement(&order, "S-1")].into_iter().enumerate() {
-        let bytes = Interchange::new(&party(ACME), &ours(), 1 + control as u32).with(set).to_bytes();
-        accepted(supplier.post_x12(&format!("k{control}"), bytes).await.unwrap());
-    }
+    post_each(&supplier, [purchase_order(&order), order_acknowledgement(&order, "S-1")]).await;
     let refuse = async || {
         for attempt in 1..=3 {
             let event = wait_for("an attempt", async || erp.lease("erp", 1, 5, 60).await.unwrap().pop()).await;
@@ -360,10 +362,7 @@ gwtest!(an_event_that_was_given_up_is_listed_and_can_be_put_back, async |dir| {
     let gateway = Gateway::start(&dir).await;
     let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
     let order = Order::sample("PO-1", 1);
-    for (control, set) in [purchase_order(&order), order_acknowledgement(&order, "S-1")].into_iter().enumerate() {
-        let bytes = Interchange::new(&party(ACME), &ours(), 1 + control as u32).with(set).to_bytes();
-        accepted(supplier.post_x12(&format!("k{control}"), bytes).await.unwrap());
-    }
+    post_each(&supplier, [purchase_order(&order), order_acknowledgement(&order, "S-1")]).await;
     let event = lease_some(&erp, 1).await.remove(0);
     assert_eq!(event.event.kind, "gangway.purchase_order.received.v1");
     status(erp.nack("erp", &event.lease, "the ERP has no such vendor", 0).await.unwrap(), 200);

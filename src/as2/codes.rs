@@ -58,15 +58,3 @@ crate::codes! {
     /// The message's bytes could not be read or stored here.
     STORAGE = "AS2-0801";
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::error::pages;
-
-    #[test]
-    fn every_code_has_its_page() {
-        let explained: Vec<&str> = pages(crate::as2::EXPLAIN).map(|page| page.code).collect();
-        let declared: Vec<&str> = super::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(explained, declared);
-    }
-}

@@ -87,6 +87,15 @@ mod tests {
     }
 
     #[test]
+    fn every_page_has_a_title_and_says_something() {
+        let headings = EXPLAIN.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("## "));
+        assert_eq!(headings.count(), all_pages().count());
+        for page in all_pages() {
+            assert!(!page.title.is_empty() && page.body.len() > 40, "{} says too little", page.code);
+        }
+    }
+
+    #[test]
     fn every_code_is_listed_once() {
         let listed = list(|_| true);
         let mut codes: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();

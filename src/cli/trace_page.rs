@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     exchange::{Trace, TracedDocument},
     mapping::Provenance,
+    xml::cxml,
 };
 
 /// More of a file than this is not for the eye.
@@ -210,9 +211,18 @@ fn raw(bytes: &[u8], documents: &[Numbered<'_>], out: &mut String) {
         .collect();
     pieces.sort_unstable_by_key(|(start, ..)| *start);
     let shown = bytes.len().min(SHOWN);
+    let secrets = cxml::secrets(bytes);
     let text = |from: u64, to: u64| {
-        let part = bytes.get(from as usize..(to as usize).min(shown)).unwrap_or_default();
-        escape(&String::from_utf8_lossy(part)).replace('~', "~<wbr>")
+        let (mut from, to) = (from as usize, (to as usize).min(shown));
+        let mut text = String::new();
+        let behind = secrets.partition_point(|secret| secret.end <= from);
+        for secret in secrets.iter().skip(behind).take_while(|secret| secret.start < to) {
+            text += &String::from_utf8_lossy(bytes.get(from..secret.start).unwrap_or_default());
+            text += cxml::MASK;
+            from = secret.end;
+        }
+        text += &String::from_utf8_lossy(bytes.get(from..to).unwrap_or_default());
+        escape(&text).replace('~', "~<wbr>")
     };
     let mut at = 0;
     for (start, end, attributes) in pieces {
@@ -236,7 +246,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exchange::{self, Format};
+    use crate::exchange::{Format, Piece};
 
     fn document() -> TracedDocument {
         let mapped = |pointer: &str, bytes, line| Provenance {
@@ -245,8 +255,7 @@ mod tests {
             mapping: "mappings/x.toml".to_owned(),
             line,
         };
-        let piece =
-            |name: &str, value: &str, bytes| exchange::Piece { name: name.to_owned(), value: value.to_owned(), bytes };
+        let piece = |name: &str, value: &str, bytes| Piece { name: name.to_owned(), value: value.to_owned(), bytes };
         TracedDocument {
             set: "850".to_owned(),
             subject: "purchase_order/<1>".to_owned(),
@@ -278,5 +287,21 @@ mod tests {
         assert!(page.contains("<title>Trace of a&amp;b.edi</title>") && !page.contains("<1>"));
         // Nothing is fetched from anywhere.
         assert!(!page.contains("http") && !page.contains(" src=") && !page.contains("<link"));
+    }
+
+    #[test]
+    fn a_shared_secret_is_not_in_what_is_shown_of_the_file() {
+        let file = b"<a><b>1</b><SharedSecret>geheim</SharedSecret><c>2</c></a>";
+        let piece = |from: u64, to: u64| Piece { name: "x".into(), value: "y".into(), bytes: (from, to) };
+        for pieces in [vec![], vec![piece(6, 7), piece(25, 31), piece(49, 50)], vec![piece(6, 28)], vec![piece(28, 40)]]
+        {
+            let document = TracedDocument { pieces, ..document() };
+            let mut page = String::new();
+            raw(file, &[Numbered::new(&document, &mut 0)], &mut page);
+            assert!(
+                page.contains("****") && page.contains("2") && !page.contains("ge") && !page.contains("im"),
+                "{page}"
+            );
+        }
     }
 }

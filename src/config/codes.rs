@@ -34,15 +34,3 @@ crate::codes! {
     /// There are more mistakes than are listed.
     TOO_MANY = "CFG-0016";
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::error::pages;
-
-    #[test]
-    fn every_code_has_its_page() {
-        let known: Vec<_> = pages(super::super::EXPLAIN).map(|page| page.code).collect();
-        let declared: Vec<_> = super::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(known, declared);
-    }
-}

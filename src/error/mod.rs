@@ -48,7 +48,7 @@ pub fn pages(markdown: &'static str) -> impl Iterator<Item = Page> {
     })
 }
 
-/// Declares a room's codes as constants, and `ALL`, which its test holds against its pages.
+/// Declares a room's codes as constants, and `ALL` of them. `tests/architecture.rs` holds them against the room's pages.
 ///
 /// ```
 /// mod codes {

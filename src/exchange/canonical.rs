@@ -38,14 +38,14 @@ pub(super) fn is(message: &Message) -> bool {
 
 /// A document that is what it was declared to be.
 #[derive(Clone)]
-struct Read1 {
+struct Fitting {
     json: Bytes,
     summary: Summary,
     /// Of what it says, however its text is laid out.
     digest: claims::Digest,
 }
 
-fn read(declared: &Declared, source: &Source) -> Result<Read1, Refused> {
+fn read(declared: &Declared, source: &Source) -> Result<Fitting, Refused> {
     let lost = |error: std::io::Error| Refused::Unavailable(format!("the body cannot be read back: {error}"));
     let json = match source {
         Source::Memory(bytes) => bytes.clone(),
@@ -72,7 +72,7 @@ fn read(declared: &Declared, source: &Source) -> Result<Read1, Refused> {
         }
     }
     let digest = content_digest(&json);
-    Ok(Read1 { json, summary, digest })
+    Ok(Fitting { json, summary, digest })
 }
 
 /// Where a kind of document names its order.
@@ -159,13 +159,13 @@ fn verdict_of(message: &Message) -> Verdict {
 fn entry(
     arrival: &Arrival,
     declared: &Declared,
-    read: &Read1,
+    read: &Fitting,
     first: Option<&Message>,
     config: &str,
     scribe: &dyn Scribe,
 ) -> Entry {
     let (partner, kind) = (&arrival.connection, declared.kind);
-    let Read1 { json, summary, digest } = read.clone();
+    let Fitting { json, summary, digest } = read.clone();
     let (id, at) = (message_id(arrival.at), arrival.at);
     let mode = if partner.status == Status::Live { arrival.mode } else { Mode::Test };
     let onboarding = partner.status == Status::Onboarding;
@@ -261,7 +261,7 @@ fn repeats(subject: &str, first: &Message) -> Value {
 mod tests {
     use super::*;
 
-    fn of(order: Option<&str>, kind: DocumentType, json: &'static str) -> Result<Read1, Refused> {
+    fn of(order: Option<&str>, kind: DocumentType, json: &'static str) -> Result<Fitting, Refused> {
         let declared = Declared { kind, order: order.map(str::to_owned) };
         read(&declared, &Source::Memory(Bytes::from_static(json.as_bytes())))
     }

@@ -14,16 +14,7 @@ pub(super) type Digest = [u8; 32];
 
 /// One hand-over: the connection, how it came, and the id that its sender gave it.
 pub(super) fn transport(connection: &str, channel: Channel, mode: Mode, id: &str) -> ClaimKey {
-    let channel = match channel {
-        Channel::Rest => "rest",
-        Channel::As2 => "as2",
-        Channel::Sftp => "sftp",
-        Channel::Erp => "erp",
-        Channel::SftpPush => "sftp-push",
-        Channel::Webhook => "webhook",
-        Channel::Cxml => "cxml",
-    };
-    key(&["transport", connection, channel, mode.as_str(), id])
+    key(&["transport", connection, channel.as_str(), mode.as_str(), id])
 }
 
 /// One interchange: ISA05 to ISA08, ISA15 and ISA13, and the partner, so that nobody can take another's numbers. ISA13 is a number:

@@ -48,14 +48,3 @@ crate::codes! {
     /// The number of a group or a set came again with another content, and its partner's file says to hold that.
     ENVELOPE_NUMBER_REUSED = "EXC-0023";
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::error;
-
-    #[test]
-    fn every_code_has_a_page() {
-        let pages: Vec<_> = error::pages(super::super::EXPLAIN).map(|page| page.code).collect();
-        assert_eq!(pages, super::ALL.iter().map(|code| code.as_str()).collect::<Vec<_>>());
-    }
-}

@@ -28,19 +28,6 @@ use crate::{
 /// How long to sleep when nothing is known to fall due. What was put off before a restart is found by this.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A channel as its couriers and metrics call it.
-pub(super) fn word(channel: Channel) -> &'static str {
-    match channel {
-        Channel::Rest => "rest",
-        Channel::As2 => "as2",
-        Channel::Sftp => "sftp",
-        Channel::Erp => "erp",
-        Channel::SftpPush => "sftp-push",
-        Channel::Webhook => "webhook",
-        Channel::Cxml => "cxml",
-    }
-}
-
 impl Exchange {
     pub(super) async fn deliver_forever(self, couriers: Vec<Arc<dyn Courier>>) {
         let couriers: HashMap<Channel, Arc<dyn Courier>> =

@@ -237,7 +237,7 @@ impl DeliveryTried<'_> {
             Carried::TryAgain { .. } => "failed",
             Carried::Refused { .. } => "refused",
         };
-        let channel = super::deliver::word(delivery.channel).to_owned();
+        let channel = delivery.channel.as_str().to_owned();
         telemetry.outgoing.attempts.get_or_create(&AttemptLabels { channel, outcome }).inc();
         let (id, message, partner) = (delivery.id, delivery.message, &delivery.partner);
         match carried {

@@ -21,9 +21,8 @@ use super::{
     events::{ArrivalCommitted, InterchangeOutOfOrder, OverQuota},
     message_id, numbers,
     pool::Lane,
-    reading::{
-        Context, Documents, Problem, ReadInterchange, Reading, SLICE_BYTES, SLICE_DOCUMENTS, Walk, envelope_notes,
-    },
+    reading::{Context, Problem, ReadInterchange, Reading, envelope_notes},
+    walk::{Documents, SLICE_BYTES, SLICE_DOCUMENTS, Walk},
 };
 use crate::{
     keys,
@@ -122,9 +121,9 @@ impl Source {
     }
 }
 
-/// What a body says, and the digest of each of its interchanges.
+/// What a body says when it was walked through once, and the digest of each of its interchanges.
 #[derive(Clone)]
-pub(super) struct Read1 {
+pub(super) struct FirstPass {
     pub(super) reading: Reading,
     pub(super) digests: Vec<[u8; 32]>,
     /// Too much for one transaction: documents are worked out after the receipt.
@@ -133,7 +132,7 @@ pub(super) struct Read1 {
 
 /// Reads a body whole: verdicts always, documents where they fit one transaction. `whole` is its size and digest, where
 /// these are known: of most bodies one interchange is all.
-pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 32])>) -> io::Result<Read1> {
+pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 32])>) -> io::Result<FirstPass> {
     let format = detect(&source.start()?);
     let keep = matches!(source, Source::Memory(_));
     let mut reading = match format {
@@ -151,11 +150,11 @@ pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 
     let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
     let (count, bytes) = documents.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.json.len()));
     let large = !keep || count > SLICE_DOCUMENTS || bytes > SLICE_BYTES;
-    Ok(Read1 { reading, digests, large })
+    Ok(FirstPass { reading, digests, large })
 }
 
 /// What each interchange claims, or would, and what its groups do, and its sets where they were kept.
-pub(super) fn envelope_claims(read: &Read1) -> Vec<Claim> {
+pub(super) fn envelope_claims(read: &FirstPass) -> Vec<Claim> {
     let all = read.reading.interchanges.iter().zip(&read.digests).zip(0..);
     // XML has no numbers to claim.
     let numbered = all.filter(|((one, _), _)| one.format == Format::X12);
@@ -258,7 +257,7 @@ impl Exchange {
     async fn decide(
         &self,
         arrival: Arrival,
-        mut read: Read1,
+        mut read: FirstPass,
         config: &str,
         scribe: &dyn Scribe,
     ) -> Result<Receipt, Refused> {
@@ -358,7 +357,7 @@ fn sets(reading: &Reading) -> u64 {
 fn entry(
     arrival: &Arrival,
     subject: &Subject,
-    read: &Read1,
+    read: &FirstPass,
     composed: Composed,
     transport: Option<Claim>,
     config: &str,

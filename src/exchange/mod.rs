@@ -36,7 +36,9 @@ mod replay;
 mod rounds;
 mod sending;
 mod sequence;
+mod showing;
 mod wake;
+mod walk;
 mod work;
 
 use std::sync::Arc;
@@ -58,6 +60,7 @@ pub use outbound::{ERP, NotTaken, Outlet, Recipient, Submission, Taken};
 pub use preview::{Trace, TracedDocument, convert, trace};
 pub use reading::Piece;
 pub use replay::{Change, Replayed};
+pub use showing::shown;
 
 use crate::{
     config::Diagnostic,

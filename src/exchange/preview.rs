@@ -15,7 +15,8 @@ use super::{
     detect::{DETECT_BYTES, Format, detect},
     event::{AsCloudEvent, logged},
     inbound, message_id, policy,
-    reading::{Context, Documents, Piece, ReadDocument, ReadInterchange, Reading, Walk},
+    reading::{Context, Piece, ReadDocument, ReadInterchange, Reading},
+    walk::{Documents, Walk},
 };
 use crate::{
     document::Mode,

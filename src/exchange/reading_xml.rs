@@ -3,23 +3,19 @@
 
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{
-    claims::{self, Digest},
-    codes,
+    claims, codes,
     detect::Format,
     reading::{Context, Origin, Piece, Problem, ReadDocument, ReadInterchange},
 };
 use crate::{
     document::Mode,
-    ledger::DocumentState,
     mapping::Mapping,
     partner::{Partner, Status},
     x12::{Delimiters, InterchangeHeader, InterchangeVerdict, PartyId, Status as Verdict},
     xml::{
         Limits, Source, Tree,
-        cxml::{Credential, Header},
+        cxml::{self, Credential, Header},
     },
 };
 
@@ -58,7 +54,7 @@ fn interchange(
     };
     let rehearsal = partner.as_ref().is_some_and(|partner| partner.status != Status::Live);
     let mode = if rehearsal { Mode::Test } else { context.mode };
-    let mut document = ReadDocument::new((0, length), own_name(tree));
+    let mut document = ReadDocument::new(0, (0, 0), own_name(tree), (0, length));
     let mapping = mapping_for(context, partner.as_deref(), tree);
     let envelope = mapping.as_ref().map_or_else(BTreeMap::new, |mapping| mapping.envelope_of(tree));
     match mapping {
@@ -120,21 +116,15 @@ fn interchange(
 /// else, and refused where it does not show their secret.
 fn objection(partner: &Partner, header: &Header<'_>) -> Result<Option<Problem>, Problem> {
     let Some(terms) = &partner.cxml else { return Ok(None) };
-    let theirs = |one: &Credential<'_>| terms.ids.iter().any(|id| id.is(one.domain, one.identity));
-    if !terms.their_secrets.is_empty() {
-        let shown = header.sender.iter().filter(|one| theirs(one)).filter_map(|one| one.secret);
-        // All of them are compared, so that the time says nothing of which it was.
-        let right = shown.flat_map(|secret| terms.their_secrets.iter().map(move |hash| hash.is_of(secret)));
-        if !right.fold(false, |any, one| any | one) {
-            let text = "The Sender's credential is none that is agreed, or does not show the shared secret.";
-            return Err(Problem::new(codes::BAD_CREDENTIAL, text));
-        }
+    if !terms.their_secrets.is_empty() && !terms.shown_by(&header.sender) {
+        let text = "The Sender's credential is none that is agreed, or does not show the shared secret.";
+        return Err(Problem::new(codes::BAD_CREDENTIAL, text));
     }
     let named = |all: &[Credential<'_>]| {
         let all: Vec<_> = all.iter().map(|one| format!("{}/{}", one.domain, one.identity)).collect();
         if all.is_empty() { "nobody".to_owned() } else { all.join(", ") }
     };
-    if !header.from.iter().any(theirs) {
+    if !header.from.iter().any(|one| terms.are(one)) {
         let ids: Vec<_> = terms.ids.iter().map(ToString::to_string).collect();
         let text =
             format!("The header says that it is from {}; {} is {}.", named(&header.from), partner.id, ids.join(", "));
@@ -189,7 +179,7 @@ fn map(
     }
 }
 
-/// Every text and attribute of a document.
+/// Every text and attribute of a document, as they may be shown.
 fn pieces(source: &Source<'_>, tree: &Tree<'_>) -> Vec<Piece> {
     let names: Vec<_> = tree.names().map(|(_, local)| local).collect();
     let mut pieces = Vec::new();
@@ -201,34 +191,9 @@ fn pieces(source: &Source<'_>, tree: &Tree<'_>) -> Vec<Piece> {
         }
         if !node.text().trim_ascii().is_empty() {
             let bytes = (source.offset(node.within().start), source.offset(node.within().end));
-            pieces.push(Piece { name: node.path(), value: node.text().to_owned(), bytes });
+            let value = if cxml::is_secret(node) { cxml::MASK } else { node.text() };
+            pieces.push(Piece { name: node.path(), value: value.to_owned(), bytes });
         }
     }
     pieces
-}
-
-impl ReadDocument {
-    /// The one document of a body, before it was mapped.
-    fn new(range: (u64, u64), set: String) -> Self {
-        Self {
-            position: 0,
-            place: (0, 0),
-            kind: None,
-            set,
-            state: DocumentState::Queued,
-            problem: None,
-            range,
-            number: None,
-            orders: Vec::new(),
-            subject: String::new(),
-            key: None,
-            set_number: None,
-            digest: Digest::default(),
-            extras: None,
-            mapping: None,
-            json: Bytes::new(),
-            heard: None,
-            origin: None,
-        }
-    }
 }

@@ -9,10 +9,11 @@ use serde_json::Value;
 use super::{
     Exchange,
     compose::{self, Known, Subject, Tally},
-    inbound::{self, Read1, Source},
+    inbound::{self, FirstPass, Source},
     numbers,
     pool::Lane,
-    reading::{Context, Documents, ReadDocument, Walk},
+    reading::{Context, ReadDocument},
+    walk::{Documents, Walk},
 };
 use crate::{
     document::{EventId, MessageId},
@@ -144,7 +145,7 @@ impl Exchange {
     pub(super) async fn read_again(
         &self,
         message: &Message,
-    ) -> Result<(Read1, Vec<(usize, ReadDocument)>), LedgerError> {
+    ) -> Result<(FirstPass, Vec<(usize, ReadDocument)>), LedgerError> {
         let payload = self.inner.ledger.payload(message.id).await?;
         let payload = payload.ok_or_else(|| LedgerError::NotFound(format!("the payload of {}", message.id)))?;
         let source = Source::stored(&payload);
@@ -237,7 +238,7 @@ impl Exchange {
 }
 
 /// Rejects or holds what has numbers of somebody else.
-fn settle(read: &mut Read1, documents: &mut [(usize, ReadDocument)], id: MessageId, known: &Known) {
+fn settle(read: &mut FirstPass, documents: &mut [(usize, ReadDocument)], id: MessageId, known: &Known) {
     numbers::settle_numbers(&mut read.reading, id, known);
     for (index, document) in documents {
         let Some(interchange) = read.reading.interchanges.get_mut(*index) else { continue };
@@ -268,7 +269,7 @@ impl Plan {
         &mut self,
         exchange: &Exchange,
         subject: &Subject,
-        read: &Read1,
+        read: &FirstPass,
         index: usize,
         document: &ReadDocument,
         before: &BTreeMap<u32, Document>,

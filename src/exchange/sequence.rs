@@ -4,7 +4,7 @@
 //! holds comes after a gap, and one whose successor is held came late and fills one. A rejected or held interchange
 //! claims nothing, so its number stays open until it is sent again.
 
-use super::{Exchange, claims, inbound::Read1, reading::ReadInterchange};
+use super::{Exchange, claims, inbound::FirstPass, reading::ReadInterchange};
 use crate::ledger::{Claim, ClaimKey, ClaimKind, Direction, LedgerError, MessageFilter};
 use std::collections::HashSet;
 
@@ -32,7 +32,7 @@ pub(super) enum Order {
 
 impl Exchange {
     /// What the numbers of an arrival tell, before it is stored.
-    pub(super) async fn sequence(&self, read: &Read1) -> Result<Vec<Sequence>, LedgerError> {
+    pub(super) async fn sequence(&self, read: &FirstPass) -> Result<Vec<Sequence>, LedgerError> {
         let mut told = Vec::new();
         let together: HashSet<ClaimKey> = read.reading.interchanges.iter().map(|one| one.key).collect();
         for (nth, one) in read.reading.interchanges.iter().enumerate() {

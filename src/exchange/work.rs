@@ -7,10 +7,11 @@ use super::{
     Exchange,
     compose::{self, Known, Subject, Tally},
     events::{MessageFinished, SliceCommitted},
-    inbound::{self, Read1, Source},
+    inbound::{self, FirstPass, Source},
     numbers, owed,
     pool::Lane,
-    reading::{Context, Documents, ReadDocument, Walk},
+    reading::{Context, ReadDocument},
+    walk::{Documents, Walk},
 };
 use crate::{
     ledger::{Committed, Fact, LedgerError, Message, Slice},
@@ -29,7 +30,7 @@ fn unreadable(error: std::io::Error) -> LedgerError {
 type RefusedAt = (usize, usize, RefusedSet);
 
 /// Rejects or holds what of a slice has numbers of somebody else.
-fn settle(subject: &Subject, first: &Read1, slice: &mut [(usize, ReadDocument)], known: &Known) -> Vec<RefusedAt> {
+fn settle(subject: &Subject, first: &FirstPass, slice: &mut [(usize, ReadDocument)], known: &Known) -> Vec<RefusedAt> {
     let mut refused = Vec::new();
     for (index, document) in slice {
         let Some(interchange) = first.reading.interchanges.get(*index) else { continue };
@@ -159,7 +160,7 @@ impl Exchange {
     async fn append(
         &self,
         subject: &Subject,
-        first: &Read1,
+        first: &FirstPass,
         mut slice: Vec<(usize, ReadDocument)>,
     ) -> Result<Vec<RefusedAt>, LedgerError> {
         let (mut known, mut refused) = (Known::default(), Vec::new());
@@ -194,7 +195,7 @@ impl Exchange {
     async fn refused_before(
         &self,
         subject: &Subject,
-        first: &Read1,
+        first: &FirstPass,
         mut slice: Vec<(usize, ReadDocument)>,
     ) -> Result<Vec<RefusedAt>, LedgerError> {
         let claims: Vec<_> = slice.iter().filter_map(|(_, one)| Some(one.set_number.as_ref()?.claim)).collect();
@@ -207,7 +208,7 @@ impl Exchange {
     }
 
     /// How all of a message's documents came out, those from before a restart too.
-    async fn tally(&self, message: &Message, first: &Read1) -> Result<Tally, LedgerError> {
+    async fn tally(&self, message: &Message, first: &FirstPass) -> Result<Tally, LedgerError> {
         const PAGE: usize = 1000;
         let mut tally = Tally::default();
         tally.rejected += first.reading.interchanges.iter().filter(|one| one.rejected()).count() as u32;

@@ -7,21 +7,24 @@
 pub mod codes;
 #[doc(hidden)]
 pub mod conformance;
+mod delivery;
 mod queue;
 mod record;
 pub mod sqlite;
+mod state;
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = codes::EXPLAIN;
 
+pub use delivery::{Attempt, Delivery, DeliveryFilter, DeliveryState, NumberSeries, Outgoing};
 pub use queue::{
     AckOutcome, Consumer, GivenUp, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
 };
 pub use record::{
-    Attempt, AuditRecord, Channel, Claim, ClaimKey, ClaimKind, Committed, Delivery, DeliveryFilter, DeliveryState,
-    Direction, Document, DocumentState, Entry, Fact, Holder, Message, MessageFilter, MessageState, NewEvent, News,
-    NumberSeries, Outgoing, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
+    AuditRecord, Claim, ClaimKey, ClaimKind, Committed, Document, Entry, Fact, Holder, Message, MessageFilter,
+    NewEvent, News, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
 };
+pub use state::{Channel, Direction, DocumentState, MessageState};
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 

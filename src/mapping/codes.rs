@@ -58,16 +58,3 @@ crate::codes! {
     /// On writing: two fields share a place and do not say the same.
     CONTRADICTION = "MAP-0207";
 }
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn every_code_has_its_page() {
-        let pages: Vec<_> = crate::error::pages(include_str!("explain.md")).collect();
-        for code in super::ALL {
-            let page = pages.iter().find(|page| page.code == code.as_str());
-            assert!(page.is_some_and(|page| page.body.len() > 80), "{code} has no page");
-        }
-        assert_eq!(pages.len(), super::ALL.len());
-    }
-}

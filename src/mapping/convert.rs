@@ -3,6 +3,15 @@
 //! `read(write(c)) = c` for every canonical value that `write` takes, and `read(write(read(v))) = read(v)` for every
 //! value that `read` takes. What a converter does not take it refuses, with the form that it expects.
 
+mod numbers;
+mod times;
+
+use self::{
+    numbers::{
+        all_digits, is_canonical_decimal, read_decimal, read_implied, read_int, without_leading_zeros, write_implied,
+    },
+    times::{read_date, read_time, write_date, write_time},
+};
 use super::text::{Charset, write_characters, write_string};
 
 /// What a converter makes: the JSON and the type of the field that it may fill.
@@ -286,217 +295,10 @@ impl Converter {
     }
 }
 
-fn all_digits(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit)
-}
-
-/// Whether reading would give the number as it stands: no sign but a minus, no zeros before it, no minus nought.
-fn is_canonical_decimal(value: &[u8]) -> bool {
-    let (negative, digits) = value.strip_prefix(b"-").map_or((false, value), |digits| (true, digits));
-    let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
-    let (whole, part) = digits.split_at_checked(point).unwrap_or_default();
-    let part = part.get(1..);
-    all_digits(whole)
-        && part.is_none_or(all_digits)
-        && (whole == b"0" || whole.first() != Some(&b'0'))
-        && whole.len() + part.map_or(0, <[u8]>::len) <= 28
-        && (!negative || digits.iter().any(|byte| matches!(byte, b'1'..=b'9')))
-}
-
-fn write_implied(value: &[u8], scale: usize, out: &mut Vec<u8>) -> Option<()> {
-    let digits = value.strip_prefix(b"-").unwrap_or(value);
-    let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
-    let (whole, part) = digits.split_at_checked(point)?;
-    let mut part = part.get(1..).unwrap_or_default();
-    while let Some(shorter) = part.strip_suffix(b"0") {
-        part = shorter;
-    }
-    if !all_digits(whole) || !(part.is_empty() || all_digits(part)) || part.len() > scale {
-        return None;
-    }
-    let zeros = std::iter::repeat_n(&b'0', scale - part.len());
-    let all = whole.iter().chain(part).chain(zeros).copied();
-    let mut leading = all.skip_while(|digit| *digit == b'0').peekable();
-    match leading.peek() {
-        None => out.push(b'0'),
-        Some(_) => {
-            if digits.len() < value.len() {
-                out.push(b'-');
-            }
-            out.extend(leading);
-        }
-    }
-    Some(())
-}
-
-fn write_date(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let [a, b, c, d, b'-', m, n, b'-', x, y] = *value else { return None };
-    let date = [a, b, c, d, m, n, x, y];
-    crate::x12::is_date(&date).then(|| out.extend_from_slice(&date))
-}
-
 fn quoted(out: &mut Vec<u8>, inner: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {
     out.push(b'"');
     inner(out)?;
     out.push(b'"');
-    Some(())
-}
-
-fn without_leading_zeros(digits: &[u8]) -> &[u8] {
-    let zeros = digits.iter().take_while(|b| **b == b'0').count();
-    digits.get(zeros.min(digits.len().saturating_sub(1))..).unwrap_or_default()
-}
-
-fn signed(value: &[u8]) -> (bool, &[u8]) {
-    match value {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        _ => (false, value),
-    }
-}
-
-fn read_int(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let (negative, digits) = signed(value);
-    let plain = without_leading_zeros(digits);
-    if plain.is_empty() || plain.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    if negative && plain != b"0" {
-        out.push(b'-');
-    }
-    out.extend_from_slice(plain);
-    Some(())
-}
-
-fn read_decimal(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let (negative, rest) = signed(value);
-    let (mut point, mut zero) = (rest.len(), true);
-    for (at, byte) in rest.iter().enumerate() {
-        match byte {
-            b'0' => {}
-            b'1'..=b'9' => zero = false,
-            b'.' if point == rest.len() => point = at,
-            b'E' | b'e' => return read_scientific(value, out),
-            _ => return None,
-        }
-    }
-    let (whole, part) = rest.split_at_checked(point)?;
-    let part = part.get(1..).unwrap_or_default();
-    let whole = without_leading_zeros(whole);
-    if whole.len() + part.len() == 0 || whole.len() + part.len() > 28 {
-        return None;
-    }
-    if negative && !zero {
-        out.push(b'-');
-    }
-    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
-    if !part.is_empty() {
-        out.push(b'.');
-        out.extend_from_slice(part);
-    }
-    Some(())
-}
-
-#[cold]
-fn read_scientific(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let number = rust_decimal::Decimal::from_scientific(std::str::from_utf8(value).ok()?).ok()?;
-    let number = if number.is_zero() { rust_decimal::Decimal::ZERO } else { number };
-    let text = number.to_string();
-    read_decimal(text.as_bytes(), out)
-}
-
-fn read_implied(value: &[u8], scale: u8, out: &mut Vec<u8>) -> Option<()> {
-    let (negative, digits) = signed(value);
-    let plain = without_leading_zeros(digits);
-    if plain.is_empty() || plain.len() > 28 || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    if negative && plain != b"0" {
-        out.push(b'-');
-    }
-    let scale = usize::from(scale);
-    let (whole, part) = plain.split_at_checked(plain.len().saturating_sub(scale))?;
-    out.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
-    if scale > 0 {
-        out.push(b'.');
-        out.extend(std::iter::repeat_n(b'0', scale - part.len()));
-        out.extend_from_slice(part);
-    }
-    Some(())
-}
-
-fn number(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0u32, |sum, b| b.is_ascii_digit().then(|| sum * 10 + u32::from(b - b'0')))
-}
-
-fn read_date(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    // A year of two digits is of this century up to 69, as POSIX has it.
-    let (century, rest): (&[u8], &[u8]) = match value.len() {
-        8 => value.split_at_checked(2)?,
-        6 if number(value.get(..2)?)? >= 70 => (b"19", value),
-        6 => (b"20", value),
-        _ => return None,
-    };
-    let (year, rest) = rest.split_at_checked(2)?;
-    let (month, day) = rest.split_at_checked(2)?;
-    let full = number(century)? * 100 + number(year)?;
-    let days = match number(month)? {
-        2 if full.is_multiple_of(4) && (!full.is_multiple_of(100) || full.is_multiple_of(400)) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
-        _ => return None,
-    };
-    if full == 0 || !(1..=days).contains(&number(day)?) {
-        return None;
-    }
-    out.extend_from_slice(century);
-    out.extend_from_slice(year);
-    out.push(b'-');
-    out.extend_from_slice(month);
-    out.push(b'-');
-    out.extend_from_slice(day);
-    Some(())
-}
-
-fn read_time(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    if !matches!(value.len(), 4 | 6..=8) {
-        return None;
-    }
-    let (hours, rest) = value.split_at_checked(2)?;
-    let (minutes, rest) = rest.split_at_checked(2)?;
-    let (seconds, fraction) = if rest.is_empty() { (&b"00"[..], rest) } else { rest.split_at_checked(2)? };
-    if number(hours)? > 23 || number(minutes)? > 59 || number(seconds)? > 59 {
-        return None;
-    }
-    out.extend_from_slice(hours);
-    out.push(b':');
-    out.extend_from_slice(minutes);
-    out.push(b':');
-    out.extend_from_slice(seconds);
-    if !fraction.is_empty() {
-        number(fraction)?;
-        out.push(b'.');
-        out.extend_from_slice(fraction);
-    }
-    Some(())
-}
-
-/// The shortest form: `HHMM`, with seconds and their fraction only where there are some.
-fn write_time(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
-    let [h, i, b':', m, n, b':', s, t, fraction @ ..] = value else { return None };
-    let (whole, fraction) = ([*h, *i, *m, *n, *s, *t], fraction.strip_prefix(b"."));
-    if !crate::x12::is_time(&whole) || value.len() > 8 && fraction.is_none() {
-        return None;
-    }
-    match fraction {
-        None => out.extend_from_slice(whole.strip_suffix(b"00").unwrap_or(&whole)),
-        Some(fraction) => {
-            // Two places are all that there is room for.
-            (all_digits(fraction) && fraction.len() <= 2).then(|| out.extend_from_slice(&whole))?;
-            out.extend_from_slice(fraction);
-        }
-    }
     Some(())
 }
 

@@ -2,6 +2,8 @@
 //! value. What no field took is kept as an extra with its path.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod walk;
+
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
@@ -9,6 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
+use self::walk::{Claim, Flow, Walk};
 use super::{
     codes,
     plan::{Convert, FieldRule},
@@ -17,11 +20,10 @@ use super::{
     read::PROBLEMS,
     table::Table,
     text::{Charset, write_string},
-    xml_place::Wants,
-    xml_plan::{Entry, Group, Item, ItemPlan, ListPlan, Way, WayStep, WayTest, What, XmlPlan},
+    xml_plan::{Entry, Group, Item, ItemPlan, ListPlan, Way, What, XmlPlan},
     xml_value::{self, Taken},
 };
-use crate::xml::{Node, Source, Tree};
+use crate::xml::{Node, Source, Tree, cxml};
 
 /// Attributes of this namespace help validators, and say nothing of the business.
 pub(crate) const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
@@ -124,132 +126,7 @@ fn names(plan: &XmlPlan, tree: &Tree<'_>) -> Vec<u16> {
     tree.names().map(|name| known.get(&name).copied().unwrap_or_default()).collect()
 }
 
-/// The text of an element, or an attribute, that a rule took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Claim {
-    Text(u32),
-    Attribute(u32),
-}
-
-/// Whether to look further.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    /// This one was not it.
-    Pass,
-    /// This was one; there may be more.
-    Took,
-    /// This was it.
-    Stop,
-}
-
-/// Finds its way through a document.
-#[derive(Clone, Copy)]
-struct Walk<'p, 't, 'a> {
-    plan: &'p XmlPlan,
-    tree: &'t Tree<'a>,
-    names: &'p [u16],
-}
-
-/// A value: its text, and what it is.
-type Leaf<'t> = (&'t str, Claim);
-
-impl<'t, 'a> Walk<'_, 't, 'a> {
-    fn name(&self, number: u32) -> u16 {
-        self.names.get(number as usize).copied().unwrap_or_default()
-    }
-
-    fn same(&self, one: u16, other: u16) -> bool {
-        let name = |number: u16| self.plan.names.get(usize::from(number)).map(|name| (&name.namespace, &name.local));
-        one == other || one != 0 && other != 0 && name(one) == name(other)
-    }
-
-    /// The value that a way ends at, if there is one.
-    fn leaf(&self, way: &Way, node: Node<'t, 'a>) -> Option<Leaf<'t>> {
-        let found = match way.attribute {
-            None => (node.text().trim_ascii(), Claim::Text(node.number())),
-            Some(name) => {
-                let own = node.attributes().find(|one| self.same(self.name(one.name), name))?;
-                (own.value.trim_ascii(), Claim::Attribute(own.number))
-            }
-        };
-        (!found.0.is_empty()).then_some(found)
-    }
-
-    fn holds(&self, test: &WayTest, node: Node<'t, 'a>) -> bool {
-        let mut found = None;
-        self.each(&test.way, node, &mut |node| {
-            // An element is there also where it is empty.
-            found = self
-                .leaf(&test.way, node)
-                .map(|(value, _)| value)
-                .or_else(|| test.way.attribute.is_none().then_some(""));
-            if found.is_some() { Flow::Stop } else { Flow::Pass }
-        });
-        match &test.wants {
-            Wants::Is(value) => found == Some(value.as_str()),
-            Wants::IsNot(value) => found != Some(value.as_str()),
-            Wants::There => found.is_some(),
-            Wants::NotThere => found.is_none(),
-        }
-    }
-
-    /// Visits what a way leads to; `true` where one of them was taken.
-    fn each(&self, way: &Way, from: Node<'t, 'a>, visit: &mut dyn FnMut(Node<'t, 'a>) -> Flow) -> bool {
-        let (from, steps) = match way.steps.split_first() {
-            Some((root, rest)) if way.absolute => {
-                let whole = self.tree.root();
-                if !self.same(self.name(whole.name()), root.name) {
-                    return false;
-                }
-                (whole, rest)
-            }
-            _ => {
-                let up = (0..way.up).try_fold(from, |node, _| node.parent());
-                let Some(from) = up else { return false };
-                (from, &*way.steps)
-            }
-        };
-        self.descend(steps, from, visit) != Flow::Pass
-    }
-
-    fn descend(&self, steps: &[WayStep], node: Node<'t, 'a>, visit: &mut dyn FnMut(Node<'t, 'a>) -> Flow) -> Flow {
-        let Some((step, rest)) = steps.split_first() else { return visit(node) };
-        let mut flow = Flow::Pass;
-        for child in node.children() {
-            let here =
-                self.same(self.name(child.name()), step.name) && step.tests.iter().all(|test| self.holds(test, child));
-            if here {
-                match self.descend(rest, child, visit) {
-                    Flow::Stop => return Flow::Stop,
-                    Flow::Took => flow = Flow::Took,
-                    Flow::Pass => {}
-                }
-            }
-        }
-        flow
-    }
-
-    /// The constants that a way's tests found, for an element that it led to.
-    fn tested(&self, way: &Way, node: Node<'t, 'a>, claims: &mut Vec<Claim>) {
-        let mut here = Some(node);
-        for step in way.steps.iter().rev() {
-            let Some(node) = here else { return };
-            for test in &step.tests {
-                if matches!(test.wants, Wants::Is(_)) {
-                    self.each(&test.way, node, &mut |inner| match self.leaf(&test.way, inner) {
-                        Some((_, claim)) => {
-                            claims.push(claim);
-                            Flow::Stop
-                        }
-                        None => Flow::Pass,
-                    });
-                }
-            }
-            here = node.parent();
-        }
-    }
-}
-
+/// Fills the document in.
 struct Reader<'p, 't, 'a> {
     plan: &'p XmlPlan,
     tables: &'p [Arc<Table>],
@@ -613,7 +490,9 @@ impl<'t, 'a> Reader<'_, 't, 'a> {
             }
             if !node.text().trim_ascii().is_empty() && !claims.contains(&Claim::Text(node.number())) {
                 let offset = self.source.offset(node.within().start);
-                extras.push(json!({ "path": node.path(), "offset": offset, "value": node.text().trim_ascii() }));
+                // Extras are shown, and a mapping need not know that this one is for nobody to see.
+                let value = if cxml::is_secret(node) { cxml::MASK } else { node.text().trim_ascii() };
+                extras.push(json!({ "path": node.path(), "offset": offset, "value": value }));
             }
         }
         (!extras.is_empty()).then_some(Value::Array(extras))

@@ -4,6 +4,11 @@
 //! element more than half empty, the long word after it is cut where the element ends, between two characters. What follows
 //! was the same text if it would have been cut just there: then its first word has no room in the element before it. Nobody
 //! has to say so in a code, and shorter lines, which somebody meant to be lines, stay lines.
+//!
+//! Of two texts, the first of which leaves no room for the second's first word, that makes one, written as the two are: whoever
+//! gets it reads the same lines. Nothing can tell them apart without saying something false. Cut a word earlier, the first
+//! is two, since that word had room; a blank at its end is one that X12.6 wants to be left out, and a full line has no room
+//! for it; a segment that is blank is a line to whoever reads it.
 
 use super::{convert::Converter, plan::Convert};
 use crate::x12::standard::{Content, Standard};
@@ -216,6 +221,26 @@ mod tests {
             let elements = written(&text, width);
             prop_assert!(elements.iter().all(|element| element.chars().count() <= width), "{elements:?}");
             prop_assert_eq!(read(&elements, width), [text]);
+        }
+
+        /// Two texts stay two, or become one that is written as they are.
+        #[test]
+        fn two_texts_are_written_the_same_though_they_become_one(
+            one in "[a-c]{1,9}( [a-c]{1,9}){0,4}",
+            two in "[a-c]{1,9}( [a-c]{1,9}){0,4}",
+            width in 4usize..14,
+        ) {
+            let (first, second) = (written(&one, width), written(&two, width));
+            let between = joint(first.last().unwrap(), &second[0], width);
+            let elements = [first, second].concat();
+            let texts = read(&elements, width);
+            match between {
+                None => prop_assert_eq!(texts, [one, two]),
+                Some(between) => {
+                    prop_assert_eq!(&texts, &[format!("{one}{between}{two}")]);
+                    prop_assert_eq!(written(&texts[0], width), elements);
+                }
+            }
         }
 
         /// `write(read(v)) = v`, and so `read(write(read(v))) = read(v)`, whatever stands in the elements.

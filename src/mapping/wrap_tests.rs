@@ -66,6 +66,33 @@ fn long_words_are_written_over_several_segments_and_read_as_one_text() {
     }
 }
 
+/// Nothing in X12 could say which it was: the partner reads the same lines either way.
+#[test]
+fn a_text_that_leaves_no_room_for_the_next_ones_first_word_is_read_with_it_and_written_as_before() {
+    let library = Library::builtin().unwrap();
+    // One has room for the next word, one has not, and one fills its element to the last character.
+    let lines =
+        |length: usize| [format!("A{}", "B".repeat(length - 1)), "BOLTS AND NUTS".to_owned(), "SEALED".to_owned()];
+    for (length, texts) in [(73, 3), (74, 3), (75, 2), (79, 2), (80, 2)] {
+        let lines = lines(length);
+        let document = json!({ "number": "1", "purpose": "original", "order_type": "stand_alone", "issue_date": "2026-07-15",
+            "lines": [{ "quantity": { "value": "1", "unit": "EA" },
+                "descriptions": lines.clone().map(|text| json!({ "form": "F", "text": text })) }] });
+        let body = written(&library, "x12-850", "004010", &document);
+        let (again, _) = read(&library, "x12-850", body.as_bytes());
+        let read: Vec<_> =
+            again["lines"][0]["descriptions"].as_array().unwrap().iter().map(|one| &one["text"]).collect();
+        match texts {
+            3 => assert_eq!(read, lines.each_ref()),
+            _ => {
+                let between = if length == 80 { "" } else { " " };
+                assert_eq!(read, [&format!("{}{between}{}", lines[0], lines[1]), &lines[2]]);
+            }
+        }
+        assert_eq!(written(&library, "x12-850", "004010", &again), body);
+    }
+}
+
 #[test]
 fn where_a_segment_is_all_of_a_note_the_note_goes_on_in_the_next_one() {
     let library = Library::builtin().unwrap();

@@ -2,14 +2,20 @@
 //! and put in the order of the standard at the end.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod amounts;
+mod elements;
+
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
 
-use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
+use self::{
+    amounts::{decimal, line_amount, total},
+    elements::Element,
+};
 use super::{
     codes,
     file::Only,
@@ -19,7 +25,6 @@ use super::{
     xml_plan::{Computed, Entry, Group, Inherited, Item, ItemPlan, ListPlan, Way, WayStep, What, XmlPlan},
     xml_value,
 };
-use crate::xml::{Unwritable, Writer};
 
 /// A document that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,20 +90,6 @@ pub(crate) fn write(
     }
 }
 
-/// An element in the making.
-#[derive(Debug, Default)]
-struct Element {
-    name: u16,
-    /// The step that made it, so that the same step comes to it again.
-    key: u32,
-    /// The kinds of items whose own element it is: the next item of the same kind has another one.
-    items: Vec<usize>,
-    parent: usize,
-    text: Option<String>,
-    attributes: Vec<(u16, String)>,
-    children: Vec<usize>,
-}
-
 /// Where in the document the writer is.
 struct Here<'a> {
     pointer: String,
@@ -139,80 +130,6 @@ struct Builder<'p> {
 }
 
 impl<'p> Builder<'p> {
-    fn add(&mut self, element: Element) -> usize {
-        self.nodes.push(element);
-        self.nodes.len() - 1
-    }
-
-    /// The element that a step leads to; made if it is not there yet, or if a `fresh` one is wanted and this one is taken.
-    fn step(&mut self, parent: usize, step: &WayStep, fresh: Option<usize>) -> usize {
-        let children = self.nodes.get(parent).map_or(&[][..], |node| &node.children);
-        let known = children.iter().copied().find(|child| {
-            self.nodes
-                .get(*child)
-                .is_some_and(|node| node.key == step.key && !fresh.is_some_and(|kind| node.items.contains(&kind)))
-        });
-        let child = known.unwrap_or_else(|| {
-            let child = self.add(Element { name: step.name, key: step.key, parent, ..Element::default() });
-            if let Some(node) = self.nodes.get_mut(parent) {
-                node.children.push(child);
-            }
-            for test in &step.tests {
-                if let Wants::Is(value) = &test.wants {
-                    self.put(&test.way, child, value.clone());
-                }
-            }
-            child
-        });
-        if let (Some(kind), Some(node)) = (fresh, self.nodes.get_mut(child)) {
-            node.items.push(kind);
-        }
-        child
-    }
-
-    /// The element at the end of a way; the last step is `fresh` for a kind of items where it opens one.
-    fn walk(&mut self, way: &Way, from: usize, fresh: Option<usize>) -> usize {
-        let (mut here, steps) = self.begin(way, from);
-        for (number, step) in steps.iter().enumerate() {
-            // The root leads down to the document's own element by its names alone.
-            let on_root = way.absolute.then(|| self.plan.root.get(number + 1)).flatten() == Some(&step.name);
-            let below = on_root.then(|| self.nodes.get(here)?.children.first().copied()).flatten();
-            here = match below.filter(|child| self.nodes.get(*child).is_some_and(|node| node.name == step.name)) {
-                Some(child) => child,
-                None => self.step(here, step, fresh.filter(|_| number + 1 == steps.len())),
-            };
-        }
-        here
-    }
-
-    /// Where a way begins, and its steps from there.
-    fn begin<'w>(&self, way: &'w Way, from: usize) -> (usize, &'w [WayStep]) {
-        if way.absolute {
-            return (0, way.steps.get(1..).unwrap_or_default());
-        }
-        let up = (0..way.up).fold(from, |node, _| self.nodes.get(node).map_or(0, |node| node.parent));
-        (up, &way.steps)
-    }
-
-    /// Puts a value at a place; not over another one.
-    fn put(&mut self, way: &Way, from: usize, value: String) -> bool {
-        // What files share may name the root of another kind of document.
-        let root = self.nodes.first().map(|node| node.name);
-        if way.absolute && way.steps.first().map(|step| step.name) != root {
-            return false;
-        }
-        let at = self.walk(way, from, None);
-        let Some(node) = self.nodes.get_mut(at) else { return false };
-        match way.attribute {
-            None if node.text.is_none() => node.text = Some(value),
-            Some(name) if !node.attributes.iter().any(|(other, _)| *other == name) => {
-                node.attributes.push((name, value));
-            }
-            _ => return false,
-        }
-        true
-    }
-
     /// Takes back what would be read as something else: `PaymentTerm[Discount]/@days` where no `Discount` came to be.
     fn take_back(&mut self) {
         for (pointer, way, from) in std::mem::take(&mut self.conditional) {
@@ -234,38 +151,6 @@ impl<'p> Builder<'p> {
             }
             self.left.push(pointer);
         }
-    }
-
-    /// Whether there is what a test below an element asks for.
-    fn has(&self, way: &Way, from: usize) -> bool {
-        let (mut here, steps) = self.begin(way, from);
-        for step in steps {
-            let Some(node) = self.nodes.get(here) else { return false };
-            let named = |child: &&usize| self.nodes.get(**child).is_some_and(|node| node.name == step.name);
-            let Some(child) = node.children.iter().filter(|child| self.says(**child)).find(named) else { return false };
-            here = *child;
-        }
-        way.attribute.is_none_or(|name| {
-            self.nodes.get(here).is_some_and(|node| node.attributes.iter().any(|(other, _)| *other == name))
-        })
-    }
-
-    /// Whether a place has no value, and an element to have it in; nothing is made for it.
-    fn is_free(&self, way: &Way, from: usize) -> bool {
-        let (mut here, steps) = self.begin(way, from);
-        for (number, step) in steps.iter().enumerate() {
-            let Some(node) = self.nodes.get(here) else { return false };
-            let found =
-                node.children.iter().find(|child| self.nodes.get(**child).is_some_and(|node| node.name == step.name));
-            match found {
-                Some(child) => here = *child,
-                None => return number + 1 == steps.len() && way.attribute.is_none(),
-            }
-        }
-        self.nodes.get(here).is_some_and(|node| match way.attribute {
-            None => node.text.is_none() && node.children.is_empty(),
-            Some(name) => !node.attributes.iter().any(|(other, _)| *other == name),
-        })
     }
 
     fn group<'v>(&mut self, group: &'p Group, value: &'v Value, at: usize, here: &Here<'v>) {
@@ -516,94 +401,6 @@ impl<'p> Builder<'p> {
             }
         }
     }
-
-    fn name(&self, number: u16) -> &'p str {
-        self.plan.names.get(usize::from(number)).map_or("", |name| &name.written)
-    }
-
-    fn print(&self) -> Result<Vec<u8>, Unwritable> {
-        let mut writer = Writer::new();
-        let root = self.nodes.first().map_or("", |node| self.name(node.name));
-        if let Some(system) = &self.plan.document_type {
-            writer.document_type(root, system)?;
-        }
-        self.print_element(0, &mut writer)?;
-        Ok(writer.finish())
-    }
-
-    fn print_element(&self, number: usize, writer: &mut Writer) -> Result<(), Unwritable> {
-        let Some(node) = self.nodes.get(number) else { return Ok(()) };
-        writer.start(self.name(node.name))?;
-        if number == 0 {
-            for (prefix, uri) in &self.plan.namespaces {
-                let used = self.nodes.iter().any(|node| {
-                    let names = std::iter::once(node.name).chain(node.attributes.iter().map(|(name, _)| *name));
-                    names.into_iter().any(|name| {
-                        self.plan.names.get(usize::from(name)).is_some_and(|name| {
-                            name.written.split_once(':').map_or("", |(prefix, _)| prefix) == prefix
-                                && name.namespace == *uri
-                        })
-                    })
-                });
-                if used {
-                    writer.attribute(
-                        &if prefix.is_empty() { "xmlns".to_owned() } else { format!("xmlns:{prefix}") },
-                        uri,
-                    )?;
-                }
-            }
-        }
-        for (name, value) in &node.attributes {
-            writer.attribute(self.name(*name), value)?;
-        }
-        if let Some(text) = node.text.as_deref().filter(|text| !text.is_empty()) {
-            writer.text(text)?;
-        }
-        let mut children = node.children.clone();
-        if let Some(order) = self.plan.sequence.get(&node.name) {
-            let place = |child: &usize| self.nodes.get(*child).and_then(|node| order.get(&node.name)).copied();
-            children.sort_by_key(|child| place(child).unwrap_or(u32::MAX));
-        }
-        for child in children.into_iter().filter(|child| self.says(*child)) {
-            self.print_element(child, writer)?;
-        }
-        writer.end()
-    }
-
-    /// Whether there is anything in an element: one that was made for fields which had no place in it is not written.
-    fn says(&self, number: usize) -> bool {
-        self.nodes.get(number).is_some_and(|node| {
-            node.text.is_some() || !node.attributes.is_empty() || node.children.iter().any(|child| self.says(*child))
-        })
-    }
-}
-
-/// Quantity times price for its base quantity, less allowances, plus charges: to the cent, halves away from zero.
-fn line_amount(line: &Value) -> Option<Decimal> {
-    if let Some(amount) = line.get("amount").and_then(decimal) {
-        return Some(amount);
-    }
-    let of = |object: &str, field: &str| decimal(line.get(object)?.get(field)?);
-    let base = of("price", "base_quantity").filter(|base| !base.is_zero()).unwrap_or(Decimal::ONE);
-    let mut amount = of("quantity", "value")?.checked_mul(of("price", "amount")?)?.checked_div(base)?;
-    for one in line.get("allowances_charges").and_then(Value::as_array).into_iter().flatten() {
-        let value = one.get("amount").and_then(decimal).unwrap_or_default();
-        match one.get("kind").and_then(Value::as_str) {
-            Some("allowance") => amount = amount.checked_sub(value)?,
-            Some("charge") => amount = amount.checked_add(value)?,
-            _ => {}
-        }
-    }
-    Some(amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero))
-}
-
-/// A sum; none of nothing.
-fn total(amounts: impl Iterator<Item = Decimal>) -> Option<String> {
-    amounts.reduce(|sum, amount| sum.saturating_add(amount)).map(|sum| sum.to_string())
-}
-
-fn decimal(value: &Value) -> Option<Decimal> {
-    value.as_str()?.parse().ok()
 }
 
 /// The text of a plain value.

@@ -36,15 +36,3 @@ pub use watch::{TooSlow, is_too_slow};
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = include_str!("explain.md");
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_code_has_a_page_and_every_page_a_code() {
-        let pages: BTreeSet<_> = crate::error::pages(super::EXPLAIN).map(|page| page.code).collect();
-        let codes: BTreeSet<_> = super::codes::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(pages, codes);
-    }
-}

@@ -94,14 +94,13 @@ impl Welcome<'_> {
         line(out, &format!("| we, in To of what you send | `{}` |", cxml.ours));
         line(out, &format!("| who hands over what we send, in its Sender | `{}` |\n", cxml.sender));
         if let Some(api) = &self.endpoints.api {
-            line(out, "```sh");
-            line(
-                out,
-                &format!(
-                    "curl -H \"Authorization: Bearer $KEY\" -H \"Content-Type: text/xml\" --data-binary @confirmation.xml \\\n     {api}/v1/messages"
-                ),
-            );
-            line(out, "```\n");
+            // A secret in the document does for a key.
+            let (key, path) = match cxml.their_secrets.as_slice() {
+                [] => ("-H \"Authorization: Bearer $KEY\" ", "messages"),
+                _ => ("", "cxml"),
+            };
+            let call = format!("curl {key}-H \"Content-Type: text/xml\" --data-binary @confirmation.xml \\");
+            line(out, &format!("```sh\n{call}\n     {api}/v1/{path}\n```\n"));
         }
         line(
             out,
@@ -112,7 +111,10 @@ impl Welcome<'_> {
             "as it is, 5xx where you should send it again. Sent again with the same payloadID, it is counted once.\n",
         );
         if !cxml.their_secrets.is_empty() {
-            line(out, "Your Sender shows the SharedSecret that reaches you by another way.\n");
+            line(
+                out,
+                "Your Sender shows the SharedSecret that reaches you by another way; at this address nothing else is asked for.\n",
+            );
         }
         if let Some(url) = &cxml.url {
             line(out, &format!("What we send is posted to `{url}`, and your Response says what became of it.\n"));

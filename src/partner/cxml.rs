@@ -7,6 +7,7 @@ use super::{HttpUrl, PartnerFile, SendChannel, SendFormat, codes, compose::value
 use crate::{
     config::{AtLeastOne, Diagnostic, Node, SecretRef, Spanned, TextForm, Wrong, codes as config, section, text_form},
     keys,
+    xml::cxml::Credential,
 };
 
 section! {
@@ -24,7 +25,7 @@ section! {
         /// Where documents to them are posted.
         pub url: Option<Spanned<HttpUrl>>,
         /// What their documents have to show as their sender's shared secret, each as "sha256:…"; two while one replaces the
-        /// other. With none, their connection is enough.
+        /// other. It is all that they need at /v1/cxml. With none, a document shows nothing, and their connection is enough.
         pub their_secrets: Vec<Spanned<SharedSecretHash>>,
         /// What our documents call the system that sends them.
         pub user_agent: Spanned<String> = concat!("Gangway ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -68,6 +69,21 @@ impl CxmlId {
     /// Whether a credential is this one. Domains are words, whose case nobody agrees about; identities are names.
     pub fn is(&self, domain: &str, identity: &str) -> bool {
         self.domain.eq_ignore_ascii_case(domain.trim()) && self.identity == identity.trim()
+    }
+}
+
+impl CxmlTerms {
+    /// Whether a credential is one of theirs.
+    pub fn are(&self, credential: &Credential<'_>) -> bool {
+        self.ids.iter().any(|id| id.is(credential.domain, credential.identity))
+    }
+
+    /// Whether one of a Sender's credentials is theirs and shows one of their secrets.
+    pub fn shown_by(&self, sender: &[Credential<'_>]) -> bool {
+        let shown = sender.iter().filter(|one| self.are(one)).filter_map(|one| one.secret);
+        // All of them are compared, so that the time says nothing of which it was.
+        let right = shown.flat_map(|secret| self.their_secrets.iter().map(move |hash| hash.is_of(secret)));
+        right.fold(false, |any, one| any | one)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use super::{ApiKeyHash, Partner, Shared, compose::Good, digest};
-use crate::{config::Source, document::Mode};
+use crate::{config::Source, document::Mode, xml::cxml::Header};
 
 /// All partners at one moment. Never changes; a reload makes another.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Directory {
     /// Whether any partner has to show a certificate on AS2, where its names say who it is.
     as2_certificates: bool,
     oauth_clients: HashMap<String, usize>,
+    /// By the identities that show a shared secret; a network's may be several partners'.
+    cxml: HashMap<String, Vec<usize>>,
     /// The texts that each was made of, in the partners' order; none where they were made otherwise.
     written: Vec<Written>,
     digest: String,
@@ -67,6 +69,9 @@ impl Directory {
                 rest.certificates.iter().for_each(|shown| new.certificates.entry(*shown).or_default().push(index));
                 new.oauth_clients.extend(rest.oauth_clients.iter().map(|client| (client.clone(), index)));
             }
+            // Without a secret, an identity shows nothing.
+            let cxml = partner.cxml.iter().filter(|cxml| !cxml.their_secrets.is_empty()).flat_map(|cxml| &cxml.ids);
+            cxml.for_each(|id| new.cxml.entry(id.identity.clone()).or_default().push(index));
             new.vendors.extend(partner.vendor_number.iter().map(|number| (number.clone(), index)));
         }
         let stale = |partner: &Partner| if partner.stale.is_some() { &b"stale"[..] } else { b"" };
@@ -125,6 +130,24 @@ impl Directory {
     /// Who this is to the issuer of tokens.
     pub fn by_oauth_client(&self, client: &str) -> Option<&Shared> {
         self.at(self.oauth_clients.get(client))
+    }
+
+    /// Whom a document of cXML shows itself to be from: its Sender has a secret of theirs. Of several that share one, as on a
+    /// network, the one whom its From names.
+    pub fn by_cxml_header(&self, header: &Header<'_>) -> Option<&Shared> {
+        let mut known: Vec<usize> =
+            header.sender.iter().filter_map(|one| self.cxml.get(one.identity)).flatten().copied().collect();
+        known.sort_unstable();
+        known.dedup();
+        let known =
+            known.iter().filter_map(|index| Some((self.at(Some(index))?, self.at(Some(index))?.cxml.as_ref()?)));
+        let known: Vec<_> = known.filter(|(_, terms)| terms.shown_by(&header.sender)).collect();
+        let named = || known.iter().filter(|(_, terms)| header.from.iter().any(|one| terms.are(one)));
+        match known.as_slice() {
+            [(one, _)] => Some(one),
+            _ if named().count() == 1 => named().next().map(|(one, _)| *one),
+            _ => None,
+        }
     }
 
     /// Who an envelope is from: its ISA05 and ISA06, and the GS02 of its group. Without a group (a lone TA1), an

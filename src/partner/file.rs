@@ -361,20 +361,4 @@ impl Key for RuleName {
     }
 }
 
-macro_rules! plain_texts {
-    ($($type:ident),*) => {$(
-        impl $type {
-            /// As text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    )*};
-}
-plain_texts!(Mapped, RuleName);
+super::identity::plain_texts!(Mapped, RuleName);

@@ -349,6 +349,7 @@ impl TextForm for Version {
 
 text_form!(EnvelopeId, ApiKeyHash, As2Id, HttpUrl, SftpUser, SshKey, PasswordHash, Version);
 
+/// Types that are a text and nothing else: the text of one.
 macro_rules! plain_texts {
     ($($type:ident),*) => {$(
         impl $type {
@@ -365,6 +366,7 @@ macro_rules! plain_texts {
         }
     )*};
 }
+pub(super) use plain_texts;
 plain_texts!(As2Id, HttpUrl, SftpUser, Version);
 
 /// What schemas say of a word in a partner's file.

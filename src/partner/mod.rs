@@ -178,7 +178,11 @@ impl Partner {
 
     /// Whether it can come in by itself, without another's connection.
     pub fn has_connection(&self) -> bool {
-        self.rest.as_ref().is_some_and(RestTerms::is_open) || self.as2.is_some() || self.sftp.is_some()
+        let shows_a_secret = |cxml: &CxmlTerms| !cxml.their_secrets.is_empty();
+        self.rest.as_ref().is_some_and(RestTerms::is_open)
+            || self.as2.is_some()
+            || self.sftp.is_some()
+            || self.cxml.as_ref().is_some_and(shows_a_secret)
     }
 }
 

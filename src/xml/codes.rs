@@ -18,15 +18,3 @@ crate::codes! {
     /// Too deep, too many, too long.
     LIMIT = "XML-0108";
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::error::pages;
-
-    #[test]
-    fn every_code_has_its_page() {
-        let explained: Vec<&str> = pages(crate::xml::EXPLAIN).map(|page| page.code).collect();
-        let declared: Vec<&str> = super::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(declared, explained);
-    }
-}

@@ -4,6 +4,10 @@
 //! cXML 1.2, "Header", "Credential", "Response" and "Status"; what status codes ask of a sender is told there too.
 #![deny(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod secrets;
+
+pub use secrets::{MASK, is_secret, masked, secrets};
+
 use super::{Limits, Node, Reader, Source, Token, Tree, Unwritable, Writer};
 
 /// Where the document type of a Response says that its DTD is.
@@ -63,10 +67,22 @@ fn is_cxml<'t, 'a>(root: Node<'t, 'a>) -> Option<Node<'t, 'a>> {
     (root.local() == "cXML").then_some(root)
 }
 
+/// The beginning of a file as text; it may end anywhere.
+fn beginning(head: &[u8]) -> Option<Source<'_>> {
+    // The last character may be cut in two.
+    (0..4).find_map(|less| Source::read(head.get(..head.len().checked_sub(less)?)?).ok())
+}
+
+/// What `look` sees in the header of a document, of which no more has to be there than the beginning with all of the header.
+pub fn in_header<T>(head: &[u8], look: impl FnOnce(&Header<'_>) -> T) -> Option<T> {
+    let source = beginning(head)?;
+    let tree = Tree::read_through(source.text(), Limits::default(), "Header").ok()?;
+    Header::of(&tree).map(|header| look(&header))
+}
+
 /// What the beginning of a file says of itself, if it is cXML: its payloadID. `head` may end anywhere.
 pub fn payload_id(head: &[u8]) -> Option<String> {
-    // The last character may be cut in two.
-    let source = (0..4).find_map(|less| Source::read(head.get(..head.len().checked_sub(less)?)?).ok())?;
+    let source = beginning(head)?;
     let mut reader = Reader::new(source.text(), Limits::default()).ok()?;
     match reader.next() {
         Ok(Some(Token::Start { name, attributes, .. })) if name.local == "cXML" => {
@@ -211,6 +227,21 @@ mod tests {
     }
 
     #[test]
+    fn a_header_is_read_once_it_is_there_whatever_follows() {
+        let whole = ORDER.as_bytes();
+        let end = ORDER.find("</Header>").unwrap() + "</Header>".len();
+        let from = |head: &[u8]| in_header(head, |header| header.from.len());
+        for cut in 0..end {
+            assert_eq!(from(&whole[..cut]), None, "{}", &ORDER[..cut]);
+        }
+        for cut in end..=whole.len() {
+            assert_eq!(from(&whole[..cut]), Some(2));
+        }
+        assert_eq!(from(&[&whole[..end], b"<torn \xC3"].concat()), Some(2));
+        assert_eq!(from(b"<Order><Header/></Order>"), None);
+    }
+
+    #[test]
     fn a_payload_id_is_found_in_the_beginning_of_a_file() {
         let whole = ORDER.as_bytes();
         assert_eq!(payload_id(whole).as_deref(), Some("1.é@x"));
@@ -251,7 +282,7 @@ mod tests {
         fn no_bytes_make_them_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0..ORDER.len()) {
             let _ = (payload_id(&bytes), Response::read(&bytes), with_secret(&bytes, "s"));
             let part = &ORDER.as_bytes()[..cut];
-            let _ = (payload_id(part), Response::read(part), with_secret(part, "s"));
+            let _ = (payload_id(part), Response::read(part), with_secret(part, "s"), in_header(part, |_| ()));
         }
     }
 }

@@ -55,6 +55,15 @@ pub struct Node<'t, 'a> {
 impl<'a> Tree<'a> {
     /// Reads a text whole.
     pub fn read(text: &'a str, limits: Limits) -> Result<Self, Fault> {
+        Self::until(text, limits, None)
+    }
+
+    /// Reads the beginning of a text, as far as the first element with this local name; what follows may be anything.
+    pub fn read_through(text: &'a str, limits: Limits, local: &str) -> Result<Self, Fault> {
+        Self::until(text, limits, Some(local))
+    }
+
+    fn until(text: &'a str, limits: Limits, last: Option<&str>) -> Result<Self, Fault> {
         if u32::try_from(text.len()).is_err() {
             return Err(Fault::new(codes::LIMIT, "the text is larger than 4 GiB", "", 0));
         }
@@ -115,6 +124,10 @@ impl<'a> Tree<'a> {
                         if element.first != NONE && element.text.trim_ascii().is_empty() {
                             element.text = Cow::Borrowed("");
                             element.within.1 = element.within.0;
+                        }
+                        let name = tree.names.get(element.name as usize);
+                        if last.is_some() && name.map(|name| name.local) == last {
+                            break;
                         }
                     }
                 }

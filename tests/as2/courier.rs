@@ -1,6 +1,6 @@
 //! The courier against a partner's server: what is sent, what its answers mean, and that a retry is the same message.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -165,13 +165,7 @@ gwtest!(a_receipt_on_its_own_needs_a_place_to_come_to, async |dir| {
 });
 
 gwtest!(another_attempt_sends_the_very_same_from_whichever_node, async |dir| {
-    let seen: Arc<Mutex<Vec<Said>>> = Arc::default();
-    let keeping = Arc::clone(&seen);
-    let listener = Listener::start(move |said| {
-        keeping.lock().unwrap().push(said);
-        async { Said::answer(503, Vec::new(), Vec::new()) }
-    });
-    let listener = listener.await;
+    let (listener, seen) = Listener::refusing().await;
     let url = format!("http://{}/as2", listener.address);
     write(&dir, &url, "encrypt = \"aes256-gcm\"\npadding = \"pss\"\ncompress = \"before-signing\"", "live");
     let shared = tempfile::tempdir_in(dir.join("")).unwrap();

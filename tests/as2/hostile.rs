@@ -44,6 +44,17 @@ fn refused(request: &gangway::as2::headers::Request, body: impl Into<Vec<u8>>, p
     }
 }
 
+/// How the partner signs in these.
+fn plain_signature() -> SignOptions {
+    SignOptions {
+        scheme: Scheme::RsaPkcs1,
+        digest: Digest::Sha256,
+        with_certificate: false,
+        algorithm_protection: false,
+        now: tools().now,
+    }
+}
+
 fn error(modifier: Modifier) -> Disposition {
     Disposition::Error(modifier)
 }
@@ -179,13 +190,7 @@ mod signatures {
     /// A signature over attributes must not do for a content that is those attributes.
     #[test]
     fn signed_attributes_are_no_content() {
-        let options = SignOptions {
-            scheme: Scheme::RsaPkcs1,
-            digest: Digest::Sha256,
-            with_certificate: false,
-            algorithm_protection: false,
-            now: tools().now,
-        };
+        let options = plain_signature();
         let honest = cms::sign(X12, false, &acme().own, &options).unwrap();
         // Take the attributes out of the signer and make them the content.
         let info = Elements::only(&honest, tag::SEQUENCE).unwrap();
@@ -361,23 +366,14 @@ mod bombs {
         der::sequence(&[der::oid(oid::COMPRESSED_DATA), der::element(tag::context(0), &der::sequence(&fields))])
     }
 
-    /// So many opaque signatures of the partner around each other.
-    pub(in crate::as2) fn nested(layers: usize) -> Vec<u8> {
-        let options = SignOptions {
-            scheme: Scheme::RsaPkcs1,
-            digest: Digest::Sha256,
-            with_certificate: false,
-            algorithm_protection: false,
-            now: tools().now,
-        };
-        let head = b"Content-Type: application/pkcs7-mime\r\n\r\n";
+    /// So many opaque signatures of the partner around each other: the innermost first, each with those in it.
+    pub(in crate::as2) fn nested(layers: usize) -> impl Iterator<Item = Vec<u8>> {
         let mut entity = b"Content-Type: text/plain\r\n\r\nx".to_vec();
-        let mut cms = Vec::new();
-        for _ in 0..layers {
-            cms = cms::sign(&entity, true, &acme().own, &options).unwrap();
-            entity = [&head[..], &cms].concat();
-        }
-        cms
+        (0..layers).map(move |_| {
+            let cms = cms::sign(&entity, true, &acme().own, &plain_signature()).unwrap();
+            entity = [&b"Content-Type: application/pkcs7-mime\r\n\r\n"[..], &cms].concat();
+            cms
+        })
     }
 
     #[test]
@@ -404,22 +400,11 @@ mod bombs {
 
     #[test]
     fn fifty_layers_are_not_opened() {
-        let options = SignOptions {
-            scheme: Scheme::RsaPkcs1,
-            digest: Digest::Sha256,
-            with_certificate: false,
-            algorithm_protection: false,
-            now: tools().now,
-        };
-        let head = b"Content-Type: application/pkcs7-mime\r\n\r\n";
-        let mut entity = b"Content-Type: text/plain\r\n\r\nx".to_vec();
-        for layer in 1..=50 {
-            let cms = cms::sign(&entity, true, &acme().own, &options).unwrap();
-            let request = request(&[("Content-Type", "application/pkcs7-mime")]);
-            let received = receive(&request, cms.clone(), &lenient());
+        let request = request(&[("Content-Type", "application/pkcs7-mime")]);
+        for (layer, cms) in (1..).zip(nested(50)) {
+            let received = receive(&request, cms, &lenient());
             assert_eq!(received.outcome.is_ok(), layer <= 4, "{layer}");
             assert_eq!(received.layers.len(), layer.min(4));
-            entity = [&head[..], &cms].concat();
         }
     }
 }

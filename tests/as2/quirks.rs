@@ -1,8 +1,6 @@
 //! `[as2.quirks]` of a partner's file: what each setting changes on the wire, that OpenSSL still reads the message, and that the
 //! templates say why anybody would set it.
 
-use std::sync::{Arc, Mutex};
-
 use gangway::{
     as2::{der, oid},
     exchange::{Carried, Courier},
@@ -104,13 +102,7 @@ const QUIRKS: &[Quirk] = &[
 ];
 
 gwtest!(each_setting_shows_on_the_wire_and_openssl_reads_it, async |dir| {
-    let seen: Arc<Mutex<Vec<Said>>> = Arc::default();
-    let keeping = Arc::clone(&seen);
-    let listener = Listener::start(move |said| {
-        keeping.lock().unwrap().push(said);
-        async { Said::answer(503, Vec::new(), Vec::new()) }
-    });
-    let listener = listener.await;
+    let (listener, seen) = Listener::refusing().await;
     let url = format!("http://{}/as2", listener.address);
     let mut number = 0;
     for quirk in QUIRKS {

@@ -5,7 +5,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -137,6 +137,17 @@ pub(super) struct Listener {
 }
 
 impl Listener {
+    /// Keeps every request, and answers that it should come again.
+    pub(super) async fn refusing() -> (Self, Arc<Mutex<Vec<Said>>>) {
+        let seen: Arc<Mutex<Vec<Said>>> = Arc::default();
+        let keeping = Arc::clone(&seen);
+        let listener = Self::start(move |said| {
+            keeping.lock().unwrap().push(said);
+            async { Said::answer(503, Vec::new(), Vec::new()) }
+        });
+        (listener.await, seen)
+    }
+
     /// Answers every request as `answer` says.
     pub(super) async fn start<A, F>(answer: A) -> Self
     where

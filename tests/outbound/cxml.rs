@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{bytes, issued, post, told, verbs};
-use crate::util::{Dir, Gateway, cast::*, gwtest, state, status, wait_for};
+use crate::util::{Dir, Gateway, cast::*, gwtest, gzip, state, status, wait_for};
 
 const SPEAKER_KEY: &str = "gw_live_spkr000000000000000000000000000000000007";
 const OUR_SECRET: &str = "ours & <only> ours";
@@ -133,6 +133,13 @@ async fn posted(gateway: &Gateway, body: String) -> (Answer, Response) {
     (answer, response)
 }
 
+/// The Response to a document that is posted with nothing beside it to say who posts it.
+async fn shown(gateway: &Gateway, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Response {
+    let answer = gateway.public().send(Method::POST, "/v1/cxml", headers, body.into()).await.unwrap();
+    let answer = status(answer, 200);
+    Response::read(&answer.body).unwrap_or_else(|| panic!("{}", answer.text()))
+}
+
 /// The message that a Response tells of.
 fn stored(response: &Response) -> String {
     response.detail.trim_start_matches("Stored as ").trim_end_matches('.').to_owned()
@@ -198,5 +205,102 @@ gwtest!(what_they_post_is_answered_with_a_response, async |dir| {
     assert_eq!(status(answer, 400).json()["code"], "API-0103");
     let answer = status(client.post_xml("a key", nameless).await.unwrap(), 200);
     assert_eq!(Response::read(&answer.body).unwrap().code, 200);
+    gateway.stop().await;
+});
+
+gwtest!(their_secret_is_kept_with_what_they_posted_and_shown_nowhere, async |dir| {
+    assemble(&dir);
+    let hash = format!("their_secrets = [\"sha256:{}\"]\n", keys::sha256_hex(THEIR_SECRET.as_bytes()));
+    partner(&dir, "speaker", None, &hash, "");
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(SPEAKER_KEY));
+    // Shown twice, once where no mapping looks for it.
+    let from = "<From><Credential domain=\"DUNS\"><Identity>871234567</Identity>";
+    let also = format!("{from}<SharedSecret>{THEIR_SECRET}</SharedSecret>");
+    let document = confirmation(&[(from, &also)]);
+    let masked = document.replace(THEIR_SECRET, "****");
+    let (_, response) = posted(&gateway, document.clone()).await;
+    let id = stored(&response);
+    assert!(status(erp.payload(&id).await.unwrap(), 200).text() == masked);
+    let own = supplier.client().get(&format!("/v1/messages/{id}/payload")).await.unwrap();
+    assert!(status(own, 200).text() == masked);
+    let told = status(erp.message(&id).await.unwrap(), 200).text();
+    assert!(!told.contains(THEIR_SECRET) && told.contains("****"), "{told}");
+    // The stored bytes still have it: they are taken again, which they are not with another.
+    let again = dir.run_well(&["replay", "--message", &id, "--dry-run"]);
+    assert!(again.contains("would become accepted") && !again.contains(THEIR_SECRET), "{again}");
+    let file = dir.create("confirmation.xml", &document);
+    for format in ["text", "json", "html"] {
+        let page = dir.run_well(&["trace", file.to_str().unwrap(), "--partner", "speaker", "--format", format]);
+        assert!(!page.contains(THEIR_SECRET) && page.contains("****") == (format != "text"), "{format}: {page}");
+    }
+    gateway.stop().await;
+});
+
+gwtest!(a_shared_secret_is_enough_at_an_address_of_its_own, async |dir| {
+    assemble(&dir);
+    let secret = format!("their_secrets = [\"sha256:{}\"]\n", keys::sha256_hex(THEIR_SECRET.as_bytes()));
+    for (id, status, ids) in [
+        ("nordbolt", "live", "\"DUNS/871234567\", \"NetworkID/AN77\""),
+        ("sudbolt", "live", "\"DUNS/2\", \"NetworkID/AN77\""),
+        ("asleep", "suspended", "\"DUNS/3\""),
+    ] {
+        let more = format!("\n[cxml]\nids = [{ids}]\nours = \"DUNS/398765432\"\n{secret}");
+        PartnerFile { status, more: Box::leak(more.into_boxed_str()), ..PartnerFile::new(id) }.write(&dir);
+    }
+    PartnerFile { more: "\n[cxml]\nids = [\"DUNS/4\"]\nours = \"DUNS/398765432\"\n", ..PartnerFile::new("open") }
+        .write(&dir);
+    // Two of them have a way in by their secret alone, and need no other.
+    let advice = dir.run_well(&["check", "--format", "concise"]);
+    assert!(!advice.contains("bolt") && advice.contains("partners/open.toml"), "{advice}");
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let xml = [("content-type", "text/xml; charset=UTF-8")];
+    let taken = shown(&gateway, &xml, confirmation(&[])).await;
+    assert_eq!(taken.code, 200, "{taken}");
+    let message = status(erp.message(&stored(&taken)).await.unwrap(), 200).json();
+    assert_eq!((state(&message), &message["connection"]), ("accepted", &json!("nordbolt")), "{message}");
+    // Again, and told the same.
+    assert_eq!(shown(&gateway, &xml, confirmation(&[])).await, taken);
+
+    let sender =
+        "<Credential domain=\"DUNS\"><Identity>871234567</Identity><SharedSecret>not a real one</SharedSecret>";
+    let by = |sender: &str| sender.to_owned() + "<SharedSecret>not a real one</SharedSecret>";
+    let wrong = [
+        sender.replace("not a real", "not the real"),
+        sender.replace("<SharedSecret>not a real one</SharedSecret>", ""),
+        by("<Credential domain=\"DUNS\"><Identity>5</Identity>"),
+        by("<Credential domain=\"GLN\"><Identity>871234567</Identity>"),
+        by("<Credential domain=\"DUNS\"><Identity>4</Identity>"),
+        // Whose of two that share it is not said: the From is that of neither.
+        by("<Credential domain=\"NetworkID\"><Identity>AN77</Identity>"),
+    ];
+    for (number, wrong) in wrong.iter().enumerate() {
+        let strange = (
+            "<From><Credential domain=\"DUNS\"><Identity>871234567<",
+            "<From><Credential domain=\"DUNS\"><Identity>9<",
+        );
+        let refused = shown(&gateway, &xml, confirmation(&[(sender, wrong), strange])).await;
+        assert_eq!(refused.code, 401, "{number}: {refused}");
+    }
+    let answer = gateway.public().send(Method::POST, "/v1/cxml", &xml, Vec::from("ISA*00*")).await.unwrap();
+    assert_eq!(Response::read(&status(answer, 200).body).unwrap().code, 401);
+    let asleep = sender.replace("871234567", "3");
+    let refused = shown(&gateway, &xml, confirmation(&[(sender, &asleep)])).await;
+    assert_eq!(refused.code, 403, "{refused}");
+    // None of that was stored, and a network's is whose the From says.
+    let network = by("<Credential domain=\"NetworkID\"><Identity>AN77</Identity>");
+    let from = "<From><Credential domain=\"DUNS\"><Identity>871234567<";
+    let changes =
+        [(sender, network.as_str()), (from, "<From><Credential domain=\"DUNS\"><Identity>2<"), ("SO-5", "SO-6")];
+    // Large, zipped, and without a word on what it is.
+    let long = format!("<!--{}--><Request ", "- ".repeat(200_000));
+    let document = confirmation(&[&changes[..], &[("<Request ", long.as_str())]].concat());
+    let taken = shown(&gateway, &[("content-encoding", "gzip")], gzip(document.as_bytes())).await;
+    assert_eq!(taken.code, 200, "{taken}");
+    let message = status(erp.message(&stored(&taken)).await.unwrap(), 200).json();
+    assert_eq!((state(&message), &message["connection"]), ("accepted", &json!("sudbolt")), "{message}");
+    let all = status(erp.messages(&[]).await.unwrap(), 200).json();
+    assert_eq!(all["data"].as_array().unwrap().len(), 2, "{all}");
     gateway.stop().await;
 });

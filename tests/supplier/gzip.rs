@@ -1,19 +1,10 @@
 //! Bodies compressed by gzip: taken as if they were not, and stopped where they inflate to more than a partner may send.
 
-use std::io::Write;
-
-use flate2::{Compression, write::GzEncoder};
 use gangway::play::{Answer, Supplier};
 use http::Method;
 
 use super::{acknowledgement, get, header, open, refused};
-use crate::util::{accepted, cast::*, drain, gwtest, status};
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
+use crate::util::{accepted, cast::*, drain, gwtest, gzip, status};
 
 async fn send(supplier: &Supplier, path: &str, key: &str, kind: &str, coding: &str, body: Vec<u8>) -> Answer {
     let headers = [("content-type", kind), ("idempotency-key", key), ("content-encoding", coding)];

@@ -100,6 +100,13 @@ pub fn status(answer: Answer, expected: u16) -> Answer {
     answer
 }
 
+/// Bytes as a body with `Content-Encoding: gzip`.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// The id of the message that a 202 made.
 #[track_caller]
 pub fn accepted(answer: Answer) -> String {

@@ -335,7 +335,7 @@ async fn conclude(
 ) -> Result<Response, Problem> {
     observe::Arrived {
         channel: "as2",
-        state: own.map_or("repeated", |(_, state)| word(state)),
+        state: own.map_or("repeated", |(_, state)| state.as_str()),
         connection: &arrived.partner.id,
         message: own.map(|(message, _)| message),
         bytes: arrived.body.len,
@@ -448,20 +448,6 @@ fn refusal(refused: Refused) -> Problem {
         refused @ (Refused::KeyReused { .. } | Refused::NotCanonical(_) | Refused::Changed { .. }) => {
             problems::REFUSED.because(format!("It cannot be taken: {refused}."))
         }
-    }
-}
-
-fn word(state: MessageState) -> &'static str {
-    match state {
-        MessageState::Processing => "processing",
-        MessageState::Accepted => "accepted",
-        MessageState::Partial => "partial",
-        MessageState::Rejected => "rejected",
-        MessageState::Held => "held",
-        MessageState::Duplicate => "duplicate",
-        MessageState::Ready => "ready",
-        MessageState::Delivered => "delivered",
-        MessageState::Dead => "dead",
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! cXML 1.2, "Response" and "Status". A Response comes with HTTP 200, unless it says to come again.
 
+mod sender;
+
 use std::io::Read as _;
 
 use axum::{
@@ -12,6 +14,8 @@ use axum::{
     },
     response::{IntoResponse as _, Response},
 };
+
+pub(super) use sender::submit;
 
 use super::StoredResponse;
 use crate::{

@@ -68,7 +68,8 @@ fn announce(version: &'static str, ending: Option<Ending>, headers: &mut HeaderM
     }
 }
 
-fn admit(rest: &Rest, access: &ApiAccess) -> Result<(), Problem> {
+/// Whether somebody who is known may call now.
+pub(super) fn admit(rest: &Rest, access: &ApiAccess) -> Result<(), Problem> {
     if access.partner.status == Status::Suspended {
         return Err(problems::SUSPENDED.because("The exchange with this partner is suspended for now."));
     }

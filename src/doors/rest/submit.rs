@@ -119,7 +119,7 @@ pub(super) async fn take(
     let decided = decided.await.map_err(|_| INTERNAL.because("The message could not be processed."))?;
     let own = decided.as_ref().ok().and_then(|receipt| clerk.own(receipt, &correlation));
     let answered = match (&decided, &own) {
-        (Ok(_), Some((_, state))) => word(*state),
+        (Ok(_), Some((_, state))) => state.as_str(),
         (Ok(_), None) => "repeated",
         (Err(_), _) => "refused",
     };
@@ -305,20 +305,6 @@ fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail.clone());
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
     })
-}
-
-fn word(state: MessageState) -> &'static str {
-    match state {
-        MessageState::Processing => "processing",
-        MessageState::Accepted => "accepted",
-        MessageState::Partial => "partial",
-        MessageState::Rejected => "rejected",
-        MessageState::Held => "held",
-        MessageState::Duplicate => "duplicate",
-        MessageState::Ready => "ready",
-        MessageState::Delivered => "delivered",
-        MessageState::Dead => "dead",
-    }
 }
 
 #[cfg(test)]

@@ -25,11 +25,12 @@ use super::{
     codes,
     courier::below,
     events::{CollectFailed, Collecting, Left},
-    home::{Clerk, Slip, blocking},
+    home::blocking,
     left::LeftThere,
     lines::{Lines, NoLine},
     parts::{TAIL, judge, read_at},
     shelf::{Content as Look, is_temporary},
+    slip::{Clerk, Slip},
     wire::{Entry, Fault, Line},
 };
 use crate::{

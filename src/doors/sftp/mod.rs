@@ -29,6 +29,7 @@ mod ranges;
 mod report;
 mod session;
 mod shelf;
+mod slip;
 mod taken;
 mod wire;
 
@@ -208,16 +209,4 @@ pub fn packet_in_words(packet: bytes::Bytes) -> Option<String> {
 #[doc(hidden)]
 pub fn canonical_path(path: &str) -> Option<String> {
     path::canonical(path).ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn every_code_has_a_page_and_every_page_a_code() {
-        let pages: BTreeSet<_> = crate::error::pages(super::EXPLAIN).map(|page| page.code).collect();
-        let codes: BTreeSet<_> = super::codes::ALL.iter().map(|code| code.as_str()).collect();
-        assert_eq!(pages, codes);
-    }
 }

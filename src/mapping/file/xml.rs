@@ -2,7 +2,7 @@
 
 use toml::{Spanned, de::DeValue};
 
-use super::{Key, List, Reader, Word};
+use super::{Key, List, Word, read::Reader};
 use crate::mapping::{codes, xml_place::Path, xml_plan::Computed};
 
 /// Keys at the top of a file.

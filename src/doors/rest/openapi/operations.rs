@@ -137,7 +137,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .says("Send X12 or XML")
         .details(
             "Whatever is in it; what the standard thinks of it is said by a 997, and in the message's state. A cXML document, \
-             whose payloadID does for a key, is answered 200 with a cXML Response.",
+             whose payloadID does for a key, is answered 200 with a cXML Response. Systems that have nothing to show but \
+             the SharedSecret of their Sender post it to `/v1/cxml`.",
         )
         .takes(Body::Raw)
         .answers(202, "Accepted")
@@ -150,7 +151,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .fails(&[400, 404]),
     Operation::get("/v1/messages/{id}/payload", "getPayload")
         .says("A message's bytes")
-        .details("What waits for a supplier is delivered once it was read to its end.")
+        .details(
+            "What waits for a supplier is delivered once it was read to its end. Where a shared secret stands in cXML, it \
+             is shown as `****`.",
+        )
         .with(&[MESSAGE])
         .fails(&[404]),
     Operation::post("/v1/validate", "validate")
