@@ -110,7 +110,7 @@ fn sweep(name: &str) {
 /// Copies what helps whoever looks at a failure, in place of what was kept of the last one.
 fn keep(from: &Path, to: &Path) -> io::Result<()> {
     match fs::remove_dir_all(to) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => copy(from, to, &mut 0),
     }
 }

@@ -57,6 +57,9 @@ pub(super) fn backup(conn: &Connection, places: &Places, file: &Path) -> Outcome
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
+    if !folder.is_dir() {
+        return Err(LedgerError::Conflict(format!("there is no folder {} to write it into", folder.display())).into());
+    }
     // Two that wrote one draft would publish what is not whole. What a crash left of one is nobody's, and emptied.
     let Some(held) = Lock::take(&draft)? else {
         let text = format!("another backup to {} is being written; wait until it is done", file.display());

@@ -183,6 +183,8 @@ async fn one_backup_to_a_file_at_a_time() {
     let Err(LedgerError::Conflict(text)) = ledger.backup(&file).await else { panic!("a backup was written over") };
     assert!(text.contains("is there already"), "{text}");
     assert!(!draft.exists());
+    let nowhere = ledger.backup(&folder.path().join("none/backup")).await;
+    assert!(matches!(nowhere, Err(LedgerError::Conflict(_))), "{nowhere:?}");
     ledger.close().await.unwrap();
     restore(&file, &folder.path().join("again"), 1).unwrap();
 }
