@@ -34,6 +34,9 @@ const FORMAT: i64 = 1;
 const BATCH: i64 = 4096;
 /// How long the thread lets work gather.
 const GATHER: Duration = Duration::from_millis(200);
+/// After so many rows the thread lets others at the processor, for so long.
+const STRETCH: usize = 32;
+const BREATH: Duration = Duration::from_micros(50);
 /// Longer values are cut for the index; what is found is held against the whole value afterwards.
 const LONGEST: usize = 120;
 
@@ -148,13 +151,22 @@ fn follow(index: &mut Connection, ledger: &Connection) -> Outcome<bool> {
     let tx = index.transaction()?;
     {
         let mut insert = tx.prepare_cached("INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3, ?4)")?;
-        for (kind, value, id, position) in &entries {
-            insert.execute(params![kind, value, id, position])?;
+        for stretch in entries.chunks(STRETCH) {
+            for (kind, value, id, position) in stretch {
+                insert.execute(params![kind, value, id, position])?;
+            }
+            breathe();
         }
         tx.execute("UPDATE mark SET message = ?1, touched = ?2", [after.message, after.touched])?;
     }
     tx.commit()?;
     Ok(true)
+}
+
+/// Lets others at the processor. A batch is milliseconds of work, and a scheduler gives a thread that slept for long a whole
+/// slice in one go, however nice it is: requests and the writer would wait behind it.
+fn breathe() {
+    std::thread::sleep(BREATH);
 }
 
 /// What there is to find past a mark, and the mark after it.
@@ -189,9 +201,13 @@ const MESSAGES: &str = "SELECT num, id, partner, interchange, transport_id, file
 fn messages(ledger: &Connection, after: i64, entries: &mut Vec<Entry>) -> Outcome<i64> {
     let mut all = ledger.prepare_cached(MESSAGES)?;
     let mut rows = all.query([after, BATCH])?;
-    let mut last = after;
+    let (mut last, mut count) = (after, 0_usize);
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
+        count += 1;
+        if count.is_multiple_of(STRETCH) {
+            breathe();
+        }
         let id: [u8; 16] = row.get(1)?;
         for (column, kind) in [(2, PARTNER), (3, INTERCHANGE), (4, TRANSPORT), (5, FILENAME)] {
             if let Some(text) = row.get_ref(column)?.as_str_or_null().map_err(super::fault::damaged)? {
@@ -221,8 +237,12 @@ fn documents(ledger: &Connection, first: i64, end: i64, entries: &mut Vec<Entry>
         "SELECT d.doc, m.id, d.number, d.orders FROM documents d JOIN messages m ON m.num = d.doc >> 24
          WHERE d.doc >= ?1 AND d.doc < ?2 AND (d.number IS NOT NULL OR d.orders IS NOT NULL)",
     )?;
-    let mut rows = all.query([first, end])?;
+    let (mut rows, mut count) = (all.query([first, end])?, 0_usize);
     while let Some(row) = rows.next()? {
+        count += 1;
+        if count.is_multiple_of(STRETCH) {
+            breathe();
+        }
         let position = rows::position_of(row.get(0)?);
         let id: [u8; 16] = row.get(1)?;
         if let Some(number) = row.get::<_, Option<String>>(2)? {
