@@ -69,6 +69,9 @@ gwtest!(commands_to_a_gateway_say_what_is_missing, async |dir| {
             ("find --number 77", 1, "Nothing was found."),
             ("queue parked", 0, "There is nothing to list."),
             ("queue stats nobody", 1, "nobody"),
+            // Which gateway may be said before what is asked of it, or behind.
+            ("queue stats --config gangway.toml", 0, "erp"),
+            ("queue --config gangway.toml stats", 0, "erp"),
             ("queue release 1 --reason mended", 1, "event 1 is not pending for erp"),
             ("queue skip 1", 2, "--reason <REASON>"),
             ("backup none/file", 1, "there is no folder"),

@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Where {
     /// The gateway's settings.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
