@@ -4,6 +4,7 @@
 mod erp;
 mod fakes;
 mod net;
+mod nodes;
 mod record;
 mod rest;
 mod sides;

@@ -5,6 +5,7 @@ mod accepting;
 mod architecture;
 mod as2;
 mod broken;
+mod commands;
 mod demo;
 mod dockerfile;
 mod fuzz;

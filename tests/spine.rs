@@ -377,9 +377,20 @@ gwtest!(an_event_that_was_given_up_is_listed_and_can_be_put_back, async |dir| {
     let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
     assert_eq!(listed, told["given_up"]);
     let position = listed[0]["position"].to_string();
-    assert!(dir.run_well(&["queue", "given-up"]).contains("no such vendor"));
-    dir.run_well(&["queue", "put-back", &position, "--reason", "vendor created"]);
-    assert_eq!(drain(&erp, "erp", 1).await[0].event.kind, "gangway.purchase_order.received.v1");
+    for of_erp in [vec![], vec!["erp"], vec!["--consumer", "erp"]] {
+        assert!(dir.run_well(&[vec!["queue", "given-up"], of_erp].concat()).contains("no such vendor"));
+    }
+    assert_eq!(dir.run(&["queue", "given-up", "erp", "--consumer", "erp"]).status.code(), Some(2), "once is enough");
+    assert_eq!(dir.run(&["queue", "put-back", &position, "--reason", " "]).status.code(), Some(2), "why is needed");
+    // Who waits for events gets it.
+    let mut put_back =
+        dir.gangway(&["queue", "put-back", &position, "--consumer", "erp", "--reason", "vendor created"]);
+    let put_back = tokio::task::spawn_blocking(move || put_back.output().unwrap());
+    let (events, put_back) = tokio::join!(erp.lease("erp", 100, 20, 60), put_back);
+    assert!(put_back.unwrap().status.success());
+    let events = events.unwrap();
+    assert_eq!(events[0].event.kind, "gangway.purchase_order.received.v1");
+    acknowledge(&erp, "erp", &events).await;
     assert_eq!(status(erp.given_up("erp").await.unwrap(), 200).json()["given_up"].as_array().unwrap().len(), 0);
     assert!(!dir.run(&["queue", "put-back", &position, "--reason", "again"]).status.success());
 });

@@ -80,10 +80,13 @@ gwtest!(a_group_or_set_number_that_came_before_is_rejected_without_its_siblings,
         let order = format!("PO-{control}9");
         let number = format!("010{control}");
         let group = 10 + control;
-        let message = send(&supplier, &erp, control, &[(7, &[("0003", "PO-3")]), (group, &[(&number, &order)])]).await;
+        // The second time its set has a number that came before as well, and the group's is what counts.
+        let set = if control == 2 { "0003" } else { "0002" };
+        let message = send(&supplier, &erp, control, &[(7, &[(set, "PO-3")]), (group, &[(&number, &order)])]).await;
         assert_eq!((state(&message), states(&message)), ("partial", vec!["rejected", "queued"]), "{message}");
         assert_eq!(answer(&erp, &message).await, "AK9*R*1*1*0*6 AK5*A AK9*A*1*1*1");
         assert!(message["timeline"].to_string().contains("X12-0210"), "{message}");
+        assert!(!message["documents"][0].to_string().contains("X12-0309"), "{message}");
         gateway = gateway.restart(&dir).await;
         (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
     }
@@ -111,6 +114,61 @@ gwtest!(a_group_or_set_number_that_came_before_is_rejected_without_its_siblings,
     assert_eq!(states(&settled(&erp, &rehearsal).await), ["queued"]);
     dir.run_well(&["replay", "--message", id(&message), "--reason", "to see"]);
     assert_eq!(states(&settled(&erp, id(&message)).await), ["queued", "rejected"]);
+    gateway.stop().await;
+});
+
+gwtest!(only_what_counts_takes_its_numbers, async |dir| {
+    with_terms(&dir, REJECT, "");
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    let post = async |key: &str, bytes: Vec<u8>| {
+        let id = accepted(supplier.post_x12(key, bytes).await.unwrap());
+        settled(&erp, &id).await
+    };
+    let changed = |bytes: Vec<u8>, from: &str, to: &str| {
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(from), "{text}");
+        text.replace(from, to).into_bytes()
+    };
+    // Two interchanges in one file count their groups together.
+    let two = [numbered(1, &[(7, &[("0001", "PO-1")])]), numbered(2, &[(7, &[("0002", "PO-2")])])].concat();
+    let message = post("two", two).await;
+    assert_eq!(states(&message), ["queued", "rejected"], "{message}");
+
+    // What is rejected or waits for a person, as a group or a whole interchange, takes none.
+    let miscounted = changed(numbered(3, &[(30, &[("0030", "PO-30")])]), "~SE*", "~SE*9");
+    assert_eq!(states(&post("SE01", miscounted).await), ["rejected"]);
+    let message = send(&supplier, &erp, 4, &[(30, &[("0030", "PO-30b")])]).await;
+    assert_eq!(states(&message), ["queued"], "{message}");
+    let mixed = changed(numbered(5, &[(31, &[("0031", "PO-31")])]), "IEA*1*0", "IEA*1*9");
+    assert_eq!(state(&post("IEA02", mixed).await), "rejected");
+    let message = send(&supplier, &erp, 6, &[(31, &[("0031", "PO-31b")])]).await;
+    assert_eq!(states(&message), ["queued"], "{message}");
+    let message = post("ISA13", numbered(6, &[(32, &[("0032", "PO-32")])])).await;
+    assert_eq!(state(&message), "held", "the interchange's own number came before: {message}");
+    let message = send(&supplier, &erp, 7, &[(32, &[("0032", "PO-32b")])]).await;
+    assert_eq!(states(&message), ["queued"], "{message}");
+
+    // Nobody could be told that an acknowledgement's number came before.
+    for control in [8, 9] {
+        let text = String::from_utf8(numbered(control, &[(60, &[("0060", "PO-60")])])).unwrap();
+        let (st, ge) = (text.find("ST*").unwrap(), text.find("GE*").unwrap());
+        let head = text[..st].replace("GS*PR*", "GS*FA*");
+        let set = format!("ST*997*0001~AK1*PO*{control}~AK9*A*1*1*1~SE*4*0001~");
+        let message = post(&format!("FA-{control}"), format!("{head}{set}{}", &text[ge..]).into_bytes()).await;
+        assert_ne!(state(&message), "rejected", "{message}");
+    }
+
+    // What came while a partner was being set up was never its business.
+    let path = dir.join("partners/acme.toml");
+    let live = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, live.replace("\"live\"", "\"onboarding\"")).unwrap();
+    dir.run_well(&["reload"]);
+    send(&supplier, &erp, 10, &[(50, &[("0050", "PO-50")])]).await;
+    std::fs::write(&path, live).unwrap();
+    dir.run_well(&["reload"]);
+    let message = send(&supplier, &erp, 11, &[(50, &[("0051", "PO-51"), ("0050", "PO-52")])]).await;
+    assert_eq!(states(&message), ["queued", "queued"], "{message}");
     gateway.stop().await;
 });
 

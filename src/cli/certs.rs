@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     CONFIGURATION, USAGE, exit,
-    operate::{Where, table},
+    operate::{Where, record, table},
     print_text,
 };
 use crate::{
@@ -58,7 +58,7 @@ enum Command {
         /// The key's name, as `show` has it.
         name: String,
         /// From when, like 2027-01-31T06:00:00Z; now, unless it is given.
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = super::time)]
         from: Option<Timestamp>,
     },
 }
@@ -80,6 +80,7 @@ fn new(settings: &Settings, name: Option<String>) -> anyhow::Result<ExitCode> {
     let folder = ring::folder(settings);
     let name = name.unwrap_or_else(|| settings.as2.id.value.clone());
     let made = ring::make(&folder, &name).map_err(|error| exit(CONFIGURATION, error))?;
+    record(settings, "certs new", &made, "-")?;
     reload(settings)?;
     print_text(&format!(
         "The key {made} was made. It decrypts from now on, and does not sign yet.\n\
@@ -109,6 +110,7 @@ fn pair(settings: &Settings, name: Option<String>, folder: &std::path::Path) -> 
 fn rotate(settings: &Settings, name: &str, from: Option<Timestamp>) -> anyhow::Result<ExitCode> {
     let from = from.unwrap_or_else(Timestamp::now);
     ring::schedule(&ring::folder(settings), name, Some(from)).map_err(|error| exit(USAGE, error))?;
+    record(settings, &format!("certs rotate: signs from {from:.0}"), name, "-")?;
     reload(settings)?;
     print_text(&format!("{name} signs from {from:.0} on. Every key goes on decrypting.\n"))?;
     Ok(ExitCode::SUCCESS)

@@ -37,10 +37,10 @@ pub(super) struct Args {
     #[arg(long, value_parser = state)]
     state: Option<MessageState>,
     /// Not before this time, like 2026-07-01T00:00:00Z.
-    #[arg(long)]
+    #[arg(long, value_parser = super::time)]
     from: Option<jiff::Timestamp>,
     /// Before this time.
-    #[arg(long)]
+    #[arg(long, value_parser = super::time)]
     to: Option<jiff::Timestamp>,
     /// The most to list.
     #[arg(long, default_value_t = 50)]
@@ -81,6 +81,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Format::Json => print_text(&format!("{found:#}\n"))?,
         Format::Text => {
             let rows: Vec<Vec<_>> = rows.iter().map(|row| columns.map(|column| cell(row, column)).into()).collect();
+            if rows.is_empty() {
+                eprintln!("Nothing was found.");
+            }
             print_text(&table(&columns, &rows))?;
         }
     }

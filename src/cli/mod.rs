@@ -162,6 +162,11 @@ fn print(text: &str, to: &mut dyn Write) -> io::Result<()> {
     }
 }
 
+/// Reads a time that somebody wrote as an argument.
+fn time(text: &str) -> Result<jiff::Timestamp, String> {
+    text.parse().map_err(|_| "expected a time like 2026-07-01T00:00:00Z".into())
+}
+
 /// Prints a text to standard output.
 fn print_text(text: &str) -> anyhow::Result<()> {
     Ok(print(text, &mut io::stdout())?)

@@ -1,6 +1,7 @@
 //! What commands that ask the gateway have in common: where it is, and what stands in for it when none runs.
 
 use std::{
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -9,16 +10,19 @@ use serde_json::Value;
 
 use super::{CONFIGURATION, TRY_AGAIN, USAGE, exit, print_text};
 use crate::{
-    config::{Settings, Severity},
+    config::{Settings, Severity, render},
     control::{Answer, ClientError, Operator, Request, call},
-    ledger::sqlite::SqliteLedger,
+    ledger::{
+        AuditRecord, Ledger as _,
+        sqlite::{Options, SqliteLedger},
+    },
 };
 
 /// Which gateway.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Where {
     /// The gateway's settings.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 }
 
@@ -51,8 +55,8 @@ impl Where {
 pub(super) fn settings(path: Option<&Path>) -> anyhow::Result<Settings> {
     let (settings, findings) = Settings::load(path);
     if let Some(first) = findings.iter().find(|one| one.severity == Severity::Error) {
-        let (code, message) = (first.code, &first.message);
-        return Err(exit(CONFIGURATION, format!("error[{code}]: {message}; gangway check tells more")));
+        let told = render::render(render::Format::Concise, std::slice::from_ref(first), false, |_| None);
+        return Err(exit(CONFIGURATION, format!("{}\ngangway check tells all there is to mend.", told.trim_end())));
     }
     Ok(settings)
 }
@@ -64,9 +68,37 @@ fn alone(settings: &Settings, request: Request) -> anyhow::Result<Answer> {
     Ok(runtime.block_on(Operator::alone(Arc::new(ledger), consumers).answer(request)))
 }
 
-/// Who asks, as far as the system knows; it goes to the audit log.
+/// Who asks, as far as the system knows; it goes to the audit log. Where nothing has a name, as in most containers, it is
+/// a number.
 pub(super) fn who() -> String {
-    std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_else(|_| "unknown".into())
+    let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| {
+        let owner = std::fs::metadata("/proc/self").map(|own| own.uid());
+        owner.map_or_else(|_| "unknown".into(), |uid| format!("uid {uid}"))
+    })
+}
+
+/// Writes into the audit log: through the running gateway, or into the ledger itself where none runs.
+pub(super) fn record(settings: &Settings, what: &str, on: &str, reason: &str) -> anyhow::Result<()> {
+    let (what, on, reason) = (what.to_owned(), on.to_owned(), reason.to_owned());
+    match call(
+        &settings.data,
+        &Request::Record { who: who(), what: what.clone(), on: on.clone(), reason: reason.clone() },
+    ) {
+        Ok(_) => Ok(()),
+        Err(ClientError::NotRunning(_)) => {
+            std::fs::create_dir_all(&settings.data)?;
+            let record = AuditRecord { at: jiff::Timestamp::now(), who: who(), what, on, reason };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let ledger = SqliteLedger::open(&settings.data, &Options::default())?;
+            runtime.block_on(async {
+                ledger.audit(record).await?;
+                ledger.close().await
+            })?;
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// How a command prints what it found.
@@ -82,7 +114,12 @@ pub(super) enum Format {
 pub(super) fn print_rows(answer: &Value, columns: &[&str], format: Format) -> anyhow::Result<()> {
     let row = |row: &Value| columns.iter().map(|column| cell(row, column)).collect();
     match (format, answer.as_array()) {
-        (Format::Text, Some(rows)) => print_text(&table(columns, &rows.iter().map(row).collect::<Vec<_>>())),
+        (Format::Text, Some(rows)) => {
+            if rows.is_empty() {
+                eprintln!("There is nothing to list.");
+            }
+            print_text(&table(columns, &rows.iter().map(row).collect::<Vec<_>>()))
+        }
         (Format::Text, None) => print_text("Done.\n"),
         (Format::Json, _) => print_text(&format!("{answer:#}\n")),
     }

@@ -21,23 +21,21 @@ pub(super) struct Args {
 enum Command {
     /// How things stand, for one consumer or all.
     Stats {
-        /// The consumer's name in gangway.toml.
-        consumer: Option<String>,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// What a consumer has not acknowledged; nothing changes.
     Peek {
-        /// The consumer's name in gangway.toml.
-        #[arg(default_value = "erp")]
-        consumer: String,
+        #[command(flatten)]
+        whose: Whose,
         /// The most to list.
         #[arg(long, default_value_t = 50)]
         limit: usize,
     },
     /// What is parked: handed out too often without being acknowledged.
     Parked {
-        /// The consumer's name in gangway.toml.
-        #[arg(default_value = "erp")]
-        consumer: String,
+        #[command(flatten)]
+        whose: Whose,
     },
     /// Offer a parked event again; its key goes on with it.
     Release(Decide),
@@ -45,9 +43,8 @@ enum Command {
     Skip(Decide),
     /// What was given up so that its key went on, where gangway.toml has its type under dead_and_continue.
     GivenUp {
-        /// The consumer's name in gangway.toml.
-        #[arg(default_value = "erp")]
-        consumer: String,
+        #[command(flatten)]
+        whose: Whose,
         /// List only what stands behind this position, to go on where a list ended.
         #[arg(long, default_value_t = 0)]
         after: u64,
@@ -57,6 +54,25 @@ enum Command {
     },
     /// Offer an event again that was given up. Later ones of its key may have come before it.
     PutBack(Decide),
+}
+
+/// A consumer, by its place or by `--consumer`, as where something is decided.
+#[derive(Debug, clap::Args)]
+struct Whose {
+    /// The consumer's name in gangway.toml; where none is given, all for `stats` and else erp.
+    consumer: Option<String>,
+    #[arg(long = "consumer", value_name = "CONSUMER", hide = true, conflicts_with = "consumer")]
+    named: Option<String>,
+}
+
+impl Whose {
+    fn given(self) -> Option<String> {
+        self.consumer.or(self.named)
+    }
+
+    fn or_erp(self) -> String {
+        self.given().unwrap_or_else(|| "erp".into())
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -75,16 +91,18 @@ struct Decide {
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let who = who();
     let (request, reads) = match args.command {
-        Command::Stats { consumer } => (Request::QueueStats { consumer }, true),
-        Command::Peek { consumer, limit } => (Request::QueuePeek { consumer, limit }, true),
-        Command::Parked { consumer } => (Request::QueueParked { consumer }, true),
+        Command::Stats { whose } => (Request::QueueStats { consumer: whose.given() }, true),
+        Command::Peek { whose, limit } => (Request::QueuePeek { consumer: whose.or_erp(), limit }, true),
+        Command::Parked { whose } => (Request::QueueParked { consumer: whose.or_erp() }, true),
         Command::Release(Decide { position, consumer, reason }) => {
             (Request::QueueRelease { consumer, position, who, reason }, false)
         }
         Command::Skip(Decide { position, consumer, reason }) => {
             (Request::QueueSkip { consumer, position, who, reason }, false)
         }
-        Command::GivenUp { consumer, after, limit } => (Request::QueueGivenUp { consumer, after, limit }, true),
+        Command::GivenUp { whose, after, limit } => {
+            (Request::QueueGivenUp { consumer: whose.or_erp(), after, limit }, true)
+        }
         Command::PutBack(Decide { position, consumer, reason }) => {
             (Request::QueuePutBack { consumer, position, who, reason }, false)
         }

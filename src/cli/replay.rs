@@ -22,10 +22,10 @@ pub(super) struct Args {
     #[arg(long, conflicts_with_all = ["from", "to"])]
     message: Option<MessageId>,
     /// All that came at or after this time, with --to.
-    #[arg(long, requires = "to")]
+    #[arg(long, requires = "to", value_parser = super::time)]
     from: Option<jiff::Timestamp>,
     /// … and before this one.
-    #[arg(long, requires = "from")]
+    #[arg(long, requires = "from", value_parser = super::time)]
     to: Option<jiff::Timestamp>,
     /// Let documents of the message through that are held because their numbers came before with another content
     /// (EXC-0008): the ERP gets them as corrections of the first ones.

@@ -85,6 +85,9 @@ fn ack(file: &PathBuf, as_999: bool) -> anyhow::Result<ExitCode> {
         }
     }
     out.flush()?;
+    if !seen {
+        eprintln!("gangway: there is no interchange in {}, and so nothing to acknowledge", file.display());
+    }
     Ok(if seen && !rejected { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }
 
@@ -99,6 +102,9 @@ fn convert(what: &What) -> anyhow::Result<ExitCode> {
         eprintln!(
             "gangway: {written} event(s) written; {left} document(s) were rejected or cannot be mapped: gangway trace tells more"
         );
+    }
+    if left == 0 && written == 0 {
+        eprintln!("gangway: there is no document in {}: gangway trace tells more", what.file.display());
     }
     Ok(if left == 0 && written > 0 { ExitCode::SUCCESS } else { ExitCode::from(FINDINGS) })
 }

@@ -18,6 +18,10 @@ use super::{
 
 /// How many mistakes are told of one document.
 const MOST: usize = 100;
+/// A pointer or a text of more characters is told without its middle: what is wrong may be as long as the document.
+const LONGEST: usize = 400;
+/// A longer value is like none of our words.
+const LONGEST_WORD: usize = 64;
 
 /// What is wrong with a document, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +30,25 @@ pub struct Fault {
     pub pointer: String,
     /// What is wrong with it.
     pub text: String,
+}
+
+impl Fault {
+    fn new(pointer: &str, text: &str) -> Self {
+        Self { pointer: shortened(pointer), text: shortened(text) }
+    }
+}
+
+/// A text without its middle, where that is long.
+fn shortened(text: &str) -> String {
+    let end = |(at, _): (usize, char)| at;
+    let (head, tail) =
+        (text.char_indices().nth(LONGEST / 4).map(end), text.char_indices().rev().nth(LONGEST / 2).map(end));
+    match (head.and_then(|at| text.get(..at)), tail.and_then(|at| text.get(at..))) {
+        (Some(head), Some(tail)) if text.len() > LONGEST && head.len() + tail.len() < text.len() => {
+            format!("{head} … {tail}")
+        }
+        _ => text.to_owned(),
+    }
 }
 
 impl fmt::Display for Fault {
@@ -41,7 +64,7 @@ impl fmt::Display for Fault {
 pub fn check(kind: DocumentType, json: &[u8]) -> Result<Summary, Vec<Fault>> {
     let read = fits(kind, json).and_then(|()| summarise(kind, json));
     read.map_err(|error| {
-        let first = told(kind, json).unwrap_or_else(|| Fault { pointer: String::new(), text: plain(&error) });
+        let first = told(kind, json).unwrap_or_else(|| Fault::new("", &plain(&error)));
         let mut faults = walked(kind, json);
         let is_told = |fault: &Fault| {
             is_below(&fault.pointer, &first.pointer)
@@ -99,7 +122,7 @@ fn fault<T: DeserializeOwned>(json: &[u8]) -> Option<Fault> {
             Segment::Enum { .. } | Segment::Unknown => {}
         }
     }
-    Some(Fault { pointer, text: plain(error.inner()) })
+    Some(Fault::new(&pointer, &plain(error.inner())))
 }
 
 /// What the document's schema says of it.
@@ -173,6 +196,7 @@ impl<'s> Walk<'s> {
         // A partner's own code has its format before it, like `x12:ZZ`.
         if !text.contains(':') && !words.clone().any(|word| word == text) {
             let near = words
+                .filter(|_| text.len() <= LONGEST_WORD && self.faults.len() < MOST)
                 .map(|word| (strsim::jaro_winkler(word, text), word))
                 .max_by(|one, other| one.0.total_cmp(&other.0))
                 .filter(|(likeness, _)| *likeness > 0.8);
@@ -183,7 +207,7 @@ impl<'s> Walk<'s> {
 
     fn tell(&mut self, at: &str, text: String) {
         if self.faults.len() < MOST {
-            self.faults.push(Fault { pointer: at.to_owned(), text });
+            self.faults.push(Fault::new(at, &text));
         }
     }
 }
@@ -232,6 +256,24 @@ mod tests {
 
     fn pointers(kind: DocumentType, json: &str) -> Vec<String> {
         check(kind, json.as_bytes()).unwrap_err().into_iter().map(|fault| fault.pointer).collect()
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_few_words_however_long_it_is() {
+        let long = "9".repeat(1 << 20);
+        for (json, pointer, begins, ends) in [
+            (format!("{{\"number\":\"1\",\"purpose\":\"{long}\"}}"), "/purpose", "`999", "is not one of its words"),
+            (format!("{{\"number\":\"1\",\"issue_date\":\"{long}\"}}"), "/issue_date", "`999", "is not a date"),
+            (format!("{{\"number\":\"1\",\"{long}\":1}}"), "/999", "unknown field `999", "999`"),
+        ] {
+            let faults = check(DocumentType::PurchaseOrder, json.as_bytes()).unwrap_err();
+            let fault = faults.iter().find(|fault| fault.pointer.starts_with(pointer)).unwrap();
+            assert!(fault.text.len() < 2 * LONGEST && fault.pointer.len() < 2 * LONGEST);
+            assert!(fault.text.starts_with(begins) && fault.text.contains(ends), "{fault}");
+        }
+        let two_bytes = "é".repeat(LONGEST);
+        assert_eq!(shortened(&two_bytes).chars().count(), LONGEST / 4 + 3 + LONGEST / 2 + 1);
+        assert_eq!(shortened("as it is"), "as it is");
     }
 
     #[test]

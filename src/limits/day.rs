@@ -127,7 +127,14 @@ async fn count(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::ledger::{
+        Committed, Entry, SharedLedger,
+        conformance::{entry, new_id},
+        sqlite::SqliteLedger,
+    };
 
     #[test]
     fn a_day_ends_at_midnight() {
@@ -141,5 +148,44 @@ mod tests {
         assert_eq!(day.known(rate, at("2026-11-21T12:00:00Z")), 5);
         assert_eq!(day.known(rate, at("2026-11-22T00:00:00Z")), 0);
         assert_eq!(left(rate, at("2026-11-21T23:59:00Z")), Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn what_came_before_the_start_is_asked_of_the_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger: SharedLedger = Arc::new(SqliteLedger::open(folder.path(), &Default::default()).unwrap());
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let came = async |time: &str, keys: &[&str]| {
+            let mut entry: Entry = entry(new_id(), keys);
+            entry.message.at = at(time);
+            assert_eq!(ledger.commit(entry).await, Ok(Committed::Stored));
+        };
+        came("2026-11-20T23:59:59Z", &["a", "b", "c", "d"]).await;
+        came("2026-11-21T00:00:00Z", &["a", "b"]).await;
+        came("2026-11-21T08:59:59Z", &["c"]).await;
+        let since = at("2026-11-21T09:00:00Z");
+        let of = async |day: &Day, partner: &str, rate: Rate, now: &str| {
+            day.used(ledger.as_ref(), partner, since, rate, at(now)).await.unwrap()
+        };
+        let used =
+            async |day: &Day, partner: &str, count: u32, now: &str| of(day, partner, Rate::per_day(count), now).await;
+        let day = Day::default();
+        assert_eq!(used(&day, "acme", 10, "2026-11-21T09:00:01Z").await, 3);
+        // What comes after the start is counted where it comes in, and not a second time from the record.
+        came("2026-11-21T09:00:02Z", &["d"]).await;
+        day.add(1, at("2026-11-21T09:00:02Z"));
+        assert_eq!(used(&day, "acme", 10, "2026-11-21T09:00:03Z").await, 4);
+        let asked_later = Day::default();
+        asked_later.add(1, at("2026-11-21T09:00:02Z"));
+        assert_eq!(used(&asked_later, "acme", 10, "2026-11-21T09:00:03Z").await, 4);
+        assert_eq!(used(&day, "acme", 10, "2026-11-22T00:00:00Z").await, 0, "a new day");
+        // A limit that counts by another window is asked for anew.
+        let hour = Rate { per: crate::config::Window::Hour, ..Rate::per_day(10) };
+        let since_before = async |day: &Day, rate| of(day, "acme", rate, "2026-11-21T08:59:59Z").await;
+        let day = Day::default();
+        assert_eq!((since_before(&day, Rate::per_day(10)).await, since_before(&day, hour).await), (3, 1));
+        // Nobody else's documents, and no more of them than there may be.
+        assert_eq!(used(&Day::default(), "bolt", 10, "2026-11-21T09:00:01Z").await, 0);
+        assert_eq!(used(&Day::default(), "acme", 1, "2026-11-21T09:00:01Z").await, 1);
     }
 }

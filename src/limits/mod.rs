@@ -2,7 +2,8 @@
 //!
 //! Every partner has accounts of its own behind locks of its own, so that whoever is over its limits is in nobody's way.
 //! What was used outlives a reload, since limits come with each question and only their use is kept here; what was used of
-//! a day outlives a restart too, since the ledger knows it.
+//! a day outlives a restart too, since the ledger knows it. Each process counts what comes to it: with several on one
+//! ledger, a partner that comes to all of them has each one's share.
 
 mod bucket;
 mod day;

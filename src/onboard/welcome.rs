@@ -255,7 +255,10 @@ impl Welcome<'_> {
         }
         line(out, "\nThis is what both of us want to see before business begins:\n");
         for (step, required) in self.partner.certification.steps() {
-            line(out, &format!("- [ ] {}{}", step.title(), if required { "" } else { " (if it can be arranged)" }));
+            line(
+                out,
+                &format!("- [ ] {}{}", step.title_for_them(), if required { "" } else { " (if it can be arranged)" }),
+            );
         }
         line(out, "");
     }

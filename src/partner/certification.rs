@@ -87,6 +87,17 @@ impl Step {
         }
     }
 
+    /// The same, as the partner is told it.
+    pub const fn title_for_them(self) -> &'static str {
+        match self {
+            Self::Connect => "you reach us",
+            Self::Receipt => "what you send is receipted",
+            Self::OrderDelivered => "an order reaches you",
+            Self::OrderAcknowledged => "your 997 comes back",
+            _ => self.title(),
+        }
+    }
+
     /// What to do to get it done.
     pub const fn how(self) -> &'static str {
         match self {
@@ -95,7 +106,7 @@ impl Step {
             Self::ControlNumbers => {
                 "put the old translator's next ISA13 and GS06 into send.first_interchange and send.first_group"
             }
-            Self::OrderDelivered => "send them a test order: POST /erp/v1/documents",
+            Self::OrderDelivered => "send them a test order: POST /erp/v1/documents; it counts once they have it",
             Self::OrderAcknowledged => "have them return the 997 for that order",
             Self::ResponseAccepted => "have them send the sample answer (855), or their own to the test order",
             Self::ShipmentAccepted => "have them send the sample ship notice (856), or their own",

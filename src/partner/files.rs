@@ -95,7 +95,7 @@ impl Files {
 }
 
 /// Whether a name can be a partner's id: it stands in URLs, event sources and file names.
-pub(super) fn is_id(name: &str) -> bool {
+pub fn is_id(name: &str) -> bool {
     name.len() <= 64
         && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')

@@ -46,7 +46,7 @@ pub use example::{EXAMPLE_KEYS, EXAMPLES, TEMPLATES, write_examples};
 pub use file::{
     As2Quirks, As2Section, LimitsSection, Mapped, PartnerFile, RestSection, RuleName, SftpSection, X12Section,
 };
-pub use files::Files;
+pub use files::{Files, is_id};
 pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUser, SshKey, Version};
 pub use last_good::LastGood;
 pub use layout::{LayoutSection, Separator};

@@ -142,4 +142,10 @@ gwtest!(our_key_changes_without_an_outage, async |dir| {
     assert!(super::site::proven(&partner.post(&url, outgoing).await.unwrap()).is_accepted());
     let shown = certs(&["show"]);
     assert!(shown.contains("no more") && shown.contains("acme"), "{shown}");
+    // Who did it stands in the record.
+    let (audit, _) = run(&dir, &["audit", "list", "--config", "gangway.toml"]);
+    assert!(
+        audit.contains("certs new") && audit.contains("certs rotate: signs from") && audit.contains(&name),
+        "{audit}"
+    );
 });

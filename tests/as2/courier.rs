@@ -208,8 +208,11 @@ gwtest!(another_attempt_sends_the_very_same_from_whichever_node, async |dir| {
     assert_eq!(one.header("message-id"), other.header("message-id"));
     assert_eq!(mic(one), mic(other));
     assert_eq!(by_openssl::open(other, parties::gangway(), parties::acme()).document, large);
-    // A key of ours that changes between two attempts signs the next one; what it is about stays the same, and so the
-    // receipt for either attempt proves it.
+    // A key of ours that changes between two attempts signs the next one, remembered or built again; what it is about
+    // stays the same, and so the receipt for either attempt proves it.
+    let small = Parcel { payload: Payload::Inline(x12(3).into()), transport_id: "d3".into(), ..parcel.clone() };
+    assert!(matches!(courier_on(&dir, Arc::clone(&ledger)).carry(&small).await, Carried::TryAgain { .. }));
+    let before = seen.lock().unwrap().last().cloned().unwrap();
     let successor = parties::mallory();
     let settings = std::fs::read_to_string(dir.join("gangway.toml")).unwrap();
     let ours = parties::gangway();
@@ -223,6 +226,19 @@ gwtest!(another_attempt_sends_the_very_same_from_whichever_node, async |dir| {
     assert_eq!(renewed.header("message-id"), one.header("message-id"));
     let opened = by_openssl::open(&renewed, successor, parties::acme());
     assert_eq!((opened.mic, opened.document), (mic(one), large));
+    assert!(matches!(courier.carry(&Parcel { attempt: 2, ..small.clone() }).await, Carried::TryAgain { .. }));
+    let after = seen.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(after.header("message-id"), before.header("message-id"));
+    assert_eq!(by_openssl::open(&after, successor, parties::acme()).mic, mic(&before));
+    // So does a certificate of theirs: the next attempt is for the new one.
+    std::fs::copy(&parties::mallory().certificate_file, dir.join("partners/acme.pem")).unwrap();
+    let (_, directory) = read(&dir);
+    let theirs = Arc::clone(directory.partner("acme").unwrap());
+    let attempt = Parcel { partner: theirs, attempt: 3, ..small };
+    assert!(matches!(courier.carry(&attempt).await, Carried::TryAgain { .. }));
+    let renewed = seen.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(renewed.header("message-id"), before.header("message-id"));
+    assert_eq!(by_openssl::open(&renewed, successor, parties::mallory()).mic, mic(&before));
     let mut server = partner(parties::acme());
     server.gateway_certificates = vec![successor.certificate.clone()];
     let server = As2Server::start(server).await.unwrap();

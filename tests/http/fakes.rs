@@ -13,6 +13,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
+use axum::Router;
 use bytes::Bytes;
 use gangway::{
     config::Rate,
@@ -545,6 +546,11 @@ impl House<FakeLedger> {
 impl<L: Ledger> House<L> {
     /// Over this record.
     pub async fn over(ledger: Arc<L>, limits: Limits) -> Self {
+        Self::with(ledger, limits, Rest::router).await
+    }
+
+    /// Over this record, with the suppliers' side opened so.
+    pub async fn with(ledger: Arc<L>, limits: Limits, open: impl FnOnce(Rest) -> Router) -> Self {
         let exchange = Arc::new(FakeExchange::default());
         let metrics = Arc::new(Metrics::new());
         let folder = tempfile::tempdir().unwrap();
@@ -579,15 +585,15 @@ impl<L: Ledger> House<L> {
             stop: stop.clone(),
         };
         let pages = || net::pages(|code| gangway::error::pages(net::EXPLAIN).find(|page| page.code == code));
-        let public = App::new("public", rest.router().merge(pages())).watched(requests_into(metrics.clone()));
+        let public = App::new("public", open(rest).merge(pages())).watched(requests_into(metrics.clone()));
         let private = erp.router().merge(console.router()).merge(pages());
         let private = App::new("private", private).watched(requests_into(metrics.clone()));
-        let open = async |app, limits| {
+        let serve = async |app, limits| {
             let listener = net::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
             net::serve(listener, app, None, limits, stop.clone()).unwrap()
         };
-        let public = open(public, limits.clone()).await;
-        let private = open(private, limits).await;
+        let public = serve(public, limits.clone()).await;
+        let private = serve(private, limits).await;
         Self { exchange, ledger, metrics, folder, stop, public, private }
     }
 

@@ -4,15 +4,11 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    time::{Duration, Instant},
 };
 
 use gangway::play::{Client, ErpClient, Supplier};
 
-use super::dir::Dir;
-
-/// How long a start or a stop may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+use super::{LOOK, LOOKS, dir::Dir};
 
 /// A running gateway.
 #[derive(Debug)]
@@ -48,8 +44,7 @@ impl Gateway {
             .stderr(file)
             .spawn()
             .expect("the program starts");
-        let deadline = Instant::now() + PATIENCE;
-        loop {
+        for _ in 0..LOOKS {
             if let Some(status) = child.try_wait().unwrap() {
                 return Err(Failed { status: Some(status), log: tail(&log) });
             }
@@ -59,13 +54,11 @@ impl Gateway {
                     return Ok(Self { child, log, data, public, private });
                 }
             }
-            if Instant::now() > deadline {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(Failed { status: None, log: tail(&log) });
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOK).await;
         }
+        let _ = child.kill();
+        let _ = child.wait();
+        Err(Failed { status: None, log: tail(&log) })
     }
 
     /// A supplier with this key.
@@ -108,15 +101,14 @@ impl Gateway {
     /// Asks it to stop, as an operator or an orchestrator does, and expects a clean end.
     pub async fn stop(mut self) {
         self.signal("TERM");
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
+        for _ in 0..LOOKS {
             if let Some(status) = self.child.try_wait().unwrap() {
                 assert!(status.success(), "stopped with {status}:\n{}", tail(&self.log));
                 return;
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOK).await;
         }
-        panic!("it did not stop within {PATIENCE:?}:\n{}", tail(&self.log));
+        panic!("it did not stop:\n{}", tail(&self.log));
     }
 
     /// Stops it and starts it again over the same files.

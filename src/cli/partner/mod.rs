@@ -14,15 +14,11 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use super::{
     CONFIGURATION, USAGE, exit,
-    operate::{Where, who},
+    operate::{Where, record},
 };
 use crate::{
     config::{Diagnostic, Settings},
-    control::{ClientError, Request, Standing, StandingQuery, call},
-    ledger::{
-        AuditRecord, Ledger as _,
-        sqlite::{Options, SqliteLedger},
-    },
+    control::{Request, Standing, StandingQuery, call},
     mapping::Library,
     onboard::{self, Edited, Seen},
     partner::{Directory, Files, Partner, Sources},
@@ -136,32 +132,6 @@ fn change(at: &Where, id: &str, what: &str, edited: &Edited, reason: &str) -> an
     onboard::replace(&path, &edited.text)?;
     let _ = call(&after.settings.data, &Request::Reload);
     Ok(())
-}
-
-/// Writes into the audit log: through the running gateway, or into the ledger itself where none runs.
-fn record(settings: &Settings, what: &str, on: &str, reason: &str) -> anyhow::Result<()> {
-    let request = Request::Record { who: who(), what: what.to_owned(), on: on.to_owned(), reason: reason.to_owned() };
-    match call(&settings.data, &request) {
-        Ok(_) => Ok(()),
-        Err(ClientError::NotRunning(_)) => {
-            std::fs::create_dir_all(&settings.data)?;
-            let record = AuditRecord {
-                at: jiff::Timestamp::now(),
-                who: who(),
-                what: what.to_owned(),
-                on: on.to_owned(),
-                reason: reason.to_owned(),
-            };
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let ledger = SqliteLedger::open(&settings.data, &Options::default())?;
-            runtime.block_on(async {
-                ledger.audit(record).await?;
-                ledger.close().await
-            })?;
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// How partners stand in the record: of the running gateway, or of the ledger itself; nothing where nothing ever ran.

@@ -20,7 +20,7 @@ use crate::{
     document::Mode,
     keys::{self, ApiKey, Secret},
     onboard::{As2Answers, CxmlAnswers, Draft, Needs, PushAnswers, SftpAnswers, X12Answers},
-    partner::Files,
+    partner::{Files, is_id},
 };
 
 /// Writes a new partner's file, its keys, its sample files and the page to send it.
@@ -97,6 +97,10 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if !is_id(&args.id) {
+        let told = "has to be up to 64 lower-case letters, digits, - and _, and begin with a letter or a digit";
+        return Err(exit(USAGE, format!("{:?} cannot be a partner's id: it {told}; --name may be anything", args.id)));
+    }
     let settings = args.at.settings()?;
     let mut files = Files::read(&settings.partners);
     let path = settings.partners.join(format!("{}.toml", args.id));

@@ -227,6 +227,10 @@ pub async fn put_back(venue: &dyn Venue) {
     // What was not given up cannot be put back.
     let refused = ledger.put_back("erp", last.position, "ann", "again", now).await;
     assert!(matches!(refused, Err(LedgerError::NotFound(_))), "{refused:?}");
+    let audit = ledger.audit_log(9).await.unwrap();
+    let said = audit.iter().map(|one| (one.who.as_str(), one.what.as_str(), one.reason.as_str()));
+    assert_eq!(said.collect::<Vec<_>>(), [("ann", "queue.put_back", "mended"); 2]);
+    assert_eq!(audit[0].on, format!("erp/{}", last.position));
 }
 
 /// Gives the only event that is free back until it is offered no more.

@@ -17,7 +17,7 @@ use rusqlite::{
 
 use super::{
     fault::{Fault, Outcome, damaged, from_io},
-    open::{self, Places},
+    open::{self, Lock, Places},
     payloads, rows, schema,
 };
 use crate::{
@@ -46,9 +46,9 @@ pub struct Restored {
 
 /// Writes a backup of the ledger that `conn` reads.
 pub(super) fn backup(conn: &Connection, places: &Places, file: &Path) -> Outcome<()> {
+    let exists = || LedgerError::Conflict(format!("{} is there already; a backup never overwrites", file.display()));
     if file.exists() {
-        let text = format!("{} is there already; a backup never overwrites", file.display());
-        return Err(LedgerError::Conflict(text).into());
+        return Err(exists().into());
     }
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
@@ -57,9 +57,17 @@ pub(super) fn backup(conn: &Connection, places: &Places, file: &Path) -> Outcome
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     };
-    let _ = fs::remove_file(&draft);
-    let written = write(conn, places, &draft).and_then(|()| {
-        File::open(&draft).and_then(|file| file.sync_all()).map_err(|e| from_io("cannot sync", &draft, &e))?;
+    if !folder.is_dir() {
+        return Err(LedgerError::Conflict(format!("there is no folder {} to write it into", folder.display())).into());
+    }
+    // Two that wrote one draft would publish what is not whole. What a crash left of one is nobody's, and emptied.
+    let Some(held) = Lock::take(&draft)? else {
+        let text = format!("another backup to {} is being written; wait until it is done", file.display());
+        return Err(LedgerError::Conflict(text).into());
+    };
+    // The other one may have ended between the two looks.
+    let free = if file.exists() { Err(exists().into()) } else { Ok(()) };
+    let written = free.and_then(|()| write(conn, places, &draft, &held)).and_then(|()| {
         // A link, unlike a rename, fails where somebody else made the file meanwhile.
         fs::hard_link(&draft, file).map_err(|e| from_io("cannot make", file, &e))?;
         Ok(open::sync_folder(&folder)?)
@@ -68,8 +76,8 @@ pub(super) fn backup(conn: &Connection, places: &Places, file: &Path) -> Outcome
     written
 }
 
-fn write(conn: &Connection, places: &Places, draft: &Path) -> Outcome<()> {
-    File::options().create_new(true).write(true).open(draft).map_err(|e| from_io("cannot make", draft, &e))?;
+fn write(conn: &Connection, places: &Places, draft: &Path, held: &Lock) -> Outcome<()> {
+    held.file().set_len(0).map_err(|e| from_io("cannot empty", draft, &e))?;
     let mut copy = Connection::open(draft)?;
     copy.pragma_update(None, "cache_size", -8 * 1024)?;
     {
@@ -108,7 +116,8 @@ fn write(conn: &Connection, places: &Places, draft: &Path) -> Outcome<()> {
         }
         pack.commit()?;
     }
-    copy.close().map_err(|(_, error)| Fault::from(error))
+    copy.close().map_err(|(_, error)| Fault::from(error))?;
+    Ok(held.file().sync_all().map_err(|e| from_io("cannot sync", draft, &e))?)
 }
 
 /// Makes a new data folder from a backup. Control numbers jump by `stride`, since more may have been used after the

@@ -114,7 +114,7 @@ pub struct SqliteLedger {
     writer: Mutex<Option<JoinHandle<()>>>,
     helpers: Mutex<Vec<JoinHandle<()>>>,
     closed: AtomicBool,
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<open::Lock>>,
 }
 
 impl std::fmt::Debug for SqliteLedger {
@@ -135,7 +135,7 @@ impl SqliteLedger {
         Ok(ledger)
     }
 
-    fn start(places: Places, options: &Options, lock: File) -> Result<Self> {
+    fn start(places: Places, options: &Options, lock: open::Lock) -> Result<Self> {
         let mut conn = open::first_connection(&places, options.cache_mb, options.max_pages)?;
         payloads::sweep(&places, &conn)?;
         let index = index::prepare(&places, &conn)?;

@@ -56,20 +56,43 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), LedgerError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(|e| from_io("cannot sync", path, &e))
 }
 
-/// Takes the data folder for this process. It is free again when the file is dropped.
-pub(super) fn lock(folder: &Path) -> Result<File, LedgerError> {
-    let path = folder.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|e| from_io("cannot open", &path, &e))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(LedgerError::InUse(folder.display().to_string())),
-        Err(TryLockError::Error(error)) => Err(from_io("cannot lock", &path, &error)),
+/// A file that is locked for whoever has this, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Lock {
+    /// Locks a file, which is made where there is none. Nothing where somebody else has it, in this process or another.
+    pub(super) fn take(path: &Path) -> Result<Option<Self>, LedgerError> {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .map_err(|e| from_io("cannot open", path, &e))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(from_io("cannot lock", path, &error)),
+        }
     }
+
+    /// The file itself.
+    pub(super) fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file would not do: a child process that is just being started holds a copy of it until it runs its own
+    /// program, and would hold the lock for as long.
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// Takes the data folder for this process.
+pub(super) fn lock(folder: &Path) -> Result<Lock, LedgerError> {
+    Lock::take(&folder.join("lock"))?.ok_or_else(|| LedgerError::InUse(folder.display().to_string()))
 }
 
 /// The first connection: checks the file, makes or migrates its tables, and becomes the writer's.
@@ -217,5 +240,21 @@ pub(super) fn index(places: &Places) -> Outcome<Connection> {
 pub(super) fn remove(path: &Path) {
     for ending in ["db", "db-wal", "db-shm"] {
         let _ = fs::remove_file(path.with_extension(ending));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_free_again_though_a_child_being_started_holds_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path()).unwrap();
+        let by_the_child = held.file().try_clone().unwrap();
+        assert!(matches!(lock(folder.path()), Err(LedgerError::InUse(_))));
+        drop(held);
+        lock(folder.path()).unwrap();
+        drop(by_the_child);
     }
 }

@@ -18,7 +18,7 @@ use crate::{
         Channel, Direction, Entry, Ledger, LedgerError, LogFilter, MessageFilter, NumberSeries, Outgoing, Payload,
         SharedLedger,
         conformance::{after, bare, commit, consumer, entry, message, new_id, start},
-        sqlite::{Options, Restored, SqliteLedger, restore},
+        sqlite::{Options, Restored, SqliteLedger, open::Lock, restore},
     },
 };
 
@@ -162,4 +162,29 @@ async fn a_restore_takes_only_backups_and_only_into_empty_folders() {
     assert_eq!(ledger.events(0, LogFilter::default(), 9).await.unwrap().len(), 1);
     ledger.commit(bare(new_id())).await.unwrap();
     assert!(matches!(restore(&file, &fresh, 1), Err(LedgerError::Conflict(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_backup_to_a_file_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, draft) = (folder.path().join("backup"), folder.path().join("backup.tmp"));
+    let ledger = open(&folder.path().join("data"));
+    commit(&ledger, &["a"]).await;
+    // The one that runs already is not disturbed, and the other one is told.
+    let running = Lock::take(&draft).unwrap().unwrap();
+    fs::write(&draft, "half").unwrap();
+    let Err(LedgerError::Conflict(text)) = ledger.backup(&file).await else { panic!("two at a time") };
+    assert!(text.contains("another backup to") && text.contains("is being written"), "{text}");
+    assert_eq!(fs::read(&draft).unwrap(), b"half");
+    drop(running);
+    // What a crash left is in nobody's way.
+    ledger.backup(&file).await.unwrap();
+    assert!(!draft.exists());
+    let Err(LedgerError::Conflict(text)) = ledger.backup(&file).await else { panic!("a backup was written over") };
+    assert!(text.contains("is there already"), "{text}");
+    assert!(!draft.exists());
+    let nowhere = ledger.backup(&folder.path().join("none/backup")).await;
+    assert!(matches!(nowhere, Err(LedgerError::Conflict(_))), "{nowhere:?}");
+    ledger.close().await.unwrap();
+    restore(&file, &folder.path().join("again"), 1).unwrap();
 }
