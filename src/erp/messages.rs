@@ -1,8 +1,9 @@
-//! `/erp/v1/messages…`: finding messages, all that is known of one, and its bytes, a shared secret of cXML excepted.
+//! `/erp/v1/messages…`: finding messages, all that is known of one, and its bytes.
 
 use std::sync::Arc;
 
 use axum::{
+    body::Body,
     extract::{Path, State},
     http::{StatusCode, Uri},
     response::Response,
@@ -12,9 +13,8 @@ use serde::Serialize;
 use super::{Erp, problems};
 use crate::{
     document::MessageId,
-    exchange::shown,
-    ledger::{Delivery, Document, Fact, Message, MessageFilter},
-    net::{self, Problem, Query},
+    ledger::{Delivery, Document, Fact, Message, MessageFilter, Payload},
+    net::{self, FileBody, Problem, Query},
 };
 
 /// So many entries a page has at most.
@@ -86,13 +86,14 @@ pub(super) async fn one(State(erp): State<Arc<Erp>>, Path(id): Path<String>, uri
 pub(super) async fn payload(State(erp): State<Arc<Erp>>, Path(id): Path<String>) -> Result<Response, Problem> {
     let message = known(&erp, &id).await?;
     let payload = erp.ledger.payload(message.id).await.map_err(problems::from_ledger(problems::NO_MESSAGE))?;
-    let Some(payload) = payload else {
-        return Err(problems::NO_MESSAGE.because("The bytes of this message are no longer kept."));
+    let body = match payload {
+        Some(Payload::Inline(bytes)) => Body::from(bytes),
+        Some(Payload::File(path)) => Body::new(FileBody::open(path).await.map_err(|error| {
+            tracing::error!(message = %message.id, %error, "A payload's file cannot be read.");
+            net::problem::INTERNAL.because("The payload's file cannot be read; the log tells why.")
+        })?),
+        None => return Err(problems::NO_MESSAGE.because("The bytes of this message are no longer kept.")),
     };
-    let body = shown(payload).await.map_err(|error| {
-        tracing::error!(message = %message.id, %error, "A payload's file cannot be read.");
-        net::problem::INTERNAL.because("The payload's file cannot be read; the log tells why.")
-    })?;
     Ok(net::download(body, message.content_type.as_deref(), &format!("{}.bin", message.id)))
 }
 

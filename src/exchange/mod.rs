@@ -36,7 +36,6 @@ mod replay;
 mod rounds;
 mod sending;
 mod sequence;
-mod showing;
 mod wake;
 mod walk;
 mod work;
@@ -60,7 +59,6 @@ pub use outbound::{ERP, NotTaken, Outlet, Recipient, Submission, Taken};
 pub use preview::{Trace, TracedDocument, convert, trace};
 pub use reading::Piece;
 pub use replay::{Change, Replayed};
-pub use showing::shown;
 
 use crate::{
     config::Diagnostic,

@@ -6,7 +6,7 @@
 
 mod secrets;
 
-pub use secrets::{MASK, is_secret, masked, secrets};
+pub use secrets::{MASK, is_secret, secrets};
 
 use super::{Limits, Node, Reader, Source, Token, Tree, Unwritable, Writer};
 

@@ -208,7 +208,7 @@ gwtest!(what_they_post_is_answered_with_a_response, async |dir| {
     gateway.stop().await;
 });
 
-gwtest!(their_secret_is_kept_with_what_they_posted_and_shown_nowhere, async |dir| {
+gwtest!(their_secret_stays_in_the_bytes_they_posted_and_is_told_nowhere_else, async |dir| {
     assemble(&dir);
     let hash = format!("their_secrets = [\"sha256:{}\"]\n", keys::sha256_hex(THEIR_SECRET.as_bytes()));
     partner(&dir, "speaker", None, &hash, "");
@@ -218,12 +218,11 @@ gwtest!(their_secret_is_kept_with_what_they_posted_and_shown_nowhere, async |dir
     let from = "<From><Credential domain=\"DUNS\"><Identity>871234567</Identity>";
     let also = format!("{from}<SharedSecret>{THEIR_SECRET}</SharedSecret>");
     let document = confirmation(&[(from, &also)]);
-    let masked = document.replace(THEIR_SECRET, "****");
     let (_, response) = posted(&gateway, document.clone()).await;
     let id = stored(&response);
-    assert!(status(erp.payload(&id).await.unwrap(), 200).text() == masked);
+    assert_eq!(status(erp.payload(&id).await.unwrap(), 200).text(), document);
     let own = supplier.client().get(&format!("/v1/messages/{id}/payload")).await.unwrap();
-    assert!(status(own, 200).text() == masked);
+    assert_eq!(status(own, 200).text(), document);
     let told = status(erp.message(&id).await.unwrap(), 200).text();
     assert!(!told.contains(THEIR_SECRET) && told.contains("****"), "{told}");
     // The stored bytes still have it: they are taken again, which they are not with another.

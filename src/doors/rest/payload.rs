@@ -1,5 +1,5 @@
-//! `GET /v1/messages/{id}/payload`: the bytes as they were received, a shared secret of cXML excepted, or as they are to be
-//! fetched. A supplier who fetches an outgoing message to its end has it.
+//! `GET /v1/messages/{id}/payload`: the bytes as they were received, or as they are to be fetched. A supplier who
+//! fetches an outgoing message to its end has it.
 
 use std::sync::Arc;
 
@@ -14,9 +14,8 @@ use jiff::Timestamp;
 use super::{Rest, messages::own, problems};
 use crate::{
     document::MessageId,
-    exchange::shown,
-    ledger::{Attempt, Channel, Delivery, DeliveryState, Direction, Fact, Message},
-    net::{FetchedToTheEnd, Problem, download},
+    ledger::{Attempt, Channel, Delivery, DeliveryState, Direction, Fact, Message, Payload},
+    net::{FetchedToTheEnd, FileBody, Problem, download},
     partner::ApiAccess,
 };
 
@@ -27,13 +26,14 @@ pub(super) async fn payload(
 ) -> Result<Response, Problem> {
     let message = own(&rest, &access, &id).await?;
     let payload = rest.ledger.payload(message.id).await.map_err(problems::from_ledger)?;
-    let Some(payload) = payload else {
-        return Err(problems::NO_MESSAGE.because("The bytes of this message are no longer kept."));
+    let mut body = match payload {
+        Some(Payload::Inline(bytes)) => Body::from(bytes),
+        Some(Payload::File(path)) => Body::new(FileBody::open(path).await.map_err(|error| {
+            tracing::error!(message = %message.id, %error, "A payload's file cannot be read.");
+            problems::UNAVAILABLE.because("Come again later.").retry_after(problems::UNAVAILABLE_SECONDS)
+        })?),
+        None => return Err(problems::NO_MESSAGE.because("The bytes of this message are no longer kept.")),
     };
-    let mut body = shown(payload).await.map_err(|error| {
-        tracing::error!(message = %message.id, %error, "A payload's file cannot be read.");
-        problems::UNAVAILABLE.because("Come again later.").retry_after(problems::UNAVAILABLE_SECONDS)
-    })?;
     if let Some(delivery) = waiting(&rest, &access, &message).await? {
         let rest = Arc::clone(&rest);
         body = Body::new(FetchedToTheEnd::new(body, move || {

@@ -151,10 +151,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .fails(&[400, 404]),
     Operation::get("/v1/messages/{id}/payload", "getPayload")
         .says("A message's bytes")
-        .details(
-            "What waits for a supplier is delivered once it was read to its end. Where a shared secret stands in cXML, it \
-             is shown as `****`.",
-        )
+        .details("What waits for a supplier is delivered once it was read to its end.")
         .with(&[MESSAGE])
         .fails(&[404]),
     Operation::post("/v1/validate", "validate")
