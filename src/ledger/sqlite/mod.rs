@@ -72,7 +72,8 @@ use crate::document::{EventId, MessageId};
 /// How an embedded ledger is opened.
 #[derive(Clone)]
 pub struct Options {
-    /// The writer's page cache, in MiB.
+    /// The writer's page cache, in MiB. More is not faster: where a commit renumbers pages, as the splits of `claims` have it
+    /// do, the engine walks through the whole cache (`pcache1TruncateUnsafe`), and nobody's commit goes on meanwhile.
     pub cache_mb: u32,
     /// Connections that read.
     pub readers: u32,
@@ -86,7 +87,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_mb: 64, readers: 4, log_mb: 64, max_pages: None, fail_stop: Arc::new(|_| std::process::abort()) }
+        Self { cache_mb: 8, readers: 4, log_mb: 64, max_pages: None, fail_stop: Arc::new(|_| std::process::abort()) }
     }
 }
 
