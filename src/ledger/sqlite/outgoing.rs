@@ -7,9 +7,10 @@ use super::{
     arrivals::{self, Existing, NewDocument, NewMessage, insert_documents},
     audit, deliveries,
     fault::Outcome,
+    lanes::Weight,
     payloads::Kept,
     rows::{self, Word},
-    writer::{Done, Tx, Weight},
+    writer::{Done, Tx},
 };
 use crate::ledger::{AuditRecord, Channel, Fact, LedgerError, NumberSeries, Outgoing, Owed, Watch};
 

@@ -16,7 +16,8 @@ use crate::ledger::{
     sqlite::{
         Options, SqliteLedger,
         fault::Fault,
-        writer::{Done, Weight},
+        lanes::Weight,
+        writer::Done,
     },
 };
 
