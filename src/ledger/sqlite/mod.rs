@@ -518,8 +518,9 @@ impl Ledger for SqliteLedger {
         self.changed.clone()
     }
 
-    async fn owed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>> {
-        self.read(move |reader| outgoing::owed(&reader.conn, after, limit)).await
+    async fn owed(&self, after: u64, without: &[String], limit: usize) -> Result<Vec<(u64, Owed)>> {
+        let without = serde_json::json!(without).to_string();
+        self.read(move |reader| outgoing::owed(&reader.conn, after, &without, limit)).await
     }
 
     async fn next_number(&self, series: &NumberSeries) -> Result<u64> {
