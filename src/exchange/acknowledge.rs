@@ -101,7 +101,7 @@ impl Exchange {
         for (Rendered { due, outgoing }, answer) in ready.into_iter().zip(answers) {
             match answer {
                 Ok(true) => self.tell_issued(&outgoing, &due),
-                Ok(false) if self.still_owed(&due).await? => refused.push(due),
+                Ok(false) if self.inner.ledger.is_owed(due.id).await? => refused.push(due),
                 Ok(false) => {}
                 Err(error) => failed = Some(error),
             }
@@ -161,12 +161,6 @@ impl Exchange {
         if matches!(outgoing.channel, Channel::As2 | Channel::SftpPush | Channel::Webhook) {
             self.inner.due.now();
         }
-    }
-
-    /// Whether nobody settled it meanwhile.
-    async fn still_owed(&self, due: &Due) -> Result<bool, LedgerError> {
-        let found = self.inner.ledger.owed(due.id.saturating_sub(1), &[], 1).await?;
-        Ok(found.first().is_some_and(|(id, _)| *id == due.id))
     }
 
     /// Sends what the first arrival's acknowledgement said, byte for byte.

@@ -3,7 +3,7 @@
 //! at any moment leaves it to be done, or done.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -17,13 +17,11 @@ use tokio::{
 use super::{Exchange, acknowledge::Said, owed::Facts, sending::Desk};
 use crate::ledger::{LedgerError, Owed};
 
-/// How much that is owed is looked at together.
-const PAGE: usize = 256;
-/// … how much in one pass at most,
-const PASS: usize = 10_000;
-/// … and how much of one partner's, so that the others' is seen however much that one left to be done.
-const EACH: usize = 2_500;
-/// How many partners' work is done at the same time; the others take turns with them, piece by piece.
+/// How much that is owed to a partner is looked at together. A document waits for company among so many.
+const EACH: usize = 1_024;
+/// So many partners' work is taken up at the same time, and no more of it is in memory.
+const SEATS: usize = 64;
+/// How many of them get on with it at the same time: they take turns, piece by piece.
 const SIDE_BY_SIDE: usize = 8;
 /// How many acknowledgements are such a piece.
 const TOGETHER: usize = 128;
@@ -36,23 +34,23 @@ const AGAIN: u32 = 5;
 
 /// The partners' work. Each partner's is done in its order, by one task; nobody waits until another's is done.
 struct Rounds {
-    tasks: JoinSet<bool>,
-    /// Whose work each task does.
-    at_work: HashMap<Id, Begun>,
+    tasks: JoinSet<Left>,
+    /// Whose work each task does, and how often somebody had called when it was begun.
+    at_work: HashMap<Id, (String, u64)>,
     /// The partners of whom documents wait for others to go with.
     waiting: BTreeSet<String>,
-    /// The oldest that was owed to partners who had more than was looked at.
-    fronts: HashMap<String, u64>,
+    seats: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     /// How often somebody said that there is more.
     calls: u64,
 }
 
-/// A partner's work, as it was begun.
-struct Begun {
-    partner: String,
-    calls: u64,
-    /// There is more than was looked at, and what was first the last time is done.
+/// What is left of a partner's work when a task ends.
+#[derive(Debug, Clone, Copy, Default)]
+struct Left {
+    /// Documents wait for others to go with.
+    waits: bool,
+    /// There is more than was looked at, and what was first is done.
     more: bool,
 }
 
@@ -62,41 +60,39 @@ impl Rounds {
             tasks: JoinSet::new(),
             at_work: HashMap::new(),
             waiting: BTreeSet::new(),
-            fronts: HashMap::new(),
+            seats: Arc::new(Semaphore::new(SEATS)),
             turns: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
             calls: 0,
         }
     }
 
-    fn busy(&self) -> Vec<String> {
-        self.at_work.values().map(|begun| begun.partner.clone()).collect()
-    }
-
-    fn begin(&mut self, exchange: &Exchange, partner: String, all: Vec<(u64, Owed)>) {
-        let front = all.first().map(|(id, _)| *id);
-        let before = self.fronts.remove(&partner);
-        let full = all.len() >= EACH;
-        if let Some(front) = front.filter(|_| full) {
-            self.fronts.insert(partner.clone(), front);
+    /// Begins a partner's work, unless somebody is at it.
+    fn begin(&mut self, exchange: &Exchange, partner: String) {
+        if self.at_work.values().any(|(at_work, _)| *at_work == partner) {
+            return;
         }
         self.waiting.remove(&partner);
-        let (exchange, turns, of) = (exchange.clone(), Arc::clone(&self.turns), partner.clone());
-        let task = self.tasks.spawn(async move { exchange.work_off(&of, all, &turns).await });
-        self.at_work.insert(task.id(), Begun { partner, calls: self.calls, more: full && front != before });
+        let (exchange, of) = (exchange.clone(), partner.clone());
+        let (seats, turns) = (Arc::clone(&self.seats), Arc::clone(&self.turns));
+        let task = self.tasks.spawn(async move {
+            let _seat = seats.acquire().await;
+            exchange.work_off(&of, &turns).await
+        });
+        self.at_work.insert(task.id(), (partner, self.calls));
     }
 
     /// A partner's work is done for now. Answers whether there may be more of it.
-    fn ended(&mut self, done: Result<(Id, bool), JoinError>) -> bool {
-        let (id, waits) = match done {
+    fn ended(&mut self, done: Result<(Id, Left), JoinError>) -> bool {
+        let (id, left) = match done {
             Ok(done) => done,
             // It panicked, which is told where panics are. It is tried again with the next call or tick.
-            Err(error) => (error.id(), false),
+            Err(error) => (error.id(), Left::default()),
         };
-        let Some(begun) = self.at_work.remove(&id) else { return false };
-        if waits {
-            self.waiting.insert(begun.partner);
+        let Some((partner, calls)) = self.at_work.remove(&id) else { return false };
+        if left.waits {
+            self.waiting.insert(partner);
         }
-        begun.more || begun.calls < self.calls
+        left.more || calls < self.calls
     }
 
     /// Waits until there may be something to do: `true`, or for a tick.
@@ -144,35 +140,33 @@ impl Exchange {
         }
     }
 
-    /// Begins the work of all partners to whom something is owed, but for those at whose work somebody is.
+    /// Begins the work of all partners to whom something is owed.
     async fn set_to_work(&self, rounds: &mut Rounds) -> Result<(), LedgerError> {
-        let mut by_partner: BTreeMap<String, Vec<(u64, Owed)>> = BTreeMap::new();
-        let (mut after, mut seen, mut without) = (0, 0, rounds.busy());
-        while seen < PASS {
-            let page = self.inner.ledger.owed(after, &without, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = *last;
-            seen += page.len();
-            for (id, owed) in page {
-                let partner = owed.partner.clone();
-                let all = by_partner.entry(partner.clone()).or_default();
-                if all.len() < EACH {
-                    all.push((id, owed));
-                    if all.len() == EACH {
-                        without.push(partner);
-                    }
-                }
-            }
-        }
-        for (partner, all) in by_partner {
-            rounds.begin(self, partner, all);
+        for partner in self.inner.ledger.owing().await? {
+            rounds.begin(self, partner);
         }
         Ok(())
     }
 
-    /// Does what is owed to a partner, each piece in turn with the other partners'. Answers whether documents wait for others
+    /// Does what is owed to a partner. What the ledger does not say now is asked again with the next call or tick.
+    async fn work_off(&self, partner: &str, turns: &Semaphore) -> Left {
+        let owed = self.inner.ledger.owed(partner, EACH).await;
+        let all = owed.unwrap_or_else(|error| {
+            holds_up(partner, Err(error));
+            Vec::new()
+        });
+        let first = all.first().map(|(number, _)| *number).filter(|_| all.len() == EACH);
+        let waits = self.work_through(partner, all, turns).await;
+        let more = match first {
+            Some(first) => self.inner.ledger.is_owed(first).await.is_ok_and(|owed| !owed),
+            None => false,
+        };
+        Left { waits, more }
+    }
+
+    /// Does all of it in its order, each piece in turn with the other partners'. Answers whether documents wait for others
     /// to go with.
-    async fn work_off(&self, partner: &str, all: Vec<(u64, Owed)>, turns: &Semaphore) -> bool {
+    async fn work_through(&self, partner: &str, all: Vec<(u64, Owed)>, turns: &Semaphore) -> bool {
         let mut desk = Desk::new(self.now());
         // Acknowledgements that follow each other are issued together.
         let mut together = Vec::new();

@@ -76,7 +76,7 @@ impl Exchange {
                     .emit(&self.inner.telemetry);
                 return Ok(());
             }
-            if self.is_done(id).await? {
+            if !self.inner.ledger.is_owed(id).await? {
                 return Ok(());
             }
         }
@@ -146,7 +146,7 @@ impl Exchange {
                     .emit(&self.inner.telemetry);
                 return Ok(());
             }
-            if self.is_done(id).await? {
+            if !self.inner.ledger.is_owed(id).await? {
                 return Ok(());
             }
         }
@@ -192,11 +192,6 @@ impl Exchange {
                 .emit(&self.inner.telemetry);
         }
         Ok(())
-    }
-
-    async fn is_done(&self, id: u64) -> Result<bool, LedgerError> {
-        let next = self.inner.ledger.owed(id - 1, &[], 1).await?;
-        Ok(next.first().is_none_or(|(found, _)| *found != id))
     }
 }
 

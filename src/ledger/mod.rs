@@ -238,9 +238,14 @@ pub trait Ledger: Send + Sync + 'static {
 
     // ---- the way out ----------------------------------------------------------------------------------------------
 
-    /// What is owed and not settled, oldest first, each with its number: `limit` of those after `after`, none of the
-    /// partners in `without`.
-    async fn owed(&self, after: u64, without: &[String], limit: usize) -> Result<Vec<(u64, Owed)>>;
+    /// The partners to whom something is owed that is not settled.
+    async fn owing(&self) -> Result<Vec<String>>;
+
+    /// What is owed to a partner and not settled: the `limit` oldest, in order, each with its number.
+    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>>;
+
+    /// Whether what is owed under this number is not settled yet.
+    async fn is_owed(&self, number: u64) -> Result<bool>;
 
     /// The number that the next interchange (or group) of a series will have.
     async fn next_number(&self, series: &NumberSeries) -> Result<u64>;

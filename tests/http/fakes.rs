@@ -428,7 +428,13 @@ impl Ledger for FakeLedger {
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
-    async fn owed(&self, _: u64, _: &[String], _: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owing(&self) -> Result<Vec<String>> {
+        unused()
+    }
+    async fn owed(&self, _: &str, _: usize) -> Result<Vec<(u64, Owed)>> {
+        unused()
+    }
+    async fn is_owed(&self, _: u64) -> Result<bool> {
         unused()
     }
     async fn next_number(&self, _: &NumberSeries) -> Result<u64> {

@@ -518,9 +518,17 @@ impl Ledger for SqliteLedger {
         self.changed.clone()
     }
 
-    async fn owed(&self, after: u64, without: &[String], limit: usize) -> Result<Vec<(u64, Owed)>> {
-        let without = serde_json::json!(without).to_string();
-        self.read(move |reader| outgoing::owed(&reader.conn, after, &without, limit)).await
+    async fn owing(&self) -> Result<Vec<String>> {
+        self.read(|reader| outgoing::owing(&reader.conn)).await
+    }
+
+    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>> {
+        let partner = partner.to_owned();
+        self.read(move |reader| outgoing::owed(&reader.conn, &partner, limit)).await
+    }
+
+    async fn is_owed(&self, number: u64) -> Result<bool> {
+        self.read(move |reader| outgoing::is_owed(&reader.conn, number)).await
     }
 
     async fn next_number(&self, series: &NumberSeries) -> Result<u64> {

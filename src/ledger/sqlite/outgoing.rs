@@ -14,13 +14,32 @@ use super::{
 };
 use crate::ledger::{AuditRecord, Channel, Fact, LedgerError, NumberSeries, Outgoing, Owed, Watch};
 
-/// What is owed and not issued, oldest first, but to the partners in `without`, a list in JSON.
-pub(super) fn owed(conn: &Connection, after: u64, without: &str, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
-    let mut all = conn.prepare_cached(
-        "SELECT o.id, m.id, o.partner, o.due, o.facts FROM owed o JOIN messages m ON m.num = o.message
-         WHERE o.id > ?1 AND o.partner NOT IN (SELECT value FROM json_each(?2)) ORDER BY o.id LIMIT ?3",
-    )?;
-    let mut rows = all.query(params![rows::signed(after), without, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+/// The partner after `?1` to whom something is owed.
+pub(super) const OWING: &str = "SELECT partner FROM owed WHERE partner > ?1 ORDER BY partner LIMIT 1";
+/// What is owed to partner `?1`, the oldest first.
+pub(super) const OWED: &str =
+    "SELECT o.id, m.id, o.partner, o.due, o.facts FROM owed o JOIN messages m ON m.num = o.message
+     WHERE o.partner = ?1 ORDER BY o.id LIMIT ?2";
+
+/// The partners to whom something is owed.
+pub(super) fn owing(conn: &Connection) -> Outcome<Vec<String>> {
+    let mut next = conn.prepare_cached(OWING)?;
+    let mut found: Vec<String> = Vec::new();
+    while let Some(partner) = next.query_row([found.last().map_or("", String::as_str)], |row| row.get(0)).optional()? {
+        found.push(partner);
+    }
+    Ok(found)
+}
+
+/// Whether nobody settled it yet.
+pub(super) fn is_owed(conn: &Connection, number: u64) -> Outcome<bool> {
+    Ok(conn.prepare_cached("SELECT 1 FROM owed WHERE id = ?1")?.exists([rows::signed(number)])?)
+}
+
+/// What is owed to a partner, oldest first.
+pub(super) fn owed(conn: &Connection, partner: &str, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
+    let mut all = conn.prepare_cached(OWED)?;
+    let mut rows = all.query(params![partner, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let owed = Owed {

@@ -1,7 +1,7 @@
 //! What hot questions cost: each follows an index, none reads a table through, however long the log is.
 
 use super::{
-    super::{consumers, deliveries, queue, standing},
+    super::{consumers, deliveries, outgoing, queue, standing},
     behind, open,
 };
 
@@ -22,6 +22,8 @@ async fn no_hot_question_reads_a_table_through() {
         ("deliveries_pushed", &partner),
         ("deliveries_pushed", &due),
         ("deliveries_untold", deliveries::UNTOLD),
+        ("owed_partner", outgoing::OWING),
+        ("owed_partner", outgoing::OWED),
         ("watches_due", deliveries::DUE_WATCHES),
     ];
     for (index, sql) in questions {
