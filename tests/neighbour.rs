@@ -6,9 +6,13 @@
 
 use std::collections::BTreeSet;
 
-use gangway::play::{bulk::BulkOrders, x12::Party};
+use gangway::play::{ErpClient, bulk::BulkOrders, x12::Party};
+use http::Method;
 
-use crate::util::{Gateway, accepted, cast::*, full, gwtest, settled, state, status};
+use crate::{
+    outbound::order_for,
+    util::{Gateway, accepted, acknowledgement_of, cast::*, full, gwtest, settled, state, status, wait_for},
+};
 
 gwtest!(a_file_of_100_mb_does_not_make_a_neighbour_wait, async |dir| {
     assemble(&dir);
@@ -65,3 +69,29 @@ gwtest!(a_file_of_100_mb_does_not_make_a_neighbour_wait, async |dir| {
         assert!(before_the_large_one.contains(id), "{id} was answered first and released later");
     }
 });
+
+gwtest!(a_neighbours_acknowledgement_does_not_wait_for_a_thousand_orders, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let orders: String =
+        (1..=1_000).map(|n| format!("{}\n", order_for("acme", &format!("M-{n}"), "original"))).collect();
+    let headers = [("content-type", "application/x-ndjson"), ("idempotency-key", "all")];
+    let answer = gateway.erp().client().send(Method::POST, "/erp/v1/documents", &headers, orders).await.unwrap();
+    let text = status(answer, 200).text();
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    let last = last["id"].as_str().unwrap_or_else(|| panic!("{last}")).to_owned();
+    // What was not sent yet is there when it starts again, all of it at once.
+    gateway.kill9();
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    accepted(gateway.supplier(BOLT_KEY).post_x12("b7", answer_to(BOLT, 7, "PO-7")).await.unwrap());
+    acknowledgement_of(&erp, "bolt", "7").await;
+    assert!(!is_issued(&erp, &last).await, "all of acme's orders were sent before bolt was answered");
+    wait_for("the last of acme's orders to be sent", async || is_issued(&erp, &last).await.then_some(())).await;
+    gateway.stop().await;
+});
+
+async fn is_issued(erp: &ErpClient, origin: &str) -> bool {
+    let message = status(erp.message(origin).await.unwrap(), 200).json();
+    message["timeline"].as_array().is_some_and(|facts| facts.iter().any(|fact| fact["what"] == "issued"))
+}

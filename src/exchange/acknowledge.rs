@@ -165,7 +165,7 @@ impl Exchange {
 
     /// Whether nobody settled it meanwhile.
     async fn still_owed(&self, due: &Due) -> Result<bool, LedgerError> {
-        let found = self.inner.ledger.owed(due.id.saturating_sub(1), 1).await?;
+        let found = self.inner.ledger.owed(due.id.saturating_sub(1), &[], 1).await?;
         Ok(found.first().is_some_and(|(id, _)| *id == due.id))
     }
 

@@ -195,7 +195,7 @@ impl Exchange {
     }
 
     async fn is_done(&self, id: u64) -> Result<bool, LedgerError> {
-        let next = self.inner.ledger.owed(id - 1, 1).await?;
+        let next = self.inner.ledger.owed(id - 1, &[], 1).await?;
         Ok(next.first().is_none_or(|(found, _)| *found != id))
     }
 }

@@ -13,6 +13,7 @@ mod canonical;
 mod claims;
 pub mod codes;
 mod compose;
+mod content;
 mod courier;
 mod deliver;
 mod detect;

@@ -260,7 +260,7 @@ impl Exchange {
 
     async fn is_settled(&self, all: &[Ready]) -> Result<bool, LedgerError> {
         let Some(first) = all.first() else { return Ok(true) };
-        let still = self.inner.ledger.owed(first.owed - 1, 1).await?;
+        let still = self.inner.ledger.owed(first.owed - 1, &[], 1).await?;
         Ok(still.first().is_none_or(|(id, _)| *id != first.owed))
     }
 }

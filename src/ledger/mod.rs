@@ -238,8 +238,9 @@ pub trait Ledger: Send + Sync + 'static {
 
     // ---- the way out ----------------------------------------------------------------------------------------------
 
-    /// Acknowledgements that are owed and not yet issued, oldest first, each with its number; those after `after`.
-    async fn owed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>>;
+    /// What is owed and not settled, oldest first, each with its number: `limit` of those after `after`, none of the
+    /// partners in `without`.
+    async fn owed(&self, after: u64, without: &[String], limit: usize) -> Result<Vec<(u64, Owed)>>;
 
     /// The number that the next interchange (or group) of a series will have.
     async fn next_number(&self, series: &NumberSeries) -> Result<u64>;

@@ -428,7 +428,7 @@ impl Ledger for FakeLedger {
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
-    async fn owed(&self, _: u64, _: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, _: u64, _: &[String], _: usize) -> Result<Vec<(u64, Owed)>> {
         unused()
     }
     async fn next_number(&self, _: &NumberSeries) -> Result<u64> {

@@ -191,23 +191,32 @@ pub async fn numbers_are_used_once(venue: &dyn Venue) {
 
 pub async fn owed_and_settled(venue: &dyn Venue) {
     let ledger = venue.open().await;
-    let (one, two) = (new_id(), new_id());
+    let (one, two, other) = (new_id(), new_id(), new_id());
     let owed =
         |message, n: i64| Owed { message, partner: "acme".to_owned(), due: after(start(), n), facts: n.to_string() };
     ledger.commit(Entry { owed: vec![owed(one, 1), owed(one, 2)], ..bare(one) }).await.unwrap();
     ledger.commit(Entry { owed: vec![owed(two, 3)], ..bare(two) }).await.unwrap();
-    let all = ledger.owed(0, 9).await.unwrap();
+    let all = ledger.owed(0, &[], 9).await.unwrap();
     let facts =
         |list: &[(u64, Owed)]| list.iter().map(|(_, owed)| owed.facts.parse::<i64>().unwrap()).collect::<Vec<_>>();
     assert_eq!(facts(&all), [1, 2, 3]);
-    assert_eq!(facts(&ledger.owed(0, 2).await.unwrap()), [1, 2]);
-    assert_eq!(facts(&ledger.owed(all[1].0, 9).await.unwrap()), [3]);
+    assert_eq!(facts(&ledger.owed(0, &[], 2).await.unwrap()), [1, 2]);
+    assert_eq!(facts(&ledger.owed(all[1].0, &[], 9).await.unwrap()), [3]);
+    let globex = Owed { partner: "globex".to_owned(), ..owed(other, 9) };
+    ledger.commit(Entry { owed: vec![globex], ..bare(other) }).await.unwrap();
+    assert_eq!(facts(&ledger.owed(0, &["acme".to_owned()], 9).await.unwrap()), [9]);
+    assert_eq!(facts(&ledger.owed(0, &["globex".to_owned(), "nobody \"'".to_owned()], 9).await.unwrap()), [1, 2, 3]);
+    assert!(ledger.owed(0, &["acme".to_owned(), "globex".to_owned()], 9).await.unwrap().is_empty());
+    let mut settled = outgoing(new_id(), 7);
+    settled.numbers = Vec::new();
+    settled.settles = vec![ledger.owed(0, &["acme".to_owned()], 9).await.unwrap()[0].0];
+    assert!(ledger.issue(settled).await.unwrap());
     let id = new_id();
     let mut answer = outgoing(id, 1);
     answer.settles = vec![all[0].0, all[2].0];
     answer.documents = vec![document(id, 0, DocumentType::FunctionalAcknowledgement, "ack")];
     assert!(ledger.issue(answer.clone()).await.unwrap());
-    assert_eq!(facts(&ledger.owed(0, 9).await.unwrap()), [2]);
+    assert_eq!(facts(&ledger.owed(0, &[], 9).await.unwrap()), [2]);
     for message in [one, two] {
         let last = ledger.timeline(message).await.unwrap().pop().unwrap();
         assert_eq!((last.what.as_str(), last.detail), ("acknowledged", format!("in {id}")));
@@ -223,7 +232,7 @@ pub async fn owed_and_settled(venue: &dyn Venue) {
     let ledger = venue.open().await;
     let three = new_id();
     ledger.commit(Entry { owed: vec![owed(three, 4)], ..bare(three) }).await.unwrap();
-    assert!(ledger.owed(0, 9).await.unwrap()[0].0 > all[2].0);
+    assert!(ledger.owed(0, &[], 9).await.unwrap()[0].0 > all[2].0);
     ledger.declare(vec![consumer("erp")]).await.unwrap();
     assert_eq!(keys(&ledger.lease("erp", 9, 60, start()).await.unwrap()), ["ack"], "what is issued may have events");
 }

@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension, ffi::SQLITE_CONSTRAINT_UNIQUE, par
 
 use super::{
     fault::{Outcome, damaged},
+    lanes::Weight,
     payloads::Kept,
     rows::{self, Word},
-    writer::{Done, Tx, Weight},
+    writer::{Done, Tx},
 };
 use crate::{
     document::MessageId,

@@ -7,9 +7,10 @@ use super::{
     arrivals::{self, Existing, NewDocument, insert_documents},
     audit,
     fault::{Outcome, damaged},
+    lanes::Weight,
     outgoing::{next_number, paused},
     rows::{self, Word},
-    writer::{Done, Tx, Weight},
+    writer::{Done, Tx},
 };
 use crate::{
     document::MessageId,

@@ -17,6 +17,7 @@ mod deliveries;
 mod events;
 mod fault;
 mod index;
+mod lanes;
 mod lookups;
 mod memory;
 mod open;
@@ -55,11 +56,12 @@ use self::{
     checkpoint::{Bell, Checkpoints},
     deliveries::NewNews,
     fault::{Outcome, from_io},
+    lanes::{Lane, Weight},
     open::Places,
     outgoing::NewOutgoing,
     payloads::Kept,
     readers::{Reader, Readers},
-    writer::{Desk, Done, FailStop, Tx, Weight, Writer, stopped},
+    writer::{Desk, Done, FailStop, Tx, Writer, stopped},
 };
 use super::{
     AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
@@ -221,7 +223,16 @@ impl SqliteLedger {
         weight: Weight,
         job: impl FnOnce(&mut Tx) -> Outcome<Done<T>> + Send + 'static,
     ) -> Result<T> {
-        self.desk()?.write(weight, job).await
+        self.desk()?.write(Lane::Request, weight, job).await
+    }
+
+    /// Writes what nobody outside waits for.
+    async fn write_chore<T: Send + 'static>(
+        &self,
+        weight: Weight,
+        job: impl FnOnce(&mut Tx) -> Outcome<Done<T>> + Send + 'static,
+    ) -> Result<T> {
+        self.desk()?.write(Lane::Chore, weight, job).await
     }
 
     async fn read<T: Send + 'static>(
@@ -324,7 +335,7 @@ impl Ledger for SqliteLedger {
             })?;
             let entry = Arc::new(entry);
             let writing = Arc::clone(&entry);
-            let outcome = desk.write(weight, move |tx| writing.commit(tx)).await;
+            let outcome = desk.write(Lane::Request, weight, move |tx| writing.commit(tx)).await;
             settle(&entry.kept, matches!(outcome, Ok(Committed::Stored)));
             outcome
         };
@@ -507,8 +518,9 @@ impl Ledger for SqliteLedger {
         self.changed.clone()
     }
 
-    async fn owed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>> {
-        self.read(move |reader| outgoing::owed(&reader.conn, after, limit)).await
+    async fn owed(&self, after: u64, without: &[String], limit: usize) -> Result<Vec<(u64, Owed)>> {
+        let without = serde_json::json!(without).to_string();
+        self.read(move |reader| outgoing::owed(&reader.conn, after, &without, limit)).await
     }
 
     async fn next_number(&self, series: &NumberSeries) -> Result<u64> {
@@ -526,7 +538,7 @@ impl Ledger for SqliteLedger {
             })?;
             let outgoing = Arc::new(outgoing);
             let writing = Arc::clone(&outgoing);
-            let outcome = desk.write(weight, move |tx| writing.issue(tx)).await;
+            let outcome = desk.write(Lane::Chore, weight, move |tx| writing.issue(tx)).await;
             settle(&outgoing.kept, matches!(outcome, Ok(true)));
             outcome
         };
@@ -542,7 +554,7 @@ impl Ledger for SqliteLedger {
     }
 
     async fn deliver(&self, attempt: Attempt) -> Result<bool> {
-        self.write(Weight::default(), move |tx| deliveries::deliver(tx, &attempt)).await
+        self.write_chore(Weight::default(), move |tx| deliveries::deliver(tx, &attempt)).await
     }
 
     async fn all_deliveries(&self, filter: DeliveryFilter, before: Option<u64>, limit: usize) -> Result<Vec<Delivery>> {
@@ -568,7 +580,7 @@ impl Ledger for SqliteLedger {
 
     async fn tell(&self, news: News) -> Result<bool> {
         let (news, weight) = NewNews::new(news)?;
-        self.write(weight, move |tx| news.tell(tx)).await
+        self.write_chore(weight, move |tx| news.tell(tx)).await
     }
 
     async fn due_watches(&self, now: Timestamp, limit: usize) -> Result<Vec<(u64, Watch)>> {

@@ -7,19 +7,20 @@ use super::{
     arrivals::{self, Existing, NewDocument, NewMessage, insert_documents},
     audit, deliveries,
     fault::Outcome,
+    lanes::Weight,
     payloads::Kept,
     rows::{self, Word},
-    writer::{Done, Tx, Weight},
+    writer::{Done, Tx},
 };
 use crate::ledger::{AuditRecord, Channel, Fact, LedgerError, NumberSeries, Outgoing, Owed, Watch};
 
-/// What is owed and not issued, oldest first.
-pub(super) fn owed(conn: &Connection, after: u64, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
+/// What is owed and not issued, oldest first, but to the partners in `without`, a list in JSON.
+pub(super) fn owed(conn: &Connection, after: u64, without: &str, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
     let mut all = conn.prepare_cached(
         "SELECT o.id, m.id, o.partner, o.due, o.facts FROM owed o JOIN messages m ON m.num = o.message
-         WHERE o.id > ?1 ORDER BY o.id LIMIT ?2",
+         WHERE o.id > ?1 AND o.partner NOT IN (SELECT value FROM json_each(?2)) ORDER BY o.id LIMIT ?3",
     )?;
-    let mut rows = all.query([rows::signed(after), i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let mut rows = all.query(params![rows::signed(after), without, i64::try_from(limit).unwrap_or(i64::MAX)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let owed = Owed {

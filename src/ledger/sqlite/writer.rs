@@ -16,16 +16,10 @@ use super::{
     checkpoint::Checkpoints,
     events,
     fault::{Fault, Outcome},
+    lanes::{Lane, Waiting, Weight},
     rows,
 };
-use crate::ledger::{LedgerError, MAX_BYTES, MAX_DOCUMENTS};
-
-/// How much of a transaction a piece of work takes.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Weight {
-    pub(super) documents: usize,
-    pub(super) bytes: usize,
-}
+use crate::ledger::LedgerError;
 
 /// What a piece of work came to.
 pub(super) enum Done<T> {
@@ -71,7 +65,7 @@ impl<T: Send, F: FnOnce(&mut Tx) -> Outcome<Done<T>> + Send> Work for Task<T, F>
 
 /// What the writer is told.
 enum Order {
-    Work(Weight, Box<dyn Work>),
+    Work(Lane, Weight, Box<dyn Work>),
     Close(oneshot::Sender<Result<(), LedgerError>>),
 }
 
@@ -212,15 +206,15 @@ pub(super) type FailStop = Arc<dyn Fn(&str) + Send + Sync>;
 pub(super) struct Desk(mpsc::Sender<Order>);
 
 impl Desk {
-    /// Has work done in the next group, and waits until it is on stable storage.
-    pub(super) async fn write<T, F>(&self, weight: Weight, job: F) -> Result<T, LedgerError>
+    /// Has work done in one of the next groups, and waits until it is on stable storage.
+    pub(super) async fn write<T, F>(&self, lane: Lane, weight: Weight, job: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
         F: FnOnce(&mut Tx) -> Outcome<Done<T>> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
         let task = Task { job: Some(job), result: None, reply };
-        self.0.send(Order::Work(weight, Box::new(task))).map_err(|_| stopped())?;
+        self.0.send(Order::Work(lane, weight, Box::new(task))).map_err(|_| stopped())?;
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 
@@ -264,42 +258,32 @@ impl Writer {
 
     /// Works until it is told to close or nobody can hand in work any more.
     pub(super) fn run(mut self) {
-        let mut carried = None;
-        let closing = loop {
-            let first = match carried.take() {
-                Some(job) => job,
-                None => match self.orders.recv() {
-                    Ok(Order::Work(weight, work)) => (weight, work),
-                    Ok(Order::Close(reply)) => break Some(reply),
-                    Err(_) => break None,
-                },
-            };
-            let mut sum = first.0;
-            let mut group = vec![first.1];
-            let mut closing = None;
-            while let Ok(order) = self.orders.try_recv() {
-                match order {
-                    Order::Work(weight, work) => {
-                        sum.documents += weight.documents;
-                        sum.bytes += weight.bytes;
-                        if sum.documents > MAX_DOCUMENTS || sum.bytes > MAX_BYTES {
-                            carried = Some((weight, work));
-                            break;
-                        }
-                        group.push(work);
-                    }
-                    Order::Close(reply) => {
-                        closing = Some(reply);
-                        break;
-                    }
+        let (mut waiting, mut closing) = (Waiting::default(), None);
+        loop {
+            if waiting.is_empty() {
+                match self.orders.recv() {
+                    Ok(Order::Work(lane, weight, work)) => waiting.put(lane, weight, work),
+                    Ok(Order::Close(reply)) => closing = Some(reply),
+                    Err(_) => break,
                 }
             }
-            self.group(group);
-            if closing.is_some() {
-                break closing;
+            // Whoever comes after the word to close is told that it is closed.
+            while closing.is_none()
+                && let Ok(order) = self.orders.try_recv()
+            {
+                match order {
+                    Order::Work(lane, weight, work) => waiting.put(lane, weight, work),
+                    Order::Close(reply) => closing = Some(reply),
+                }
             }
-            self.checkpoints.restart_if_large(&self.tx.conn, &self.fail_stop);
-        };
+            if waiting.is_empty() {
+                break;
+            }
+            self.group(waiting.group());
+            if closing.is_none() {
+                self.checkpoints.restart_if_large(&self.tx.conn, &self.fail_stop);
+            }
+        }
         let Self { tx, checkpoints, .. } = self;
         let done = checkpoints.close(tx.conn);
         if let Some(reply) = closing {

@@ -82,9 +82,11 @@ async fn measure(options: &Options) -> Result<()> {
                         Some(open) => open,
                         None => Line::open(&url).await?,
                     };
-                    let (headers, body) = open.post("/as2", &message.http).await?;
+                    let fields = message.http.headers.iter().map(|(name, value)| (&**name, &**value));
+                    let answer = open.post("/as2", fields, &message.http.body).await?;
+                    ensure!(answer.status == 200, "{}", answer.status);
                     line = Some(open);
-                    let receipt = partner.read(&headers, body.into())?;
+                    let receipt = partner.read(&answer.fields, answer.body.into())?;
                     let proof = message.expectation.check(&receipt)?;
                     ensure!(proof.is_accepted(), "{proof}");
                 }

@@ -19,7 +19,7 @@ use clap::Args;
 use gangway::{
     document::DocumentType,
     ledger::{
-        ClaimKind, Committed, Entry, Fact, Owed, Payload, SharedLedger,
+        ClaimKind, Committed, Entry, Fact, Owed, Payload, Receipt, SharedLedger,
         conformance::{bare, claim, consumer, document, new_id, outgoing::outgoing, start},
         sqlite::{Options as LedgerOptions, SqliteLedger},
     },
@@ -137,6 +137,9 @@ pub fn typical(n: u64, size: usize) -> Entry {
         ..bare(id)
     };
     entry.message.interchange = Some(format!("{n:09}"));
+    // As long as the stored answer of the REST door, and the digest of a configuration.
+    entry.receipt = Receipt(Bytes::from(content(n, 280)));
+    entry.message.config = "0".repeat(64);
     entry
 }
 
@@ -272,7 +275,7 @@ async fn acknowledge_all(ledger: SharedLedger, stop: Arc<AtomicBool>) -> Result<
     while !stop.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(10)).await;
         loop {
-            let owed = ledger.owed(0, 128).await?;
+            let owed = ledger.owed(0, &[], 128).await?;
             if owed.is_empty() {
                 break;
             }

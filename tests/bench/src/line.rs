@@ -3,7 +3,8 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
-use gangway::as2::{mdn::HttpMessage, mime::Fields};
+use gangway::as2::mime::Fields;
+use memchr::memmem;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -11,6 +12,13 @@ use tokio::{
 
 /// How long an answer may be.
 const LONGEST: usize = 1 << 20;
+
+/// What was answered.
+pub struct Answer {
+    pub status: u16,
+    pub fields: Fields,
+    pub body: Bytes,
+}
 
 /// A connection to the gateway.
 pub struct Line {
@@ -28,33 +36,38 @@ impl Line {
         Ok(Self { host: host.to_owned(), stream, read: Vec::new() })
     }
 
-    /// Posts a message to `path`; the headers and body of the answer.
-    pub async fn post(&mut self, path: &str, message: &HttpMessage) -> Result<(Fields, Bytes)> {
+    /// Posts `body` to `path` with these header fields, its length among them.
+    pub async fn post<'a>(
+        &mut self,
+        path: &str,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+        body: &[u8],
+    ) -> Result<Answer> {
         let mut request = format!("POST {path} HTTP/1.1\r\nHost: {}\r\n", self.host).into_bytes();
-        for (name, value) in &message.headers {
-            request.extend_from_slice(format!("{name}: {value}\r\n").as_bytes());
+        for (name, value) in fields {
+            [name, ": ", value, "\r\n"].iter().for_each(|part| request.extend_from_slice(part.as_bytes()));
         }
         request.extend_from_slice(b"\r\n");
-        request.extend_from_slice(&message.body);
+        request.extend_from_slice(body);
         self.stream.write_all(&request).await?;
         let head = loop {
-            if let Some(end) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
+            if let Some(end) = memmem::find(&self.read, b"\r\n\r\n") {
                 break end + 4;
             }
             self.more().await?;
         };
-        let text = String::from_utf8_lossy(&self.read[..head]).into_owned();
-        let (status, rest) = text.split_once("\r\n").context("no status")?;
-        ensure!(status.contains(" 200 "), "{status}");
-        let headers = Fields::parse(rest.trim_end().as_bytes())?;
-        let length: usize = headers.text("content-length").context("no Content-Length")?.parse()?;
+        let (status, fields) =
+            self.read[..head].split_at(memchr::memchr(b'\n', &self.read[..head]).unwrap_or_default());
+        let status = std::str::from_utf8(status)?.split(' ').nth(1).context("no status")?.parse()?;
+        let fields = Fields::parse(fields.trim_ascii())?;
+        let length: usize = fields.text("content-length").context("no Content-Length")?.parse()?;
         ensure!(length <= LONGEST, "an answer of {length} bytes");
         while self.read.len() < head + length {
             self.more().await?;
         }
         let rest = self.read.split_off(head + length);
         let body = std::mem::replace(&mut self.read, rest).split_off(head);
-        Ok((headers, body.into()))
+        Ok(Answer { status, fields, body: body.into() })
     }
 
     async fn more(&mut self) -> Result<()> {

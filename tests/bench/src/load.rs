@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -19,14 +19,12 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use clap::Args;
-use gangway::play::{
-    Supplier,
-    x12::{Interchange, Order, Party, order_acknowledgement},
-};
+use gangway::play::x12::{Interchange, Order, Party, order_acknowledgement};
 
 use crate::{
     engines::Kind,
     ledger::{Pressure, canonical, press, typical},
+    line::Line,
     stats::{Latencies, processor_time},
     storage::drive,
 };
@@ -187,17 +185,48 @@ fn acknowledgement(order: &str) -> serde_json::Value {
     })
 }
 
-async fn post(supplier: &Supplier, bodies: &Bodies) -> Result<()> {
-    let (number, body) = bodies.next();
-    let key = format!("load-{number}");
-    let answer = if bodies.json {
-        let order = format!("7{:08}", number % 100_000_000);
-        supplier.post_json(&key, &order, "acknowledgements", body).await?
-    } else {
-        supplier.post_x12(&key, body).await?
-    };
-    ensure!(answer.status == 202, "{}: {}", answer.status, answer.text());
-    Ok(())
+/// Suppliers' connections: as many as are waited on at the same time.
+struct Lines {
+    host: String,
+    authorization: String,
+    idle: Mutex<Vec<Line>>,
+}
+
+impl Lines {
+    fn to(server: &Server) -> Arc<Self> {
+        let host = server.url.trim_start_matches("http://").trim_end_matches('/').to_owned();
+        Arc::new(Self { host, authorization: format!("Bearer {}", server.key), idle: Mutex::default() })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Posts the next body, and has it accepted.
+    async fn post(&self, bodies: &Bodies) -> Result<()> {
+        let (number, body) = bodies.next();
+        let idle = self.idle().pop();
+        let mut line = match idle {
+            Some(line) => line,
+            None => Line::open(&self.host).await?,
+        };
+        let (path, content_type) = if bodies.json {
+            (format!("/v1/orders/7{:08}/acknowledgements", number % 100_000_000), "application/json")
+        } else {
+            ("/v1/messages".to_owned(), "application/edi-x12")
+        };
+        let (key, length) = (format!("load-{number}"), body.len().to_string());
+        let fields = [
+            ("Authorization", &*self.authorization),
+            ("Content-Type", content_type),
+            ("Idempotency-Key", &key),
+            ("Content-Length", &length),
+        ];
+        let answer = line.post(&path, fields, &body).await?;
+        ensure!(answer.status == 202, "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+        self.idle().push(line);
+        Ok(())
+    }
 }
 
 async fn as_fast_as_it_goes(
@@ -206,15 +235,15 @@ async fn as_fast_as_it_goes(
     suppliers: usize,
     time: Duration,
 ) -> Result<Latencies> {
-    let until = Instant::now() + time;
+    let (lines, until) = (Lines::to(server), Instant::now() + time);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..suppliers {
-        let (supplier, bodies) = (Supplier::new(server.url.clone(), &server.key), Arc::clone(bodies));
+        let (lines, bodies) = (Arc::clone(&lines), Arc::clone(bodies));
         tasks.spawn(async move {
             let mut latencies = Latencies::default();
             while Instant::now() < until {
                 let asked = Instant::now();
-                post(&supplier, &bodies).await?;
+                lines.post(&bodies).await?;
                 latencies.add(asked.elapsed());
             }
             anyhow::Ok(latencies)
@@ -230,16 +259,15 @@ async fn as_fast_as_it_goes(
 /// One arrival every so often, whether or not the one before was answered. Each is timed from when it was due, so that
 /// a server that falls behind cannot hide it.
 async fn at_a_rate(server: &Server, bodies: &Arc<Bodies>, rate: u64, time: Duration) -> Result<Latencies> {
-    let supplier = Supplier::new(server.url.clone(), &server.key);
-    let begun = Instant::now();
+    let (lines, begun) = (Lines::to(server), Instant::now());
     let mut tasks = tokio::task::JoinSet::new();
     let mut all = Latencies::default();
     for number in 0..rate * time.as_secs() {
         let due = begun + Duration::from_nanos(number * 1_000_000_000 / rate);
         tokio::time::sleep_until(due.into()).await;
-        let (supplier, bodies) = (supplier.clone(), Arc::clone(bodies));
+        let (lines, bodies) = (Arc::clone(&lines), Arc::clone(bodies));
         tasks.spawn(async move {
-            post(&supplier, &bodies).await?;
+            lines.post(&bodies).await?;
             anyhow::Ok(due.elapsed())
         });
         while let Some(ended) = tasks.try_join_next() {

@@ -13,11 +13,7 @@ use super::behind;
 use crate::ledger::{
     Committed, Entry, Ledger, LedgerError, LogFilter, Payload, SharedLedger,
     conformance::{bare, claim, commit, entry, new_id},
-    sqlite::{
-        Options, SqliteLedger,
-        fault::Fault,
-        writer::{Done, Weight},
-    },
+    sqlite::{Options, SqliteLedger, fault::Fault, lanes::Weight, writer::Done},
 };
 
 /// Commits until there is no room; how many were stored.
