@@ -18,6 +18,7 @@ mod request;
 mod server;
 mod stop;
 mod tls;
+mod unfold;
 mod watch;
 pub mod webhook;
 

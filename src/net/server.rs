@@ -25,6 +25,7 @@ use super::{
     request::Context,
     stop::Stop,
     tls::Tls,
+    unfold::Unfolding,
     watch::{Answer, Answered, Connection, Judgement, Paced},
 };
 
@@ -272,7 +273,7 @@ where
         answer(request, context, Arc::clone(shared), Arc::clone(&watched))
     });
     let builder = http(limits);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(Unfolding::new(stream)), service));
     let mut stopped = pin!(shared.stop.stopped());
     let mut ending = false;
     let tick = limits.crowded_idle.min(limits.idle).min(limits.first_request).clamp(MIN_TICK, MAX_TICK);

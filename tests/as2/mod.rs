@@ -32,6 +32,7 @@
 //! | beside them | tests |
 //! |---|---|
 //! | RFC 3274, RFC 5402: compression | `section_4_3_a_compressed_message_is_digested_inflated_with_its_headers` `section_4_1_what_was_compressed_before_it_was_signed_is_digested_compressed` `one_compression_is_allowed_and_no_more` `before_the_sender_is_known_less_may_be_inflated` `a_bomb_stops_at_the_cap` `fifty_layers_are_not_opened` |
+//! | RFC 9112 §5.2: folded header fields | `folded_fields_are_read_on_a_kept_connection` `a_fold_near_the_framing_is_refused` |
 //! | RFC 6362: several documents | `each_arrives_with_its_name` `every_attachment_is_a_document_and_a_repetition_none` `a_multipart_that_goes_too_deep_or_has_too_many_is_refused` |
 
 mod by_openssl;
@@ -39,6 +40,7 @@ mod commands;
 mod corpus;
 mod courier;
 mod door;
+mod folded;
 mod hostile;
 mod large;
 mod limits;

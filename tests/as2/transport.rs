@@ -22,7 +22,7 @@ use super::{
 use crate::util::{Dir, Gateway, drain, full, gwtest, wait_for};
 
 /// A message's headers but those that say how its body comes.
-fn headers(outgoing: &Outgoing) -> Vec<(String, String)> {
+pub(super) fn headers(outgoing: &Outgoing) -> Vec<(String, String)> {
     outgoing.http.headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case("content-length")).cloned().collect()
 }
 
@@ -35,7 +35,7 @@ fn disposition(site: &Site, answer: &Said) -> Disposition {
 
 /// A body in chunks of `size`, with what may stand around them. Extensions of tiny chunks would be more than they hold,
 /// which the server does not read on with.
-fn chunked(body: &[u8], size: usize) -> Vec<u8> {
+pub(super) fn chunked(body: &[u8], size: usize) -> Vec<u8> {
     let extension = if size > 100 { ";note=\"x\"" } else { "" };
     let mut out = Vec::new();
     for chunk in body.chunks(size) {
