@@ -260,7 +260,7 @@ impl Writer {
     pub(super) fn run(mut self) {
         let (mut waiting, mut closing) = (Waiting::default(), None);
         loop {
-            if waiting.is_empty() {
+            if waiting.is_empty() && closing.is_none() {
                 match self.orders.recv() {
                     Ok(Order::Work(lane, weight, work)) => waiting.put(lane, weight, work),
                     Ok(Order::Close(reply)) => closing = Some(reply),

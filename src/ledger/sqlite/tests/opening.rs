@@ -1,12 +1,16 @@
 //! Data folders: in use, of another format, damaged, with leftovers; and reading beside them.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, sync::Arc};
 
 use super::{behind, open};
 use crate::ledger::{
-    Entry, Ledger, LedgerError, MessageFilter, Payload,
+    Committed, Entry, Ledger, LedgerError, LogFilter, MessageFilter, Payload,
     conformance::{bare, commit, consumer, entry, new_id, start},
-    sqlite::{Options, SqliteLedger},
+    sqlite::{
+        Options, SqliteLedger,
+        lanes::Weight,
+        writer::{Done, Tx},
+    },
 };
 
 async fn filled(folder: &Path, messages: usize) {
@@ -210,4 +214,36 @@ async fn a_changed_audit_log_is_noticed() {
         behind(&data).execute_batch(change).unwrap();
         assert!(matches!(ledger.audit_log(1).await, Err(LedgerError::Corrupt(_))), "{change}");
     }
+}
+
+#[tokio::test]
+async fn what_was_handed_in_before_the_end_is_done_and_then_it_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Arc::new(SqliteLedger::open(folder.path(), &Options::default()).unwrap());
+    // The writer is at work while the others and the word to close come.
+    let ((begin, begun), (go, wait)) = (tokio::sync::oneshot::channel(), std::sync::mpsc::channel::<()>());
+    let job = move |_: &mut Tx| {
+        begin.send(()).unwrap();
+        wait.recv().unwrap();
+        Ok(Done::Keep(()))
+    };
+    let first = tokio::spawn({
+        let ledger = Arc::clone(&ledger);
+        async move { ledger.write(Weight::default(), job).await }
+    });
+    begun.await.unwrap();
+    let commits = futures_util::future::join_all((0..20).map(|_| ledger.commit(entry(new_id(), &["k"]))));
+    let all_are_in = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        go.send(()).unwrap();
+    };
+    let (commits, closed, ()) = tokio::join!(commits, ledger.close(), all_are_in);
+    first.await.unwrap().unwrap();
+    assert!(commits.into_iter().all(|commit| commit == Ok(Committed::Stored)));
+    closed.unwrap();
+    let ledger = open(folder.path());
+    assert_eq!(ledger.events(0, LogFilter::default(), 99).await.unwrap().len(), 20);
+    ledger.close().await.unwrap();
 }
