@@ -163,11 +163,11 @@ impl Collector {
     async fn folder(&self, partner: &Arc<Partner>, terms: &SftpPushTerms, folder: &str) -> Result<(), NotTaken> {
         let seen = &*self.seen_of(&partner.id).await?;
         let line = self.lines.to(partner).await?;
-        let mut found = candidates(seen, terms, folder, line.list(folder).await?);
+        let mut found = candidates(seen, terms, folder, line.unless_it_ends(line.list(folder)).await?);
         if settled(seen, folder, &found).len() < found.len() {
             // Something that was not there before: is it still growing?
             sleep(SETTLE).await;
-            found = candidates(seen, terms, folder, line.list(folder).await?);
+            found = candidates(seen, terms, folder, line.unless_it_ends(line.list(folder)).await?);
         }
         let mut rest = settled(seen, folder, &found).into_iter();
         let mut coming = FuturesUnordered::new();
@@ -248,7 +248,7 @@ impl Collector {
         let mut tries = 0;
         loop {
             let line = self.lines.to(partner).await?;
-            match line.read(path, entry, &mut receiving).await {
+            match line.unless_it_ends(line.read(path, entry, &mut receiving)).await {
                 Ok(()) => break,
                 Err(Fault::Broken(_)) if tries < TRIES => tries += 1,
                 Err(fault) => return Err(fault.into()),

@@ -52,7 +52,7 @@ impl Courier for SftpCourier {
             Ok(payload) => payload,
             Err(error) => return Carried::TryAgain { detail: format!("{error}."), retry_after: None },
         };
-        match put(&line, &spot, &payload, parcel.attempt > 1).await {
+        match line.unless_it_ends(put(&line, &spot, &payload, parcel.attempt > 1)).await {
             Ok(how) => Carried::Delivered { detail: format!("{} {how} {path}.", terms.server), receipt: None },
             Err(fault) => {
                 Carried::TryAgain { detail: format!("{} and {path}: {fault}.", terms.server), retry_after: None }

@@ -21,7 +21,10 @@ use russh_sftp::{
     client::{Config, RawSftpSession, error::Error as SftpError},
     protocol::{FileAttributes, OpenFlags, StatusCode},
 };
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 
 use super::host_keys::private_key;
 use crate::{
@@ -34,6 +37,8 @@ use crate::{
 const LOGIN: Duration = Duration::from_secs(30);
 /// For one answer. With [`AHEAD`] pieces on their way, 6 KB/s are enough.
 const ANSWER: Duration = Duration::from_secs(180);
+/// How often a connection that answers are waited for on is looked at.
+const LOOK: Duration = Duration::from_millis(500);
 /// What one request carries; every server takes that much.
 const PIECE: usize = 32 << 10;
 /// Requests on their way for one file.
@@ -188,6 +193,26 @@ impl Line {
     /// Whether it ended.
     pub(in super::super) fn is_closed(&self) -> bool {
         self.handle.is_closed()
+    }
+
+    /// Does `work` over it, unless the connection ends: the library tells that to those who wait for an answer, but where it
+    /// ends while pieces are still being sent, some would wait for as long as an answer may take.
+    pub(in super::super) async fn unless_it_ends<T>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let ended = async {
+            while !self.is_closed() {
+                sleep(LOOK).await;
+            }
+            // What came before the end may still be taken up.
+            sleep(LOOK).await;
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = ended => Err(Fault::Broken("the other side ended it".to_owned())),
+        }
     }
 
     /// The files of a folder, without what else is in it.
