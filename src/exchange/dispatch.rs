@@ -3,7 +3,7 @@
 //! at any moment leaves it to be done, or done.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -39,10 +39,13 @@ struct Rounds {
     at_work: HashMap<Id, (String, u64)>,
     /// The partners of whom documents wait for others to go with.
     waiting: BTreeSet<String>,
-    seats: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+    /// Those whose turn in this round is yet to come, since there was no seat for them.
+    next: VecDeque<String>,
     /// How often somebody said that there is more.
     calls: u64,
+    /// There may be more than this round looks at.
+    again: bool,
 }
 
 /// What is left of a partner's work when a task ends.
@@ -60,28 +63,36 @@ impl Rounds {
             tasks: JoinSet::new(),
             at_work: HashMap::new(),
             waiting: BTreeSet::new(),
-            seats: Arc::new(Semaphore::new(SEATS)),
             turns: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
+            next: VecDeque::new(),
             calls: 0,
+            again: false,
         }
     }
 
-    /// Begins a partner's work, unless somebody is at it.
-    fn begin(&mut self, exchange: &Exchange, partner: String) {
-        if self.at_work.values().any(|(at_work, _)| *at_work == partner) {
-            return;
+    /// Begins the work of as many as there are seats, but for those at whose work somebody is.
+    fn fill_seats(&mut self, exchange: &Exchange) {
+        while let Some(done) = self.tasks.try_join_next_with_id() {
+            self.ended(done);
         }
+        let busy: HashSet<String> = self.at_work.values().map(|(partner, _)| partner.clone()).collect();
+        while self.at_work.len() < SEATS
+            && let Some(partner) = self.next.pop_front()
+        {
+            if !busy.contains(&partner) {
+                self.begin(exchange, partner);
+            }
+        }
+    }
+
+    fn begin(&mut self, exchange: &Exchange, partner: String) {
         self.waiting.remove(&partner);
-        let (exchange, of) = (exchange.clone(), partner.clone());
-        let (seats, turns) = (Arc::clone(&self.seats), Arc::clone(&self.turns));
-        let task = self.tasks.spawn(async move {
-            let _seat = seats.acquire().await;
-            exchange.work_off(&of, &turns).await
-        });
+        let (exchange, turns, of) = (exchange.clone(), Arc::clone(&self.turns), partner.clone());
+        let task = self.tasks.spawn(async move { exchange.work_off(&of, &turns).await });
         self.at_work.insert(task.id(), (partner, self.calls));
     }
 
-    /// A partner's work is done for now. Answers whether there may be more of it.
+    /// A partner's work is done for now. Answers whether somebody else's, or more, may be begun.
     fn ended(&mut self, done: Result<(Id, Left), JoinError>) -> bool {
         let (id, left) = match done {
             Ok(done) => done,
@@ -92,7 +103,8 @@ impl Rounds {
         if left.waits {
             self.waiting.insert(partner);
         }
-        left.more || calls < self.calls
+        self.again |= left.more || calls < self.calls;
+        self.again || !self.next.is_empty()
     }
 
     /// Waits until there may be something to do: `true`, or for a tick.
@@ -103,6 +115,7 @@ impl Rounds {
             tokio::select! {
                 () = exchange.inner.owed.notified() => {
                     self.calls += 1;
+                    self.again = true;
                     return true;
                 }
                 Some(done) = self.tasks.join_next_with_id() => if self.ended(done) {
@@ -140,21 +153,25 @@ impl Exchange {
         }
     }
 
-    /// Begins the work of all partners to whom something is owed.
+    /// Goes on with the round, or begins one with all partners to whom something is owed.
     async fn set_to_work(&self, rounds: &mut Rounds) -> Result<(), LedgerError> {
-        for partner in self.inner.ledger.owing().await? {
-            rounds.begin(self, partner);
+        if rounds.next.is_empty() {
+            rounds.again = false;
+            rounds.next = self.inner.ledger.owing().await?.into();
         }
+        rounds.fill_seats(self);
         Ok(())
     }
 
     /// Does what is owed to a partner. What the ledger does not say now is asked again with the next call or tick.
     async fn work_off(&self, partner: &str, turns: &Semaphore) -> Left {
-        let owed = self.inner.ledger.owed(partner, EACH).await;
-        let all = owed.unwrap_or_else(|error| {
-            holds_up(partner, Err(error));
-            Vec::new()
-        });
+        let all = match self.inner.ledger.owed(partner, EACH).await {
+            Ok(all) => all,
+            Err(error) => {
+                tracing::warn!(partner, %error, "What is owed cannot be looked up now; it is tried again.");
+                return Left::default();
+            }
+        };
         let first = all.first().map(|(number, _)| *number).filter(|_| all.len() == EACH);
         let waits = self.work_through(partner, all, turns).await;
         let more = match first {

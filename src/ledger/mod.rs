@@ -238,7 +238,7 @@ pub trait Ledger: Send + Sync + 'static {
 
     // ---- the way out ----------------------------------------------------------------------------------------------
 
-    /// The partners to whom something is owed that is not settled.
+    /// The partners to whom something is owed that is not settled, in order of their ids.
     async fn owing(&self) -> Result<Vec<String>>;
 
     /// What is owed to a partner and not settled: the `limit` oldest, in order, each with its number.

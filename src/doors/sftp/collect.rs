@@ -309,8 +309,8 @@ impl Collector {
         let Ok(line) = self.lines.to(partner).await else { return false };
         let settled = match terms.collected {
             Collected::Keep => return true,
-            Collected::Remove => line.remove(&path).await,
-            Collected::Move => self.move_away(&line, terms, folder, entry, digest).await,
+            Collected::Remove => line.unless_it_ends(line.remove(&path)).await,
+            Collected::Move => line.unless_it_ends(self.move_away(&line, terms, folder, entry, digest)).await,
         };
         match settled {
             Ok(()) | Err(Fault::NotFound | Fault::Broken(_)) => false,
