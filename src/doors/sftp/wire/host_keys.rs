@@ -10,7 +10,10 @@ use std::{
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PrivateKey, decode_secret_key, key::safe_rng, ssh_key::LineEnding};
 
-use super::super::{codes, parts::private};
+use super::{
+    super::{codes, parts::private},
+    short_key::short_key,
+};
 
 /// The host keys of this server.
 pub struct HostKeys {
@@ -82,7 +85,7 @@ pub(super) fn private_key(text: &str) -> Result<PrivateKey, String> {
         Ok(key) if !key.is_encrypted() => Ok(key),
         Ok(_) | Err(russh::keys::Error::KeyIsEncrypted) => Err("it has a passphrase".to_owned()),
         Err(_) if text.contains("ENCRYPTED") => Err("it has a passphrase".to_owned()),
-        Err(error) => Err(format!("it is no private key that OpenSSH writes: {error}")),
+        Err(error) => short_key(text).ok_or_else(|| format!("it is no private key that OpenSSH writes: {error}")),
     }
 }
 

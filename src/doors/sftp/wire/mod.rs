@@ -8,6 +8,7 @@ mod host_keys;
 mod legacy;
 mod packets;
 mod pump;
+mod short_key;
 mod stream;
 
 pub(super) use client::{Entry, Fault, Line, Met, ON_THE_WAY, Unmet};
