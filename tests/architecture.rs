@@ -20,7 +20,7 @@ const ROWS: &[(u8, &[&str])] = &[
     (5, &["exchange"]),
     (4, &["onboard", "limits"]),
     (3, &["ledger", "partner"]),
-    (2, &["mapping", "watch"]),
+    (2, &["mapping"]),
     (1, &["x12", "xml", "as2"]),
     (0, &["document", "config", "keys", "spool", "net", "observe", "error"]),
 ];

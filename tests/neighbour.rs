@@ -11,7 +11,7 @@ use http::Method;
 
 use crate::{
     outbound::order_for,
-    util::{Gateway, accepted, acknowledgement_of, cast::*, full, gwtest, settled, state, status, wait_for},
+    util::{Gateway, accepted, acknowledgement_of, cast::*, full, gwtest, outgoing, settled, state, status, wait_for},
 };
 
 gwtest!(a_file_of_100_mb_does_not_make_a_neighbour_wait, async |dir| {
@@ -90,6 +90,62 @@ gwtest!(a_neighbours_acknowledgement_does_not_wait_for_a_thousand_orders, async 
     wait_for("the last of acme's orders to be sent", async || is_issued(&erp, &last).await.then_some(())).await;
     gateway.stop().await;
 });
+
+/// More partners than whose work is taken up at once, and to each of them more than one order.
+gwtest!(many_partners_who_wait_at_once_all_get_their_orders_in_order, async |dir| {
+    const PARTNERS: usize = 130;
+    const EACH: usize = 5;
+    assemble(&dir);
+    let names: Vec<String> = (0..PARTNERS).map(|number| format!("many{number:03}")).collect();
+    for name in &names {
+        let key: &[_] = vec![&*format!("gw_live_{name}{:037}", 1).leak()].leak();
+        PartnerFile {
+            x12: Some(format!("ZZ/{name}").to_uppercase().leak()),
+            keys: key,
+            ..PartnerFile::new(name.clone().leak())
+        }
+        .write(&dir);
+    }
+    let gateway = Gateway::start(&dir).await;
+    let number_of = |name: &str, order: usize| format!("{name}-{order}");
+    let orders: String = (0..EACH)
+        .flat_map(|order| {
+            names.iter().map(move |name| format!("{}\n", order_for(name, &number_of(name, order), "original")))
+        })
+        .collect();
+    let headers = [("content-type", "application/x-ndjson"), ("idempotency-key", "all")];
+    let answer = gateway.erp().client().send(Method::POST, "/erp/v1/documents", &headers, orders).await.unwrap();
+    status(answer, 200);
+    // What was not sent yet is there when it starts again, everybody's at once.
+    gateway.kill9();
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    for name in &names {
+        // What was handed over, and what became of it.
+        let all = wait_for(&format!("the orders to {name}"), async || {
+            Some(outgoing(&erp, name).await).filter(|all| all.len() == 2 * EACH)
+        })
+        .await;
+        let mut sent = Vec::new();
+        for id in all {
+            let text = status(erp.payload(&id).await.unwrap(), 200).text();
+            if text.starts_with("ISA") {
+                sent.push((element(&text, "ISA", 13), element(&text, "BEG", 3)));
+            }
+        }
+        sent.sort();
+        let expected = (0..EACH).map(|order| (format!("{:09}", order + 1), number_of(name, order)));
+        assert_eq!(sent, expected.collect::<Vec<_>>());
+    }
+    gateway.stop().await;
+});
+
+/// An element of the first segment of that name.
+fn element(text: &str, segment: &str, at: usize) -> String {
+    let segments = text.split('~').map(|segment| segment.trim_start().split('*').collect::<Vec<_>>());
+    let found = segments.into_iter().find(|elements| elements[0] == segment);
+    found.unwrap_or_else(|| panic!("no {segment} in {text}"))[at].to_owned()
+}
 
 async fn is_issued(erp: &ErpClient, origin: &str) -> bool {
     let message = status(erp.message(origin).await.unwrap(), 200).json();
