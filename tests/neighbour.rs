@@ -91,7 +91,7 @@ gwtest!(a_neighbours_acknowledgement_does_not_wait_for_a_thousand_orders, async 
     gateway.stop().await;
 });
 
-/// More partners than whose work is taken up at once, and to each of them more than one order.
+// More partners than whose work is taken up at once, and to each of them more than one order.
 gwtest!(many_partners_who_wait_at_once_all_get_their_orders_in_order, async |dir| {
     const PARTNERS: usize = 130;
     const EACH: usize = 5;

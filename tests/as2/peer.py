@@ -146,8 +146,9 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     def receipt(self, directory, raw):
         """Keeps a receipt under the name that its sender waits for."""
-        original = re.search(rb"(?mi)^Original-Message-ID: <([^>]*)>", raw).group(1)
-        name = os.path.join(directory, "receipt-" + original.hex())
+        original = re.search(rb"(?mi)^Original-Message-ID: <([^>]*)>", raw)
+        # Nobody waits for one that does not say what it is about.
+        name = os.path.join(directory, "receipt-" + (original.group(1).hex() if original else "of-nothing"))
         with open(name + ".part", "wb") as file:
             file.write(raw)
         os.rename(name + ".part", name)
