@@ -213,11 +213,12 @@ section! {
 }
 
 section! {
-    /// How long documents are kept. What is older is archived, then deleted.
+    /// How long documents must be kept. Nothing is deleted yet, whatever this says: it is checked and held for the job that
+    /// archives and deletes.
     pub struct Retention {
         /// How long, unless the type says otherwise. At least 400 days: until then its duplicate may still come.
         pub keep: Spanned<Duration> = Duration::days(3650),
-        /// Where what is deleted is archived before, below the data folder unless the path is absolute.
+        /// Where what is deleted is to be archived before, below the data folder unless the path is absolute.
         pub archive: PathBuf = "archive",
         /// How long by document type, like `invoice = "3650 days"`.
         pub types: Entries<Spanned<Duration>, DocumentType>,
