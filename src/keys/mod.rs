@@ -8,8 +8,6 @@ mod secret;
 pub use api_key::ApiKey;
 pub use secret::{Secret, token_file};
 
-use std::fmt::Write;
-
 use aws_lc_rs::{constant_time, digest, rand};
 
 /// The SHA-256 of some bytes.
@@ -21,11 +19,8 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// Bytes as lower-case hex.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
 }
 
 /// The SHA-256 of some bytes, as lower-case hex.
