@@ -2,6 +2,7 @@
 //! reverse.
 
 mod alerts;
+mod own_files;
 mod reload;
 
 use std::{
@@ -80,6 +81,7 @@ pub struct Listening {
     pub sftp: Option<SocketAddr>,
 }
 
+pub use own_files::{OWN_FILES, own_files};
 pub use reload::Reload;
 
 /// Why the gateway did not start.
@@ -304,6 +306,8 @@ impl Gateway {
         });
         tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
         let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
+        let of_backups = data.clone();
+        let operator = operator.carrying(move || own_files(&of_backups));
         let control = control_socket(&data, operator, stop.clone());
         listening.write(&data)?;
         for (listener, address) in listening.named() {

@@ -6,7 +6,7 @@ mod operator;
 mod server;
 
 pub use client::{ClientError, call, running};
-pub use operator::{Configuration, Failure, Operator};
+pub use operator::{Configuration, Failure, Operator, OwnFiles};
 pub use server::serve;
 
 use std::path::PathBuf;

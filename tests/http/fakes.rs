@@ -505,7 +505,7 @@ impl Ledger for FakeLedger {
     async fn audit_log(&self, _: usize) -> Result<Vec<AuditRecord>> {
         unused()
     }
-    async fn backup(&self, _: &Path) -> Result<()> {
+    async fn backup(&self, _: &Path, _: Vec<OwnFile>) -> Result<()> {
         unused()
     }
     async fn remember(&self, _: &'static str, _: &str, _: Bytes) -> Result<()> {
