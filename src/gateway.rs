@@ -33,7 +33,7 @@ use crate::{
     exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
-        Consumer, LedgerError, SharedLedger, StartAt,
+        Consumer, LedgerError, SharedLedger, StartAt, codes,
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
@@ -157,6 +157,13 @@ impl Gateway {
         let (directory, snapshot) = (Arc::clone(reload.directory()), Arc::clone(reload.snapshot()));
 
         ledger.declare(settings.consumers.iter().map(consumer).collect()).await?;
+        if let Some(why) = ledger.deliveries_paused().await? {
+            tracing::warn!(
+                code = %codes::PAUSED,
+                why,
+                "Deliveries to partners wait for `gangway restore --resume --reason …`; `gangway deliveries list` has them."
+            );
+        }
         let capacity = Capacity {
             threads: match settings.limits.workers {
                 0 => std::thread::available_parallelism().map_or(2, usize::from),

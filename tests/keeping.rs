@@ -81,6 +81,38 @@ gwtest!(a_restored_gateway_is_known_by_the_keys_that_partners_have, async |dir| 
     gateway.stop().await;
 });
 
+gwtest!(a_restored_gateway_says_everywhere_that_deliveries_wait, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let file = dir.join("gangway.backup");
+    dir.run_well(&["backup", file.to_str().unwrap()]);
+    gateway.stop().await;
+    let elsewhere = Dir::new("restored_paused");
+    assemble(&elsewhere);
+    elsewhere.run_well(&["restore", file.to_str().unwrap()]);
+    let gateway = Gateway::start(&elsewhere).await;
+    let read = async |path: &str| status(gateway.private().get(path).await.unwrap(), 200).text();
+    let log = std::fs::read_to_string(elsewhere.join("gateway.log")).unwrap();
+    let line = log.lines().find(|line| line.contains("LED-0006")).expect("a line in the log");
+    assert!(line.contains("WARN") && line.contains("gangway restore --resume"), "{line}");
+    let paused = format!("restored from {}", file.display());
+    let says = async || {
+        let ready: serde_json::Value = serde_json::from_str(&read("/readyz").await).unwrap();
+        assert_eq!(ready["ready"], true, "it takes what comes: {ready}");
+        (
+            ready["deliveries_paused"].as_str().map(str::to_owned),
+            read("/").await.contains("gangway restore --resume"),
+            read("/metrics").await.contains("gangway_deliveries_paused 1\n"),
+            elsewhere.run_well(&["deliveries", "list"]).starts_with("LED-0006: nothing goes out"),
+        )
+    };
+    assert_eq!(says().await, (Some(paused), true, true, true));
+    assert_eq!(elsewhere.run_well(&["deliveries", "list", "--format", "json"]).trim(), "[]", "a list and nothing else");
+    elsewhere.run_well(&["restore", "--resume", "--reason", "asked acme"]);
+    assert_eq!(says().await, (None, false, false, false));
+    gateway.stop().await;
+});
+
 gwtest!(a_held_document_runs_again_once_its_mapping_is_mended, async |dir| {
     assemble(&dir);
     let (name, builtin) = mapping_of("855");

@@ -147,6 +147,8 @@ pub enum Request {
         /// The most to list.
         limit: usize,
     },
+    /// Why nothing is delivered, if it is so.
+    DeliveriesPaused,
     /// Sends a message again, byte for byte.
     Resend {
         /// Which.

@@ -157,6 +157,7 @@ impl Operator {
             }
             Request::Audit { limit } => Ok(value(ledger.audit_log(limit).await?)),
             Request::Deliveries { filter, limit } => Ok(value(ledger.all_deliveries(filter, None, limit).await?)),
+            Request::DeliveriesPaused => Ok(json!({ "paused": ledger.deliveries_paused().await? })),
             Request::Resend { message, who, reason } => {
                 Ok(value(self.exchange()?.resend(message, &who, &needed(reason)?).await?))
             }

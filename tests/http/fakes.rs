@@ -494,7 +494,7 @@ impl Ledger for FakeLedger {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {
-        unused()
+        Ok(None)
     }
     async fn resume_deliveries(&self, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
