@@ -192,7 +192,7 @@ impl Exchange {
     ) -> Result<(), LedgerError> {
         let send = &partner.send;
         for (series, first) in [(interchanges, send.first_interchange), (groups, send.first_group)] {
-            if first > 1 && self.inner.ledger.next_number(series).await? == 1 {
+            if first > 1 {
                 self.inner.ledger.begin_number(series, first).await?;
             }
         }
