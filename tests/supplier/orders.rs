@@ -133,11 +133,11 @@ gwtest!(a_notice_of_several_orders_lists_them, async |dir| {
     let order = |number: &str| json!({ "kind": "order", "order": { "number": number } });
     let notice = json!({ "number": "ASN-2", "levels": [{ "kind": "shipment", "levels": [order("45"), order("46")] }] });
     accepted(acme.post_json("k", "45", "shipments", notice.to_string().into_bytes()).await.unwrap());
-    let mut set = shipment_notice(&Order::sample("47", 1), "ASN-3");
-    for part in [&["HL", "9", "1", "O"][..], &["PRF", "48"]] {
-        set.push(part[0], &part[1..]);
-    }
-    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(set).to_bytes();
+    // As X12, with an order in place of the second carton.
+    let notice = shipment_notice(&Order::sample("47", 2), "ASN-3");
+    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(notice).to_bytes();
+    let bytes = String::from_utf8(bytes).unwrap();
+    let bytes = bytes.replace("HL*5*2*P~", "HL*5*1*O~").replace("MAN*GM*00007123450000000002~", "PRF*48~").into_bytes();
     accepted(acme.post_x12("x", bytes).await.unwrap());
     let events = drain(&erp, "erp", 2).await;
     for (leased, (number, orders)) in events.into_iter().zip([("ASN-2", ["45", "46"]), ("ASN-3", ["47", "48"])]) {
