@@ -2,6 +2,7 @@
 //! reverse.
 
 mod alerts;
+mod own_files;
 mod reload;
 
 use std::{
@@ -32,7 +33,7 @@ use crate::{
     exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
-        Consumer, LedgerError, SharedLedger, StartAt,
+        Consumer, LedgerError, SharedLedger, StartAt, codes,
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
@@ -80,6 +81,7 @@ pub struct Listening {
     pub sftp: Option<SocketAddr>,
 }
 
+pub use own_files::{OWN_FILES, own_files};
 pub use reload::Reload;
 
 /// Why the gateway did not start.
@@ -155,6 +157,13 @@ impl Gateway {
         let (directory, snapshot) = (Arc::clone(reload.directory()), Arc::clone(reload.snapshot()));
 
         ledger.declare(settings.consumers.iter().map(consumer).collect()).await?;
+        if let Some(why) = ledger.deliveries_paused().await? {
+            tracing::warn!(
+                code = %codes::PAUSED,
+                why,
+                "Deliveries to partners wait for `gangway restore --resume --reason …`; `gangway deliveries list` has them."
+            );
+        }
         let capacity = Capacity {
             threads: match settings.limits.workers {
                 0 => std::thread::available_parallelism().map_or(2, usize::from),
@@ -304,6 +313,8 @@ impl Gateway {
         });
         tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
         let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
+        let of_backups = data.clone();
+        let operator = operator.carrying(move || own_files(&of_backups));
         let control = control_socket(&data, operator, stop.clone());
         listening.write(&data)?;
         for (listener, address) in listening.named() {

@@ -500,7 +500,7 @@ impl Ledger for FakeLedger {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {
-        unused()
+        Ok(None)
     }
     async fn resume_deliveries(&self, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
@@ -511,7 +511,7 @@ impl Ledger for FakeLedger {
     async fn audit_log(&self, _: usize) -> Result<Vec<AuditRecord>> {
         unused()
     }
-    async fn backup(&self, _: &Path) -> Result<()> {
+    async fn backup(&self, _: &Path, _: Vec<OwnFile>) -> Result<()> {
         unused()
     }
     async fn remember(&self, _: &'static str, _: &str, _: Bytes) -> Result<()> {

@@ -15,8 +15,8 @@ use super::{
     super::{
         AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
         GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-        News, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice, Taken,
-        Unfinished, Watch,
+        News, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice,
+        Taken, Unfinished, Watch,
     },
     SqliteLedger,
     arrivals::{self, NewEntry, NewRevision},
@@ -372,9 +372,9 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| audit::log(&reader.conn, limit)).await
     }
 
-    async fn backup(&self, file: &Path) -> Result<()> {
+    async fn backup(&self, file: &Path, own: Vec<OwnFile>) -> Result<()> {
         let (places, file) = (self.places.clone(), file.to_owned());
-        self.read(move |reader| backup::backup(&reader.conn, &places, &file)).await
+        self.read(move |reader| backup::backup(&reader.conn, &places, &file, &own)).await
     }
 
     async fn close(&self) -> Result<()> {
