@@ -11,9 +11,9 @@ use std::{
 };
 
 use super::{
-    Directory, Files, LastGood, codes,
+    Directory, Files, LastGood, Partner, codes,
     compose::{Attachment, Composed, Good, Template, compose},
-    conflict::{World, advice, conflicts, references},
+    conflict::{Claim, World, advice, claims, conflicts, references},
     files::is_id,
     last_good::{Index, Kept},
     shelf::Shelf,
@@ -59,9 +59,9 @@ impl Directory {
         Loader::new(sources.clone()).load(has_mapping)
     }
 
-    /// The same, from texts that were read already.
+    /// What [`Directory::load`] would answer to texts that were read already; nothing is kept.
     pub fn build(files: &Files, sources: &Sources, has_mapping: &dyn Fn(&str) -> bool) -> (Self, Vec<Diagnostic>) {
-        Memory::default().build(files, sources, has_mapping, Keep::Copies)
+        Memory::default().build(files, sources, has_mapping, Keep::Nothing)
     }
 }
 
@@ -149,9 +149,9 @@ impl Memory {
         if let Some((index, store)) = kept {
             self.index = Some(if keep == Keep::Copies { build.keep(index, &store) } else { index });
         }
-        let Build { served, mut findings, .. } = build;
+        let Build { served, disputed, mut findings, .. } = build;
         render::tidy(&mut findings);
-        (Directory::of_good(served.into_values()), findings)
+        (Directory::of_good(served.into_values(), disputed), findings)
     }
 
     /// Composes whoever is new or changed, by the file, its template, or what it refers to.
@@ -193,6 +193,8 @@ struct Build<'f> {
     beyond: BTreeMap<String, Vec<Diagnostic>>,
     /// Who is served, as it stands; the stale ones among them say so.
     served: BTreeMap<String, Arc<Good>>,
+    /// Who is good by itself, and claims what is another's.
+    disputed: BTreeMap<String, Arc<Partner>>,
     findings: Vec<Diagnostic>,
 }
 
@@ -207,7 +209,7 @@ impl<'f> Build<'f> {
         findings.extend(composed.values().flat_map(|composed| composed.findings.iter().cloned()));
         let good = |(id, composed): (&String, &Arc<Composed>)| Some((id.clone(), composed.good.clone()?));
         let served = composed.iter().filter_map(good).collect();
-        Self { files, composed, beyond: BTreeMap::new(), served, findings }
+        Self { files, composed, beyond: BTreeMap::new(), served, disputed: BTreeMap::new(), findings }
     }
 
     /// Everybody who has a file, whatever state it is in.
@@ -250,22 +252,28 @@ impl<'f> Build<'f> {
         for id in missing {
             self.fall_back(&id, kept);
         }
+        let mut before = HashMap::new();
         loop {
-            let was_served = |id: &str| {
-                let good = self.served.get(id);
-                good.is_some_and(|good| {
-                    good.partner.stale.is_some()
-                        || index.partners.get(id).is_some_and(|kept| kept.digest == good.partner.digest)
-                })
+            // One that is served as it last was has what it had then. Of another whose file has changed since, what it had
+            // is asked of the copy: whoever had an identity keeps it, whatever else is new in its file.
+            let had = |good: &Good, claim: &Claim| {
+                let known = index.partners.get(&good.partner.id);
+                good.partner.stale.is_some()
+                    || known.is_some_and(|kept| kept.digest == good.partner.digest)
+                    || before
+                        .entry(good.partner.id.clone())
+                        .or_insert_with_key(|id| had_before(id, kept))
+                        .contains(claim)
             };
-            let lost = conflicts(self.served.values().map(|good| &**good), was_served);
+            let lost = conflicts(self.served.values().map(|good| &**good), had);
             if lost.is_empty() {
                 return;
             }
             for (id, findings) in lost {
                 self.tell(&id, findings);
-                let was_stale = self.served.remove(&id).is_some_and(|good| good.partner.stale.is_some());
-                if !was_stale {
+                let Some(loser) = self.served.remove(&id) else { continue };
+                if loser.partner.stale.is_none() {
+                    self.disputed.insert(id.clone(), Arc::clone(&loser.partner));
                     self.fall_back(&id, kept);
                 }
             }
@@ -295,9 +303,9 @@ impl<'f> Build<'f> {
                 format!("{id} is served as its files last were when they were good"),
             )
             .at(&Origin::start_of(&source), "")
-            .hint("mend what is told about this file; until then no change to it counts"),
+            .hint("mend what is told about this file; until then nothing new in it counts, only that it suspends, or revokes a key"),
         );
-        self.served.insert(id.to_owned(), good.stale(reason));
+        self.served.insert(id.to_owned(), good.stale(reason, composed.map(|composed| &composed.withdrawn)));
     }
 
     /// Keeps copies of whoever is good now; whoever is not keeps those it has, and who is gone is forgotten.
@@ -330,6 +338,12 @@ impl<'f> Build<'f> {
             }
         }
     }
+}
+
+/// What a partner claimed when its files were last good.
+fn had_before(id: &str, kept: Option<&(Index, LastGood)>) -> BTreeSet<Claim> {
+    let good = kept.and_then(|(index, store)| store.compose(id, index.partners.get(id)?));
+    good.iter().flat_map(|good| claims(good)).map(|(claim, _)| claim).collect()
 }
 
 impl Composed {
