@@ -67,4 +67,6 @@ crate::codes! {
     BAD_SHARED_SECRET = "PRT-0032";
     /// Two partners have one credential of cXML and one shared secret.
     SAME_CXML_CREDENTIAL = "PRT-0033";
+    /// What goes to a partner over AS2 cannot be encrypted for it.
+    NOT_ENCRYPTABLE = "PRT-0034";
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 
 use super::{
-    ApiKeyHash, CxmlId, Status, attached, codes,
+    ApiKeyHash, CxmlId, Ourselves, Status, attached, codes,
     compose::{Composed, Good},
     example::EXAMPLE_KEYS,
+    outward,
 };
 use crate::{
     config::{Diagnostic, Origin, Size, did_you_mean},
@@ -22,6 +23,8 @@ pub(super) struct World<'w> {
     pub(super) has_mapping: &'w dyn Fn(&str) -> bool,
     /// The largest body that the gateway takes.
     pub(super) largest_body: u64,
+    /// Who we are, where the settings are known.
+    pub(super) ours: Option<&'w Ourselves>,
 }
 
 /// What one partner refers to and is not there.
@@ -70,6 +73,7 @@ pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
     if let (Some(section), Some(as2)) = (&file.as2, &partner.as2) {
         attached::advice(section, &as2.certificates, Timestamp::now(), &mut findings);
     }
+    outward::advice(good, world.ours, Timestamp::now(), &mut findings);
     if let Some(section) = &file.sftp {
         super::sftp::advice(section, Timestamp::now(), &mut findings);
     }

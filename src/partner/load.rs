@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Directory, Files, LastGood, Partner, codes,
+    Directory, Files, LastGood, Ourselves, Partner, codes,
     compose::{Attachment, Composed, Good, Template, compose},
     conflict::{Claim, World, advice, claims, conflicts, references},
     files::is_id,
@@ -26,6 +26,8 @@ const MANY: usize = 256;
 /// Where partners come from.
 #[derive(Debug, Clone)]
 pub struct Sources {
+    /// Who we are on AS2, which is no partner's name; nobody, where the settings are not looked at.
+    pub ours: Option<Ourselves>,
     /// The folder of partner files.
     pub partners: PathBuf,
     /// The folder of their last good copies; with none, whoever is broken is not served.
@@ -41,6 +43,7 @@ impl Sources {
             partners: settings.partners.clone(),
             last_good: Some(settings.data.join("last-good")),
             largest_body: settings.limits.body.get(),
+            ours: Some(Ourselves { as2_id: settings.as2.id.value.clone(), takes_receipts: settings.as2.url.is_some() }),
         }
     }
 
@@ -49,6 +52,13 @@ impl Sources {
     pub fn without_last_good(mut self) -> Self {
         self.last_good = None;
         self
+    }
+}
+
+impl Default for Sources {
+    /// No files, no copies, and nothing to hold them against.
+    fn default() -> Self {
+        Self { partners: PathBuf::new(), last_good: None, largest_body: u64::MAX, ours: None }
     }
 }
 
@@ -142,7 +152,7 @@ impl Memory {
     ) -> (Directory, Vec<Diagnostic>) {
         self.understand(files, sources);
         let mut build = Build::start(files, &self.templates, &self.composed);
-        build.check_references(has_mapping, sources.largest_body);
+        build.check_references(has_mapping, sources);
         let store = sources.last_good.as_ref().map(LastGood::new);
         let kept = store.map(|store| (self.index.take().unwrap_or_else(|| store.index()), store));
         build.settle(kept.as_ref());
@@ -218,9 +228,9 @@ impl<'f> Build<'f> {
         self.files.partners.keys().map(String::as_str).chain(unreadable).collect()
     }
 
-    fn check_references(&mut self, has_mapping: &dyn Fn(&str) -> bool, largest_body: u64) {
+    fn check_references(&mut self, has_mapping: &dyn Fn(&str) -> bool, sources: &Sources) {
         let ids = self.ids();
-        let world = World { ids: &ids, has_mapping, largest_body };
+        let world = World { ids: &ids, has_mapping, largest_body: sources.largest_body, ours: sources.ours.as_ref() };
         for (id, composed) in self.composed {
             let found = references(composed, &world);
             if found.iter().any(Diagnostic::is_error) {

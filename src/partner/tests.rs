@@ -37,6 +37,7 @@ impl Folder {
             partners: self.partners(),
             last_good: Some(self.0.path().join("data/last-good")),
             largest_body: 1 << 30,
+            ours: Some(Ourselves { as2_id: "US".to_owned(), takes_receipts: false }),
         }
     }
 
@@ -65,7 +66,7 @@ fn codes_of(findings: &[Diagnostic]) -> Vec<&'static str> {
 #[test]
 fn the_examples_and_the_built_in_templates_are_good() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("partners");
-    let sources = Sources { partners: folder, last_good: None, largest_body: 1 << 30 };
+    let sources = Sources { partners: folder, largest_body: 1 << 30, ..Sources::default() };
     let (directory, findings) = Directory::load(&sources, &|_| true);
     assert_eq!(findings, []);
     assert_eq!(directory.partners().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["coldforge", "nordbolt", "tallgrass"]);
@@ -274,7 +275,7 @@ fn what_a_broken_file_takes_away_is_gone() {
 fn one_cxml_credential_and_secret_is_one_partners() {
     let folder = Folder::new();
     let partner = |ids: &str, secret: &str| {
-        let secret: String = crate::keys::sha256_hex(secret.as_bytes());
+        let secret = keys::sha256_hex(secret.as_bytes());
         format!("name = \"P\"\n[cxml]\nids = [{ids}]\nours = \"DUNS/1\"\ntheir_secrets = [\"sha256:{secret}\"]\n")
     };
     folder.write("acme.toml", &partner("\"DUNS/871\"", "s"));
