@@ -2,6 +2,7 @@
 //! reverse.
 
 mod alerts;
+mod https;
 mod own_files;
 mod reload;
 
@@ -37,11 +38,13 @@ use crate::{
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Balancers, Egress, Limits, Serving, Stop, Tls, bind, serve_behind},
+    net::{self, App, Balancers, Egress, Limits, Serving, Stop, bind, serve_behind},
     observe::{Metrics, Started},
     partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
 };
+
+pub use https::inspect as inspect_https;
 
 /// How long what is in flight may take when the gateway stops.
 const GRACE: Duration = Duration::from_secs(25);
@@ -272,7 +275,8 @@ impl Gateway {
         listening.public_tls = address;
         if secure.is_some() {
             let of_tls = Arc::clone(&directory);
-            let tls = tls(&settings)?.asking(move || of_tls.load().wants_certificates());
+            let tls = https::tls(&settings)?.asking(move || of_tls.load().wants_certificates());
+            tasks.push(https::watch(&settings, &metrics));
             serve(secure, &public, Some(tls), balancers)?;
         }
 
@@ -416,21 +420,6 @@ fn token(settings: &Settings) -> Result<Secret, StartError> {
             Ok(token)
         }
     }
-}
-
-fn tls(settings: &Settings) -> Result<Tls, StartError> {
-    let tls = match (&settings.public.certificate, &settings.public.key) {
-        (Some(chain), Some(key)) => Tls::from_pem(&settings.resolve(chain), &settings.resolve(key)),
-        _ => Tls::own(&settings.data.join("tls"), &["localhost".into(), "127.0.0.1".into()]).map(|(tls, made)| {
-            if made {
-                tracing::warn!(
-                    "A TLS certificate was made that nobody else trusts; set public.certificate and public.key."
-                );
-            }
-            tls
-        }),
-    };
-    tls.map_err(|error| StartError::Settings(error.to_string()))
 }
 
 async fn open(
