@@ -23,6 +23,7 @@ mod newcomer;
 mod outbound;
 mod power;
 mod power_cut;
+mod reload;
 mod sftp;
 mod spine;
 mod standards;
