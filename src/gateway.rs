@@ -16,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
     config::{Consumer as ConsumerSettings, Diagnostic, SecretError, Settings, Start},
@@ -213,7 +213,18 @@ impl Gateway {
         let as2 = as2.telling(Arc::new(exchange.clone())).limited_by(exchange.limiter());
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
-        let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
+        let tls = match settings.public.https.get() {
+            Some(_) => {
+                let of_tls = Arc::clone(&directory);
+                Some(https::tls(&settings)?.asking(move || of_tls.load().wants_certificates()))
+            }
+            None => None,
+        };
+        tls.iter().for_each(|tls| reload.keep_serving(tls.clone()));
+        let read_again = Arc::new(Notify::new());
+        let watch =
+            as2::watch(Arc::clone(&directory), Arc::clone(&ring), tls.clone(), Arc::clone(&read_again), &metrics);
+        let mut tasks = vec![receipts.spawn(), watch];
         tasks.extend(issuer.iter().map(Issuer::spawn));
         let (rest, telling) = rest.open();
         tasks.extend(telling);
@@ -273,12 +284,7 @@ impl Gateway {
         serve(plain, &public, None, balancers.clone())?;
         let (secure, address) = open("the public TLS listener", settings.public.https.get()).await?;
         listening.public_tls = address;
-        if secure.is_some() {
-            let of_tls = Arc::clone(&directory);
-            let tls = https::tls(&settings)?.asking(move || of_tls.load().wants_certificates());
-            tasks.push(https::watch(&settings, &metrics));
-            serve(secure, &public, Some(tls), balancers)?;
-        }
+        serve(secure, &public, tls, balancers)?;
 
         let of_console = Arc::clone(&directory);
         let console = Console {
@@ -311,9 +317,12 @@ impl Gateway {
         }
 
         let (ring, kept) = (Arc::clone(&ring), settings.clone());
-        reload.also(move || match Ring::open(&kept) {
-            Ok((opened, _)) => ring.store(Arc::new(opened)),
-            Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+        reload.also(move || {
+            match Ring::open(&kept) {
+                Ok((opened, _)) => ring.store(Arc::new(opened)),
+                Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+            }
+            read_again.notify_one();
         });
         tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
         let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);

@@ -24,6 +24,7 @@ mod outbound;
 mod partner_copies;
 mod power;
 mod power_cut;
+mod reload;
 mod sftp;
 mod spine;
 mod standards;

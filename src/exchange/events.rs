@@ -7,7 +7,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
 };
 
-use super::sequence::{Order, Sequence};
+use super::{
+    events_out::AcknowledgementsBroken,
+    sequence::{Order, Sequence},
+};
 use crate::{
     config::Rate,
     document::MessageId,
@@ -89,6 +92,7 @@ impl ArrivalCommitted<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         let Self { message, documents, elapsed } = self;
         telemetry.count(documents);
+        AcknowledgementsBroken { message: message.id, documents }.emit(telemetry);
         Committed { elapsed }.emit(&telemetry.common);
         if message.state == MessageState::Held {
             telemetry.held(message);
@@ -137,12 +141,14 @@ impl OverQuota<'_> {
 
 /// A slice of a large message's documents is on stable storage.
 pub(super) struct SliceCommitted<'a> {
+    pub(super) message: MessageId,
     pub(super) documents: &'a [Document],
 }
 
 impl SliceCommitted<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         telemetry.count(self.documents);
+        AcknowledgementsBroken { message: self.message, documents: self.documents }.emit(telemetry);
     }
 }
 
