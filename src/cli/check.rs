@@ -14,9 +14,10 @@ use crate::{
         render::{Format, render, tidy},
     },
     doors,
+    gateway::inspect_https,
     ledger::codes::OPEN_TO_OTHERS,
     mapping::{Library, fixtures},
-    partner::{Directory, Files, Sources, codes, effective},
+    partner::{Directory, Files, Sources, codes, effective, unreadable_secrets},
 };
 
 /// The settings' usual name.
@@ -169,7 +170,7 @@ impl Target {
 
 fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(settings.inspect());
-    findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
+    findings.extend(of_certificates(&settings));
     findings.extend(open_to_others(&settings.data));
     let sources = Sources::of(&settings).without_last_good();
     let files = Files::read(&settings.partners);
@@ -178,6 +179,7 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let (directory, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
     findings.extend(found);
     findings.extend(own_keys(&settings, &files, &directory));
+    findings.extend(unreadable_secrets(&files, &directory, &settings.root));
     let named = |id: &str| directory.partners().any(|partner| partner.mappings.values().any(|own| own == id));
     findings.extend(library.unused(named));
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
@@ -198,6 +200,14 @@ fn open_to_others(data: &Path) -> Option<Diagnostic> {
         Diagnostic::warning(OPEN_TO_OTHERS, message).hint(format!("chmod 700 {}", data.display()))
     };
     (mode & 0o007 != 0).then(told)
+}
+
+/// Our own certificates, as AS2 and HTTPS will find them.
+fn of_certificates(settings: &Settings) -> Vec<Diagnostic> {
+    let now = jiff::Timestamp::now();
+    let mut findings = doors::as2::inspect(settings, now);
+    findings.extend(inspect_https(settings, now));
+    findings
 }
 
 /// Our own keys for partners' SFTP servers, as far as they are in files.
@@ -236,7 +246,7 @@ fn alone(file: &Path) -> Checked {
             if is_settings.iter().any(|key| node.at(key).is_some()) {
                 let (settings, mut findings) = Settings::parse(&source, &root);
                 findings.extend(settings.inspect());
-                findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
+                findings.extend(of_certificates(&settings));
                 findings
             } else if node.at("mapping").is_some() {
                 // Held against the built-in mappings, which it may extend.

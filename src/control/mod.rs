@@ -115,7 +115,7 @@ pub enum Request {
         /// Where to.
         file: PathBuf,
     },
-    /// Reads partners and mappings again.
+    /// Reads partners, mappings and certificates again.
     Reload,
     /// What a reload would change, by meaning.
     Diff,

@@ -214,6 +214,7 @@ impl Open {
                 self.partner.as_ref().map_or(connection, |partner| &partner.id),
                 [&header.sender.qualifier, &header.sender.id, &header.receiver.qualifier, &header.receiver.id],
                 header.usage,
+                self.mode,
                 &header.control_number,
             ),
             groups: Vec::new(),
@@ -304,16 +305,15 @@ fn read_set(
 ) -> ReadDocument {
     let range = (set.offset, set.view.map_or(0, |view| view.bytes().len() as u64));
     let mut document = ReadDocument::new(position, place, set.id.to_owned(), range);
+    let acknowledges = set.group.functional_id == "FA";
+    if acknowledges {
+        document.kind = Some(DocumentType::FunctionalAcknowledgement);
+    }
     if set.status == x12::Status::Rejected {
-        document.reject(
-            codes::SET_REJECTED,
-            "It breaks the standard or what was agreed; its sender is told.",
-            set.findings,
-        );
+        document.reject(codes::SET_REJECTED, "It breaks the standard or what was agreed", set.findings);
         return document;
     }
-    if set.group.functional_id == "FA" {
-        document.kind = Some(DocumentType::FunctionalAcknowledgement);
+    if acknowledges {
         document.state = DocumentState::Recorded;
         document.heard = Some(match &set.view {
             Some(view) => x12::GroupAcknowledged::read(view).map_err(|error| error.to_string()),
@@ -322,7 +322,7 @@ fn read_set(
         return document;
     }
     let partner = open.partner.as_deref();
-    document.set_number = numbers::of_set(partner, open.header.usage, set, position);
+    document.set_number = numbers::of_set(partner, (open.header.usage, open.mode), set, position);
     let Some(mapping) = mapping_for(context, partner, set.id, set.version) else {
         document.hold(Problem::new(
             codes::NO_MAPPING,

@@ -21,7 +21,9 @@ use gangway::{
     document::{DocumentType, EventId, MessageId, Mode},
     doors::rest::Rest,
     erp::Erp,
-    exchange::{Arrival, Intake, NotTaken, Outlet, Refused, Scribe, Submission, Taken as SubmissionTaken, Verdict},
+    exchange::{
+        Arrival, Intake, NotTaken, Outlet, Recipient, Refused, Scribe, Submission, Taken as SubmissionTaken, Verdict,
+    },
     keys::Secret,
     ledger::*,
     net::{self, App, Limits, Serving, Stop},
@@ -45,6 +47,10 @@ pub struct NoWayOut;
 impl Outlet for NoWayOut {
     async fn submit(&self, _: Submission, _: Arc<dyn Scribe>) -> std::result::Result<SubmissionTaken, NotTaken> {
         panic!("no test of a door hands documents over")
+    }
+
+    fn partner_of(&self, _: &Recipient) -> Option<String> {
+        None
     }
 }
 

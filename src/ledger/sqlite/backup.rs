@@ -20,7 +20,7 @@ use rusqlite::{
 use super::{
     fault::{Fault, Outcome, damaged, from_io},
     open::{self, Lock, Places},
-    own_files, payloads, rows, schema,
+    outgoing, own_files, payloads, rows, schema,
 };
 use crate::{
     document::MessageId,
@@ -31,6 +31,9 @@ use crate::{
 const STEP: i32 = 2048;
 /// Bytes of a payload file in one row.
 const PIECE: usize = 1 << 20;
+
+/// Positions of the log go on at the next multiple of this, after which more may be on the log than were ever lost.
+const LEAP: i64 = 1_000_000_000;
 
 const PIECES: &str = "CREATE TABLE backup_files (
   message INTEGER NOT NULL, n INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (message, n))";
@@ -129,7 +132,7 @@ fn write(conn: &Connection, places: &Places, draft: &Path, held: &Lock, own: &[O
 }
 
 /// Makes a new data folder from a backup. Control numbers jump by `stride`, since more may have been used after the
-/// backup than it knows of, and deliveries stay paused until a person lets them go on.
+/// backup than it knows of, positions of the log likewise, and deliveries stay paused until a person lets them go on.
 pub fn restore(file: &Path, data_dir: &Path, stride: u64) -> Result<Restored, LedgerError> {
     let occupied = fs::read_dir(data_dir).is_ok_and(|mut names| names.next().is_some());
     if occupied {
@@ -201,6 +204,11 @@ fn unpack(draft: &Path, places: &Places, file: &Path, stride: u64) -> Outcome<Re
         let next = rows::signed(NumberSeries::after(rows::unsigned(*next), stride));
         change.execute("UPDATE numbers SET next = ?2 WHERE series = ?1", params![series, next])?;
     }
+    // A series that was begun after the backup is not among them: whichever begins from now on does so ahead, too.
+    let ahead = rows::signed(stride).max(rows::signed(outgoing::stride(&change)?));
+    change.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('stride', ?1)", [ahead])?;
+    // Positions that were given after the backup are in the cursors of those who read the log, and in their leases.
+    change.execute("UPDATE counters SET position = (position / ?1 + 1) * ?1 + 1", [LEAP])?;
     let why = format!("restored from {}", file.display());
     change.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('paused', ?1)", [why])?;
     // Another ledger from here on: what was derived from the one that was backed up is not this one's.

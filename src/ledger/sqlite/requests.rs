@@ -317,8 +317,11 @@ impl Ledger for SqliteLedger {
     }
 
     async fn begin_number(&self, series: &NumberSeries, first: u64) -> Result<()> {
-        let series = series.clone();
-        self.write(Weight::default(), move |tx| deliveries::begin(tx, &series, rows::signed(first))).await
+        let (series, asked) = (series.clone(), series.clone());
+        if self.read(move |reader| outgoing::is_begun(&reader.conn, &asked)).await? {
+            return Ok(());
+        }
+        self.write(Weight::default(), move |tx| deliveries::begin(tx, &series, first)).await
     }
 
     async fn advance_number(&self, series: &NumberSeries, next: u64, record: AuditRecord) -> Result<()> {

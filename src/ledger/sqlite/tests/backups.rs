@@ -16,8 +16,8 @@ use super::open;
 use crate::{
     document::MessageId,
     ledger::{
-        Channel, Direction, Entry, Ledger, LedgerError, LogFilter, MessageFilter, NumberSeries, Outgoing, OwnFile,
-        Payload, SharedLedger,
+        AckOutcome, Channel, Direction, Entry, Ledger, LedgerError, LogFilter, MessageFilter, NumberSeries, Outgoing,
+        OwnFile, Payload, SharedLedger,
         conformance::{after, bare, commit, consumer, entry, message, new_id, start},
         sqlite::{Options, Restored, SqliteLedger, open::Lock, restore},
     },
@@ -193,6 +193,59 @@ async fn one_backup_to_a_file_at_a_time() {
     assert!(matches!(nowhere, Err(LedgerError::Conflict(_))), "{nowhere:?}");
     ledger.close().await.unwrap();
     restore(&file, &folder.path().join("again"), 1).unwrap();
+}
+
+/// What happened between the backup and the loss is known outside: in the cursors of those who read the log, in their
+/// leases, and in the numbers that partners have seen.
+#[tokio::test]
+async fn what_was_given_after_the_backup_is_not_given_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, again) = (folder.path().join("backup.gwb"), folder.path().join("again"));
+    let ledger = open(&folder.path().join("data"));
+    ledger.declare(vec![consumer("erp")]).await.unwrap();
+    commit(&ledger, &["a"]).await;
+    ledger.backup(&file, Vec::new()).await.unwrap();
+    commit(&ledger, &["b"]).await;
+    commit(&ledger, &["c"]).await;
+    let (lost, cursor) = (ledger.lease("erp", 9, 60, start()).await.unwrap(), ledger.head().await.unwrap());
+    assert_eq!((lost.len(), cursor), (3, 3));
+    ledger.close().await.unwrap();
+
+    restore(&file, &again, 1000).unwrap();
+    let ledger = open(&again);
+    let new = [commit(&ledger, &["d"]).await, commit(&ledger, &["e"]).await];
+    let seen = ledger.events(cursor, LogFilter::default(), 9).await.unwrap();
+    assert_eq!(seen.iter().map(|event| event.message).collect::<Vec<_>>(), new);
+    let leased = ledger.lease("erp", 9, 60, start()).await.unwrap();
+    assert_eq!(leased.len(), 3, "what was there before, and what is new");
+    let late: Vec<_> = lost.iter().skip(1).map(|one| one.lease).collect();
+    assert_eq!(ledger.ack("erp", late, start()).await.unwrap(), [AckOutcome::Stale; 2]);
+    let all = leased.iter().map(|one| one.lease).collect();
+    assert_eq!(ledger.ack("erp", all, start()).await.unwrap(), [AckOutcome::Acked; 3]);
+    assert_eq!(ledger.queue_stats("erp", start()).await.unwrap().depth, 0);
+
+    // Series that the backup does not know may have been begun after it.
+    let series = |name: &str| NumberSeries(name.to_owned());
+    assert_eq!(ledger.next_number(&series("new")).await.unwrap(), 1001);
+    ledger.begin_number(&series("taken over"), 500).await.unwrap();
+    assert_eq!(ledger.next_number(&series("taken over")).await.unwrap(), 1500);
+    ledger.begin_number(&series("taken over"), 7).await.unwrap();
+    assert_eq!(ledger.next_number(&series("taken over")).await.unwrap(), 1500);
+    ledger.close().await.unwrap();
+
+    // The same once more, from a backup of what was restored.
+    let ledger = open(&again);
+    let (next, third) = (folder.path().join("next.gwb"), folder.path().join("third"));
+    ledger.backup(&next, Vec::new()).await.unwrap();
+    let reached = ledger.head().await.unwrap();
+    ledger.close().await.unwrap();
+    restore(&next, &third, 10).unwrap();
+    let ledger = open(&third);
+    assert_eq!(ledger.next_number(&series("new")).await.unwrap(), 1001);
+    commit(&ledger, &["f"]).await;
+    assert!(ledger.head().await.unwrap() > reached + 1);
+    assert_eq!(ledger.events(reached, LogFilter::default(), 9).await.unwrap().len(), 1);
+    ledger.close().await.unwrap();
 }
 
 fn mode(path: &Path) -> u32 {
