@@ -7,7 +7,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
+
+use tokio::time::timeout;
 
 use super::behind;
 use crate::ledger::{
@@ -15,6 +18,9 @@ use crate::ledger::{
     conformance::{bare, claim, commit, entry, new_id, start},
     sqlite::{Options, SqliteLedger, fault::Fault, lanes::Weight, writer::Done},
 };
+
+/// How long is waited for what has to happen at some time.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Commits until there is no room; how many were stored.
 async fn fill(ledger: &SharedLedger, size: usize) -> usize {
@@ -108,7 +114,7 @@ async fn full_and_not_full(disk: std::path::PathBuf) {
     assert!(no_room.borrow_and_update().is_some());
     fs::remove_file(&ballast).unwrap();
     // It finds out by itself: whoever is not ready is given nothing to write.
-    no_room.changed().await.unwrap();
+    timeout(PATIENCE, no_room.changed()).await.expect("it looks by itself").unwrap();
     assert_eq!(*no_room.borrow_and_update(), None);
     commit(&ledger, &["k"]).await;
     assert_eq!(events(&ledger).await, stored + 1);
