@@ -241,8 +241,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// The partners to whom something is owed that is not settled, in order of their ids.
     async fn owing(&self) -> Result<Vec<String>>;
 
-    /// What is owed to a partner and not settled: the `limit` oldest, in order, each with its number.
-    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>>;
+    /// What is owed to a partner and not settled: the `limit` oldest of those numbered after `after`, in order, each with
+    /// its number.
+    async fn owed(&self, partner: &str, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>>;
+
+    /// What is owed to a partner because of one message and not settled.
+    async fn owed_of(&self, partner: &str, message: MessageId) -> Result<Vec<(u64, Owed)>>;
 
     /// Whether what is owed under this number is not settled yet.
     async fn is_owed(&self, number: u64) -> Result<bool>;

@@ -33,7 +33,7 @@ pub use acknowledge::{
 };
 pub use acknowledgements::{
     AckUnreadable, ElementAcknowledged, GroupAcknowledged, InterchangeAcknowledged, SegmentAcknowledged,
-    SetAcknowledged,
+    SetAcknowledged, answers,
 };
 pub use balance::level_number;
 pub use check::{CheckedSet, Checker, Step};

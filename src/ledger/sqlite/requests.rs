@@ -230,9 +230,14 @@ impl Ledger for SqliteLedger {
         self.read(|reader| outgoing::owing(&reader.conn)).await
     }
 
-    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, partner: &str, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>> {
         let partner = partner.to_owned();
-        self.read(move |reader| outgoing::owed(&reader.conn, &partner, limit)).await
+        self.read(move |reader| outgoing::owed(&reader.conn, &partner, after, limit)).await
+    }
+
+    async fn owed_of(&self, partner: &str, message: MessageId) -> Result<Vec<(u64, Owed)>> {
+        let partner = partner.to_owned();
+        self.read(move |reader| outgoing::owed_of(&reader.conn, &partner, message)).await
     }
 
     async fn is_owed(&self, number: u64) -> Result<bool> {
