@@ -456,7 +456,8 @@ fn an_acknowledgement_is_known_by_what_it_speaks_of() {
     // Another interchange whose group has the same number: only the TA1 tells them apart.
     let other = of(&text.replace("000000001", "000000002"));
     assert!(answers(&said, &other) && !answers(&with_ta1, &other));
-    for (what, by) in [("*7*X*", "*8*X*"), ("~GE*1*7~", "~GE*1*7~GS*PO*A*B*20260701*1200*9*X*004010~GE*0*9~"), ("GS*PO*", "GS*IN*")]
+    for (what, by) in
+        [("*7*X*", "*8*X*"), ("~GE*1*7~", "~GE*1*7~GS*PO*A*B*20260701*1200*9*X*004010~GE*0*9~"), ("GS*PO*", "GS*IN*")]
     {
         assert!(!answers(&said, &of(&text.replace(what, by))), "{by}");
     }
