@@ -1,7 +1,7 @@
 //! Acknowledgements as a partner reads them: exact bytes, exact codes, and always clean by our own check.
 
 use super::super::isa::tests::ISA;
-use super::super::{Caps, Checker, Policy, RefusedSet, Severity, Step};
+use super::super::{Caps, Checker, Policy, RefusedSet, Severity, Step, answers};
 use super::*;
 use insta::assert_snapshot;
 use proptest::prelude::*;
