@@ -201,8 +201,10 @@ impl Exchange {
         let mut together = Vec::new();
         for (id, owed) in all {
             let said = match serde_json::from_str(&owed.facts) {
-                Ok(Facts::Verdict { verdict, .. }) => Said::Verdict(verdict),
-                Ok(Facts::Again { first, interchange }) => Said::Again { first, interchange },
+                Ok(Facts::Verdict { interchange, verdict }) => Said::Verdict { interchange, verdict },
+                Ok(Facts::Again { interchange, first, position, verdict }) => {
+                    Said::Again { interchange, first, position, verdict }
+                }
                 facts => {
                     let _turn = turns.acquire().await;
                     let before = self.acknowledge(partner, std::mem::take(&mut together)).await;

@@ -33,7 +33,7 @@ pub use acknowledge::{
 };
 pub use acknowledgements::{
     AckUnreadable, ElementAcknowledged, GroupAcknowledged, InterchangeAcknowledged, SegmentAcknowledged,
-    SetAcknowledged,
+    SetAcknowledged, answers,
 };
 pub use check::{CheckedSet, Checker, Step};
 pub use element::{fault as element_fault, is_date, is_time};
