@@ -275,7 +275,10 @@ pub(super) fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) 
             "Its interchange is rejected as a whole; its sender is told.",
             &verdict.findings,
         );
-    } else if let Some(group) = group.filter(|group| group.status == x12::GroupStatus::Rejected) {
+    } else if document.heard.is_none()
+        && let Some(group) = group.filter(|group| group.status == x12::GroupStatus::Rejected)
+    {
+        // What acknowledges is heard all the same, since it is not acknowledged itself.
         document.reject(
             codes::GROUP_REJECTED,
             "Its functional group is rejected; its sender is told.",
