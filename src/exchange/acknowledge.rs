@@ -209,12 +209,9 @@ impl Exchange {
         if !answers.contains_key(&first) {
             answers.insert(first, self.answers(first, &due.owed.partner).await?);
         }
-        let found = match answers.get(&first) {
-            Some(answers) => self.answer_to(answers, position, verdict).await?,
-            None => None,
-        };
-        let Some(original) = found else {
-            if self.is_to_be_answered(first, position, &due.owed.partner).await? {
+        let Some(answers) = answers.get(&first) else { return Ok(None) };
+        let Some(original) = self.answer_to(answers, position, verdict).await? else {
+            if answers.is_coming(position) {
                 return Err(LedgerError::Conflict(format!("the acknowledgement of {first} is not issued yet")));
             }
             return Ok(Some(due));

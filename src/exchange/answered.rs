@@ -1,7 +1,7 @@
 //! Which acknowledgement answers which interchange. One message may hold interchanges of many partners, each is answered
 //! to its own, and some earn nothing, so each acknowledgement is stored with the place of what it answers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -27,10 +27,21 @@ pub(super) struct Answers {
     placed: BTreeMap<u32, MessageId>,
     /// Older ones, which do not tell the place.
     unplaced: Vec<MessageId>,
+    /// The places of interchanges whose acknowledgement is owed.
+    owed: BTreeSet<u32>,
+    /// What the message earns is written down when it is worked out, and it is not.
+    unfinished: bool,
+}
+
+impl Answers {
+    /// Whether the acknowledgement of the interchange at a place, or of any, is still to come.
+    pub(super) fn is_coming(&self, place: Option<u32>) -> bool {
+        self.unfinished || place.map_or(!self.owed.is_empty(), |place| self.owed.contains(&place))
+    }
 }
 
 impl Exchange {
-    /// What was said to a partner of a message.
+    /// What was said to a partner of a message, and what is about to be.
     pub(super) async fn answers(&self, message: MessageId, partner: &str) -> Result<Answers, LedgerError> {
         let ledger = &self.inner.ledger;
         let filter = MessageFilter {
@@ -54,9 +65,20 @@ impl Exchange {
             }
             match page.last() {
                 Some(last) if page.len() == PAGE => before = Some(last.id),
-                _ => return Ok(found),
+                _ => break,
             }
         }
+        // In this order: what is issued meanwhile is issued by whoever asks.
+        let stored = ledger.message(message).await?;
+        found.unfinished = stored.is_some_and(|message| message.state == MessageState::Processing);
+        for (_, owed) in ledger.owed_of(partner, message).await? {
+            if let Ok(Facts::Verdict { interchange, .. } | Facts::Again { interchange, .. }) =
+                serde_json::from_str(&owed.facts)
+            {
+                found.owed.extend(u32::try_from(interchange));
+            }
+        }
+        Ok(found)
     }
 
     /// The acknowledgement of the interchange at a place. Where the place is not known, the only one that speaks of just
@@ -81,39 +103,16 @@ impl Exchange {
         })
     }
 
-    /// Whether an interchange of a message was answered, or is about to be.
-    pub(super) async fn earned_before(
+    /// Whether the interchange at a place was answered, or is about to be.
+    pub(super) async fn is_told(
         &self,
-        message: MessageId,
+        answers: &Answers,
         place: u32,
-        partner: &str,
         verdict: &InterchangeVerdict,
     ) -> Result<bool, LedgerError> {
-        let answers = self.answers(message, partner).await?;
         Ok(answers.placed.contains_key(&place)
-            || !self.speaking_of(answers.unplaced, verdict).await?.is_empty()
-            || self.is_to_be_answered(message, Some(place), partner).await?)
-    }
-
-    /// Whether an acknowledgement to a partner is still to come.
-    pub(super) async fn is_to_be_answered(
-        &self,
-        message: MessageId,
-        place: Option<u32>,
-        partner: &str,
-    ) -> Result<bool, LedgerError> {
-        let ledger = &self.inner.ledger;
-        // What it earns is written down when it is worked out.
-        if ledger.message(message).await?.is_some_and(|message| message.state == MessageState::Processing) {
-            return Ok(true);
-        }
-        let owed = ledger.owed_of(partner, message).await?;
-        Ok(owed.iter().any(|(_, owed)| match serde_json::from_str(&owed.facts) {
-            Ok(Facts::Verdict { interchange, .. } | Facts::Again { interchange, .. }) => {
-                place.is_none_or(|place| usize::try_from(place) == Ok(interchange))
-            }
-            _ => false,
-        }))
+            || answers.is_coming(Some(place))
+            || !self.speaking_of(answers.unplaced.clone(), verdict).await?.is_empty())
     }
 
     async fn speaking_of(

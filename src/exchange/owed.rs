@@ -8,6 +8,7 @@ use super::{
     detect::Format,
     policy,
     reading::{ReadDocument, ReadInterchange},
+    rendering,
 };
 use crate::{
     document::MessageId,
@@ -48,7 +49,7 @@ pub(super) enum Facts {
     Heard {
         /// The acknowledgement's place in the message.
         position: u32,
-        /// ISA15 of the interchange that it came in.
+        /// ISA15 of what it speaks of: a rehearsal's speaks of rehearsals.
         usage: u8,
         /// GS03 there: we.
         us: String,
@@ -59,7 +60,7 @@ pub(super) enum Facts {
     },
     /// A partner's TA1 speaks of an interchange that we sent.
     HeardInterchange {
-        /// ISA15 of the interchange that it came in.
+        /// ISA15 of what it speaks of: a rehearsal's speaks of rehearsals.
         usage: u8,
         /// ISA07 and ISA08 there.
         us: PartyId,
@@ -74,7 +75,7 @@ pub(super) enum Facts {
 pub(super) fn heard_of_interchanges(subject: &Subject, interchange: &ReadInterchange) -> Vec<Owed> {
     let header = &interchange.verdict.header;
     let all = interchange.verdict.ta1_received.iter().map(|said| Facts::HeardInterchange {
-        usage: header.usage,
+        usage: rendering::usage(interchange.mode),
         us: header.receiver.clone(),
         them: header.sender.clone(),
         said: said.clone(),
@@ -89,7 +90,7 @@ pub(super) fn heard(subject: &Subject, interchange: &ReadInterchange, documents:
         let group = &interchange.verdict.groups.get(document.place.0)?.header;
         Some(Facts::Heard {
             position: document.position,
-            usage: interchange.verdict.header.usage,
+            usage: rendering::usage(interchange.mode),
             us: group.receiver.clone(),
             them: group.sender.clone(),
             said,

@@ -182,7 +182,7 @@ fn write(
         control: numbers.interchange,
         // An acknowledgement asks for none.
         ack_requested: false,
-        usage: if b"PTI".contains(&header.usage) { header.usage } else { b'P' },
+        usage: header.usage,
     };
     writer.begin_interchange_between(parties.each_ref().map(Vec::as_slice), &between)?;
     if let Some(ta1_facts) = verdict.ta1.filter(|_| ta1) {

@@ -206,10 +206,15 @@ impl GroupAcknowledged {
         }
     }
 
+    /// What it says of the set with this ST02. Zeros before a number count for nothing: some take them for no part of it.
+    pub fn of_set(&self, control: &str) -> Option<&SetAcknowledged> {
+        self.sets.iter().find(|set| same_number(set.control.as_bytes(), control.as_bytes()))
+    }
+
     /// How the set with this ST02 fared: as it is named, or else as its group did. `None` if the group was accepted in part and the set is
     /// not named, so that nobody can tell.
     pub fn fate_of(&self, control: &str) -> Option<Status> {
-        if let Some(named) = self.sets.iter().find(|set| set.control == control) {
+        if let Some(named) = self.of_set(control) {
             return Some(named.status);
         }
         match self.status {
@@ -317,6 +322,13 @@ mod tests {
         assert_eq!(said("AK9*P*3*3*1").fate_of("0001"), None);
         assert_eq!(said("AK9*R*3*3*0").fate_of("0001"), Some(Status::Rejected));
         assert_eq!(said("AK9*E*3*3*3").fate_of("0001"), Some(Status::AcceptedWithErrors));
+    }
+
+    #[test]
+    fn zeros_before_a_number_count_for_nothing() {
+        let said = read("ST*997*0001~AK1*PO*7~AK2*850*1~AK5*R~AK9*P*2*2*1~SE*6*0001~").unwrap();
+        assert_eq!((said.fate_of("0001"), said.fate_of("0002")), (Some(Status::Rejected), Some(Status::Accepted)));
+        assert_eq!(said.of_set("0010"), None);
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct InterchangeHeader {
     pub control_number: String,
     /// ISA12, like `00401`.
     pub version: String,
-    /// ISA15: `P` production, `T` test, `I` information; a blank where it was left out.
+    /// ISA15: `P` production, `T` test, `I` information. What says none of these counts as `P`.
     pub usage: u8,
     /// Whether ISA14 asks for a TA1.
     pub ack_requested: bool,
