@@ -395,9 +395,7 @@ fn io(what: impl std::fmt::Display, error: io::Error) -> StartError {
 }
 
 fn make_folder(data: &Path) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    made.map_err(|error| io(format!("the data folder {}", data.display()), error))
+    keys::make_folder(data).map_err(|error| io(format!("the data folder {}", data.display()), error))
 }
 
 fn spool(settings: &Settings, ledger: &SharedLedger) -> Result<Spool, StartError> {

@@ -33,6 +33,8 @@ pub enum AlertKind {
     Parked,
     /// A partner's file is broken, or its certificate ends soon.
     Partner,
+    /// There is no room for the record, and nothing is taken.
+    NoRoom,
 }
 
 /// One thing to look at.

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::{
     exchange::{Alert, AlertKind},
     keys,
-    ledger::SharedLedger,
+    ledger::{SharedLedger, codes},
     net::{
         Egress,
         webhook::{Hook, Posted, post},
@@ -56,6 +56,7 @@ impl Sending {
         let mut notes = self.read();
         let mut waiting: VecDeque<(String, Alert)> = VecDeque::new();
         let mut look = tokio::time::interval(LOOK);
+        let mut no_room = self.ledger.no_room();
         let (mut pause, mut not_before) = (AGAIN, tokio::time::Instant::now());
         loop {
             let mut new = Vec::new();
@@ -65,6 +66,10 @@ impl Sending {
                     None => return,
                 },
                 _ = look.tick() => new = self.look().await,
+                changed = no_room.changed() => match changed {
+                    Ok(()) => new.extend(self.no_room()),
+                    Err(_) => return,
+                },
                 () = tokio::time::sleep_until(not_before), if !waiting.is_empty() => {}
             }
             for alert in new {
@@ -124,7 +129,7 @@ impl Sending {
     }
 
     async fn look(&self) -> Vec<Alert> {
-        let mut found = Vec::new();
+        let mut found = Vec::from_iter(self.no_room());
         let now = Timestamp::now();
         for consumer in &self.consumers {
             for parked in self.ledger.parked(consumer).await.unwrap_or_default() {
@@ -152,6 +157,19 @@ impl Sending {
             });
         }
         found
+    }
+
+    /// It needs no room to be sent, and is sent once although nothing can be noted.
+    fn no_room(&self) -> Option<Alert> {
+        let why = self.ledger.no_room().borrow().clone()?;
+        Some(Alert {
+            kind: AlertKind::NoRoom,
+            subject: "ledger".into(),
+            partner: None,
+            message: None,
+            text: format!("Nothing is taken from partners or the ERP until there is room ({}): {why}", codes::FULL),
+            time: Timestamp::now(),
+        })
     }
 
     fn read(&self) -> Notes {

@@ -332,6 +332,10 @@ pub trait Ledger: Send + Sync + 'static {
     /// The audit log, newest first; an error where its chain is broken.
     async fn audit_log(&self, limit: usize) -> Result<Vec<AuditRecord>>;
 
+    /// Why nothing can be stored for want of room: from the first write that finds none until there is some again,
+    /// which is looked for also when nobody writes.
+    fn no_room(&self) -> tokio::sync::watch::Receiver<Option<String>>;
+
     /// Writes one file that holds everything, with the data folder's own files, while work goes on. Refuses to overwrite.
     async fn backup(&self, file: &Path, own: Vec<OwnFile>) -> Result<()>;
 

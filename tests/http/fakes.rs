@@ -159,6 +159,7 @@ pub struct FakeLedger {
     pub queue: Mutex<Vec<Queued>>,
     pub nacked: Mutex<Vec<(LeaseToken, String, u32)>>,
     pub out: AtomicBool,
+    pub no_room: watch::Sender<Option<String>>,
     pub leases: AtomicUsize,
     /// Where it is there, each lease waits for a permit, after it was made.
     pub hold: Mutex<Option<Arc<Semaphore>>>,
@@ -183,6 +184,7 @@ impl Default for FakeLedger {
             queue: Mutex::default(),
             nacked: Mutex::default(),
             out: AtomicBool::new(false),
+            no_room: watch::Sender::default(),
             leases: AtomicUsize::new(0),
             hold: Mutex::default(),
             changed: watch::Sender::new(0),
@@ -430,6 +432,9 @@ impl Ledger for FakeLedger {
     }
     async fn put_back(&self, _: &str, _: u64, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
+    }
+    fn no_room(&self) -> watch::Receiver<Option<String>> {
+        self.no_room.subscribe()
     }
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()

@@ -222,6 +222,10 @@ impl Ledger for SqliteLedger {
         self.write(Weight::default(), move |tx| standing::put_back(tx, &name, position, &record)).await
     }
 
+    fn no_room(&self) -> watch::Receiver<Option<String>> {
+        self.room.watch()
+    }
+
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.clone()
     }
