@@ -2,6 +2,8 @@
 //! reverse.
 
 mod alerts;
+mod https;
+mod own_files;
 mod reload;
 
 use std::{
@@ -32,15 +34,17 @@ use crate::{
     exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
-        Consumer, LedgerError, SharedLedger, StartAt,
+        Consumer, LedgerError, SharedLedger, StartAt, codes,
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Balancers, Egress, Limits, Serving, Stop, Tls, bind, serve_behind},
+    net::{self, App, Balancers, Egress, Limits, Serving, Stop, bind, serve_behind},
     observe::{Metrics, Started},
     partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
 };
+
+pub use https::inspect as inspect_https;
 
 /// How long what is in flight may take when the gateway stops.
 const GRACE: Duration = Duration::from_secs(25);
@@ -80,6 +84,7 @@ pub struct Listening {
     pub sftp: Option<SocketAddr>,
 }
 
+pub use own_files::{OWN_FILES, own_files};
 pub use reload::Reload;
 
 /// Why the gateway did not start.
@@ -155,6 +160,13 @@ impl Gateway {
         let (directory, snapshot) = (Arc::clone(reload.directory()), Arc::clone(reload.snapshot()));
 
         ledger.declare(settings.consumers.iter().map(consumer).collect()).await?;
+        if let Some(why) = ledger.deliveries_paused().await? {
+            tracing::warn!(
+                code = %codes::PAUSED,
+                why,
+                "Deliveries to partners wait for `gangway restore --resume --reason …`; `gangway deliveries list` has them."
+            );
+        }
         let capacity = Capacity {
             threads: match settings.limits.workers {
                 0 => std::thread::available_parallelism().map_or(2, usize::from),
@@ -201,7 +213,13 @@ impl Gateway {
         let as2 = as2.telling(Arc::new(exchange.clone())).limited_by(exchange.limiter());
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
-        let tls = tls(&settings, &directory)?;
+        let tls = match settings.public.https.get() {
+            Some(_) => {
+                let of_tls = Arc::clone(&directory);
+                Some(https::tls(&settings)?.asking(move || of_tls.load().wants_certificates()))
+            }
+            None => None,
+        };
         tls.iter().for_each(|tls| reload.keep_serving(tls.clone()));
         let read_again = Arc::new(Notify::new());
         let watch =
@@ -310,6 +328,8 @@ impl Gateway {
         });
         tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
         let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
+        let of_backups = data.clone();
+        let operator = operator.carrying(move || own_files(&of_backups));
         let control = control_socket(&data, operator, stop.clone());
         listening.write(&data)?;
         for (listener, address) in listening.named() {
@@ -411,27 +431,6 @@ fn token(settings: &Settings) -> Result<Secret, StartError> {
             Ok(token)
         }
     }
-}
-
-/// What HTTPS is served with, where it is served.
-fn tls(settings: &Settings, directory: &Arc<ArcSwap<Directory>>) -> Result<Option<Tls>, StartError> {
-    if settings.public.https.get().is_none() {
-        return Ok(None);
-    }
-    let tls = match (&settings.public.certificate, &settings.public.key) {
-        (Some(chain), Some(key)) => Tls::from_pem(&settings.resolve(chain), &settings.resolve(key)),
-        _ => Tls::own(&settings.data.join("tls"), &["localhost".into(), "127.0.0.1".into()]).map(|(tls, made)| {
-            if made {
-                tracing::warn!(
-                    "A TLS certificate was made that nobody else trusts; set public.certificate and public.key."
-                );
-            }
-            tls
-        }),
-    };
-    let directory = Arc::clone(directory);
-    let tls = tls.map_err(|error| StartError::Settings(format!("{}: {error}", net::codes::TLS)))?;
-    Ok(Some(tls.asking(move || directory.load().wants_certificates())))
 }
 
 async fn open(

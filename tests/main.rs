@@ -21,6 +21,7 @@ mod mapping_corpus;
 mod neighbour;
 mod newcomer;
 mod outbound;
+mod partner_copies;
 mod power;
 mod power_cut;
 mod reload;

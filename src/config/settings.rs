@@ -374,17 +374,11 @@ impl Settings {
     /// often runs where the secrets are not).
     pub fn inspect(&self) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        if let Some(token) = &self.erp.token
-            && let Err(error) = token.resolve(&self.root)
-        {
-            let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&token.origin, "");
-            findings.push(told.hint("a gateway with these settings cannot start here"));
-        }
-        if let Some(key) = &self.as2.key
-            && let Err(error) = key.resolve(&self.root)
-        {
-            let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&key.origin, "");
-            findings.push(told.hint("a gateway with these settings cannot start here"));
+        for secret in self.erp.token.iter().chain(&self.as2.key).chain(&self.alerts.secrets) {
+            if let Err(error) = secret.resolve(&self.root) {
+                let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&secret.origin, "");
+                findings.push(told.hint("a gateway with these settings cannot start here"));
+            }
         }
         for path in [&self.public.certificate, &self.public.key, &self.as2.certificate].into_iter().flatten() {
             if let Err(error) = std::fs::File::open(self.resolve(path)) {

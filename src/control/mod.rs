@@ -6,7 +6,7 @@ mod operator;
 mod server;
 
 pub use client::{ClientError, call, running};
-pub use operator::{Configuration, Failure, Operator};
+pub use operator::{Configuration, Failure, Operator, OwnFiles};
 pub use server::serve;
 
 use std::path::PathBuf;
@@ -152,6 +152,8 @@ pub enum Request {
         /// The most to list.
         limit: usize,
     },
+    /// Why nothing is delivered, if it is so.
+    DeliveriesPaused,
     /// Sends a message again, byte for byte.
     Resend {
         /// Which.

@@ -236,8 +236,10 @@ async fn many(erp: &Arc<Erp>, key: Option<String>, body: &[u8], correlation: &st
         });
         match read {
             Ok(submission) => {
-                let (Recipient::Partner(to) | Recipient::Vendor(to)) = &submission.to;
-                by_partner.entry(to.clone()).or_default().push((number, submission));
+                // By whichever name: the lines of one partner are one row.
+                let (Recipient::Partner(name) | Recipient::Vendor(name)) = &submission.to;
+                let partner = erp.outlet.partner_of(&submission.to).unwrap_or_else(|| name.clone());
+                by_partner.entry(partner).or_default().push((number, submission));
             }
             Err(problem) => {
                 results.insert(number, refused(number, &problem));

@@ -13,7 +13,7 @@ use super::{
     reading::{Problem, ReadDocument, ReadInterchange, Reading},
 };
 use crate::{
-    document::{MessageId, Mode, Verb, event_type},
+    document::{self, MessageId, Mode, Verb, event_type},
     keys,
     ledger::{Claim, ClaimKey, ClaimKind, Document, DocumentState, Holder, MessageState, NewEvent, Owed, Taken},
     partner::{DuplicateNumber, Partner},
@@ -82,8 +82,8 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
             }
             Standing::Repeats { first } => {
                 tally.duplicate += 1;
-                if first != subject.id {
-                    composed.repeats = Some(first);
+                if first.message != subject.id {
+                    composed.repeats = Some(first.message);
                     composed.owed.extend(owed::again(subject, interchange, index, first));
                 }
                 continue;
@@ -129,13 +129,13 @@ enum Standing {
     Held(Problem),
     /// It was here before, byte for byte.
     Repeats {
-        first: MessageId,
+        first: Place,
     },
     /// Its number was here before, and its partner's file says to refuse that.
     Refused,
 }
 
-/// Who asks for a claim.
+/// Who asks for a claim, or holds it.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) message: MessageId,
@@ -163,7 +163,7 @@ fn standing(interchange: &ReadInterchange, place: Place, digest: [u8; 32], known
     let holder = known.holder(ClaimKind::Interchange, interchange.key).filter(|holder| !place.holds(holder));
     let Some(holder) = holder else { return Standing::Counts { claim: true } };
     if holder.digest == digest {
-        return Standing::Repeats { first: holder.message };
+        return Standing::Repeats { first: Place { message: holder.message, position: holder.position } };
     }
     let terms = interchange.partner.as_ref().and_then(|partner| partner.x12.as_ref());
     match terms.map_or(DuplicateNumber::Hold, |terms| terms.duplicate_interchange) {
@@ -284,7 +284,7 @@ fn event(subject: &Subject, partner: &str, mode: Mode, document: &ReadDocument, 
         time: subject.at,
         correlation: subject.correlation.clone(),
         replaces: revision.checked_sub(1).map(|before| subject.id.event(document.position, before)),
-        data: document.json.clone(),
+        data: document::with_orders(&document.json, &document.orders),
     })
 }
 

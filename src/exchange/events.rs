@@ -69,6 +69,18 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    /// Tells a person of a message that waits, or of whose documents some do.
+    fn held(&self, message: &Message) {
+        let text = match message.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()) {
+            Some(text) => format!("A message is held: {text}"),
+            None => "Documents of a message are held.".to_owned(),
+        };
+        let (alarm, partner) = (&self.outgoing.alarm, message.partner.as_deref());
+        alarm.raise(super::alert::AlertKind::Held, message.id.to_string(), partner, message.id, text);
+    }
+}
+
 /// An arrival is on stable storage.
 pub(super) struct ArrivalCommitted<'a> {
     pub(super) message: &'a Message,
@@ -83,13 +95,7 @@ impl ArrivalCommitted<'_> {
         AcknowledgementsBroken { message: message.id, documents }.emit(telemetry);
         Committed { elapsed }.emit(&telemetry.common);
         if message.state == MessageState::Held {
-            let partner = message.partner.as_deref();
-            let text = match message.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()) {
-                Some(text) => format!("A message is held: {text}"),
-                None => "Documents of a message are held.".to_owned(),
-            };
-            let alarm = &telemetry.outgoing.alarm;
-            alarm.raise(super::alert::AlertKind::Held, message.id.to_string(), partner, message.id, text);
+            telemetry.held(message);
         }
         if let Some(problem) = &message.problem {
             let partner = message.partner.as_deref().unwrap_or_default();
@@ -154,9 +160,12 @@ pub(super) struct MessageFinished<'a> {
 }
 
 impl MessageFinished<'_> {
-    pub(super) fn emit(self) {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
         let Self { message, state, documents } = self;
         let correlation = &message.correlation;
+        if state == MessageState::Held {
+            telemetry.held(message);
+        }
         tracing::info!(message = %message.id, correlation, ?state, documents, "A large message was worked out.");
     }
 }

@@ -8,6 +8,7 @@
 mod acceptance;
 mod acknowledge;
 mod alert;
+mod answered;
 mod arrival;
 mod canonical;
 mod claims;

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    compose::Subject,
+    compose::{Place, Subject},
     detect::Format,
     policy,
     reading::{ReadDocument, ReadInterchange},
@@ -32,6 +32,12 @@ pub(super) enum Facts {
         interchange: usize,
         /// The message that came first.
         first: MessageId,
+        /// The interchange's place in that one.
+        #[serde(default)]
+        position: Option<u32>,
+        /// What the checks came to this time, to be said where nothing was said the first time.
+        #[serde(default)]
+        verdict: Option<Box<InterchangeVerdict>>,
     },
     /// A document of the ERP's is to be sent.
     Send {
@@ -104,12 +110,19 @@ pub(super) fn refused(subject: &Subject, interchange: &ReadInterchange, index: u
     says(subject, interchange, index, verdict)
 }
 
-/// The stored acknowledgement once more, for an interchange that was here before.
-pub(super) fn again(subject: &Subject, interchange: &ReadInterchange, index: usize, first: MessageId) -> Option<Owed> {
+/// The stored acknowledgement once more, for an interchange that was here before, and where.
+pub(super) fn again(subject: &Subject, interchange: &ReadInterchange, index: usize, first: Place) -> Option<Owed> {
     let terms = interchange.partner.as_ref()?.x12.as_ref()?;
-    x12::earns_acknowledgement(&interchange.verdict, &policy::acknowledgement(terms))
-        .then(|| owed(subject, interchange, Facts::Again { interchange: index, first }))
-        .flatten()
+    if !x12::earns_acknowledgement(&interchange.verdict, &policy::acknowledgement(terms)) {
+        return None;
+    }
+    let facts = Facts::Again {
+        interchange: index,
+        first: first.message,
+        position: Some(first.position),
+        verdict: Some(Box::new(interchange.verdict.clone())),
+    };
+    owed(subject, interchange, facts)
 }
 
 fn says(subject: &Subject, interchange: &ReadInterchange, index: usize, verdict: InterchangeVerdict) -> Option<Owed> {

@@ -214,6 +214,7 @@ impl Open {
                 self.partner.as_ref().map_or(connection, |partner| &partner.id),
                 [&header.sender.qualifier, &header.sender.id, &header.receiver.qualifier, &header.receiver.id],
                 header.usage,
+                self.mode,
                 &header.control_number,
             ),
             groups: Vec::new(),
@@ -321,7 +322,7 @@ fn read_set(
         return document;
     }
     let partner = open.partner.as_deref();
-    document.set_number = numbers::of_set(partner, open.header.usage, set, position);
+    document.set_number = numbers::of_set(partner, (open.header.usage, open.mode), set, position);
     let Some(mapping) = mapping_for(context, partner, set.id, set.version) else {
         document.hold(Problem::new(
             codes::NO_MAPPING,

@@ -142,7 +142,7 @@ impl Exchange {
         };
         owed.extend(heard);
         ledger.finish(message.id, state, owed, vec![fact]).await?;
-        MessageFinished { message, state, documents: *from }.emit();
+        MessageFinished { message, state, documents: *from }.emit(&self.inner.telemetry);
         self.inner.owed.notify_one();
         Ok(())
     }

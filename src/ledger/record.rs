@@ -360,3 +360,19 @@ pub struct AuditRecord {
     /// Why.
     pub reason: String,
 }
+
+/// A small file of the data folder that no record is of, such as a key: a backup carries it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnFile {
+    /// Its name in the data folder, with `/` between folders.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Bytes,
+}
+
+impl std::fmt::Debug for OwnFile {
+    /// Without what is in it, which may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnFile").field("name", &self.name).finish_non_exhaustive()
+    }
+}

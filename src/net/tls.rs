@@ -11,7 +11,7 @@ use std::{
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::{
-    DigitallySignedStruct, ServerConfig, SignatureScheme,
+    DigitallySignedStruct, InconsistentKeys, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     server::danger::{ClientCertVerified, ClientCertVerifier},
@@ -50,8 +50,16 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// They do not go together, or are of no kind that we take.
-    #[error("the certificate and the key do not go together: {0}")]
+    /// They do not go together.
+    #[error("the key in {key} is not that of the first certificate in {chain}")]
+    Mismatch {
+        /// The chain.
+        chain: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// They are of no kind that we take.
+    #[error("the certificate and the key cannot be used: {0}")]
     Pair(#[from] rustls::Error),
     /// Our own certificate could not be made.
     #[error("no certificate could be made: {0}")]
@@ -205,16 +213,41 @@ fn read(files: &Files, asking: &Arc<Asking>) -> Result<Shown, TlsError> {
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(at(chain_path))?;
     if chain.is_empty() {
-        return Err(TlsError::File { path: chain_path.to_owned(), reason: "holds no certificate".into() });
+        return Err(TlsError::File { path: chain_path.to_owned(), reason: instead(chain_path, "certificate") });
     }
-    let key = PrivateKeyDer::from_pem_file(key_path).map_err(at(key_path))?;
+    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            TlsError::File { path: key_path.to_owned(), reason: instead(key_path, "private key") }
+        }
+        error => at(key_path)(error),
+    })?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(AnyCaller { asking: Arc::clone(asking), provider }))
-        .with_single_cert(chain.clone(), key)?;
+        .with_single_cert(chain.clone(), key)
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                TlsError::Mismatch { chain: chain_path.to_owned(), key: key_path.to_owned() }
+            }
+            error => TlsError::Pair(error),
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Shown { config: Arc::new(config), chain })
+}
+
+/// What a file holds in place of what is looked for, in words.
+fn instead(path: &Path, wanted: &str) -> String {
+    let text = fs::read(path).unwrap_or_default();
+    let holds = |what: &str| text.windows(what.len()).any(|part| part == what.as_bytes());
+    match wanted {
+        "private key" if holds("BEGIN ENCRYPTED PRIVATE KEY") => {
+            "its private key has a passphrase; `openssl pkey -in FILE -out FILE` writes it without one".to_owned()
+        }
+        "private key" if holds("BEGIN CERTIFICATE") => "it holds a certificate, and no private key".to_owned(),
+        "certificate" if holds("PRIVATE KEY") => "it holds a private key, and no certificate".to_owned(),
+        _ => format!("it holds no {wanted}; PEM begins with -----BEGIN {}-----", wanted.to_uppercase()),
+    }
 }
 
 fn make(folder: &Path, chain: &Path, key: &Path, names: &[String]) -> Result<(), TlsError> {
@@ -264,7 +297,7 @@ mod tests {
         Tls::own(&one, &["localhost".into()]).unwrap();
         Tls::own(&two, &["localhost".into()]).unwrap();
         let pair = Tls::from_pem(&one.join("cert.pem"), &two.join("key.pem")).unwrap_err();
-        assert!(matches!(pair, TlsError::Pair(_)), "{pair}");
+        assert!(matches!(pair, TlsError::Mismatch { .. }), "{pair}");
         let wrong = Tls::from_pem(&one.join("key.pem"), &one.join("key.pem")).unwrap_err().to_string();
         assert!(wrong.contains("key.pem") && wrong.contains("certificate"), "{wrong}");
         fs::remove_file(two.join("cert.pem")).unwrap();

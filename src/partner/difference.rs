@@ -61,6 +61,10 @@ fn between(now: &Partner, then: &Partner, running: &Directory, on_disk: &Directo
     if now.stale != then.stale {
         add("its files", good(&now.stale), good(&then.stale), None);
     }
+    // What a broken file takes from its partner counts, and stands in none of the texts that it is served by.
+    if then.stale.is_some() && now.status != then.status {
+        add("status", Some(now.status.to_string()), Some(then.status.to_string()), None);
+    }
     let (before, after) = (values(running, &now.id), values(on_disk, &now.id));
     for (path, (value, origin)) in &after {
         let old = before.get(path).map(|(old, _)| old.clone());

@@ -1,9 +1,12 @@
 //! Acknowledgements that come in: what a partner's 997, 999 or TA1 says of what we sent, as plain facts to match with it.
 
+use super::check::{Checker, Step};
 use super::codes;
 use super::envelope::text;
+use super::envelope_check::same_number;
+use super::policy::Policy;
 use super::token::{Segment, SetView};
-use super::verdict::{GroupStatus, Status};
+use super::verdict::{GroupStatus, InterchangeVerdict, Status};
 use crate::error::Code;
 use serde::{Deserialize, Serialize};
 
@@ -220,6 +223,37 @@ impl GroupAcknowledged {
             }
         }
     }
+}
+
+/// Whether an interchange of ours speaks of what `verdict` is about and of nothing else: any TA1 of the interchange, and
+/// 997s or 999s of each of its groups. Groups are named by numbers that other interchanges may use too.
+pub fn answers(acknowledgement: &[u8], verdict: &InterchangeVerdict) -> bool {
+    let mut checker = Checker::new(acknowledgement, |_| Policy::default());
+    let (mut to, mut groups, mut interchanges) = (None, Vec::new(), Vec::new());
+    while let Ok(Some(step)) = checker.next() {
+        match step {
+            Step::Set(set) => match set.view.as_ref().map(GroupAcknowledged::read) {
+                Some(Ok(said)) => groups.push((said.functional_id, said.control)),
+                _ => return false,
+            },
+            Step::InterchangeEnd(said) => {
+                to = Some(said.header.receiver);
+                interchanges.extend(said.ta1_received.into_iter().map(|said| said.control));
+            }
+            _ => {}
+        }
+    }
+    let same = |one: &str, other: &str| same_number(one.as_bytes(), other.as_bytes());
+    let answered: Vec<_> = verdict.groups.iter().map(|group| &group.header).filter(|one| one.is_answered()).collect();
+    let of_groups = groups.len() == answered.len()
+        && groups
+            .iter()
+            .zip(answered)
+            .all(|((id, control), header)| *id == header.functional_id && same(control, &header.control_number));
+    let of_interchange = interchanges.iter().all(|control| same(control, &verdict.header.control_number));
+    to.as_ref() == Some(&verdict.header.sender)
+        && of_interchange
+        && (of_groups || (groups.is_empty() && !interchanges.is_empty()))
 }
 
 fn field(segment: &Segment<'_>, number: usize) -> String {

@@ -104,6 +104,16 @@ impl GroupHeader {
         nth(&self.bytes, self.separator, number)
     }
 
+    /// Whether the group is answered: what acknowledges is never acknowledged.
+    pub fn is_answered(&self) -> bool {
+        !self.acknowledges() && !self.is_missing()
+    }
+
+    /// Whether it is a group of 997s or 999s.
+    pub fn acknowledges(&self) -> bool {
+        self.functional_id == "FA"
+    }
+
     /// Whether there was a GS at all.
     pub fn is_missing(&self) -> bool {
         self.bytes.is_empty()

@@ -21,7 +21,9 @@ use gangway::{
     document::{DocumentType, EventId, MessageId, Mode},
     doors::rest::Rest,
     erp::Erp,
-    exchange::{Arrival, Intake, NotTaken, Outlet, Refused, Scribe, Submission, Taken as SubmissionTaken, Verdict},
+    exchange::{
+        Arrival, Intake, NotTaken, Outlet, Recipient, Refused, Scribe, Submission, Taken as SubmissionTaken, Verdict,
+    },
     keys::Secret,
     ledger::*,
     net::{self, App, Limits, Serving, Stop},
@@ -45,6 +47,10 @@ pub struct NoWayOut;
 impl Outlet for NoWayOut {
     async fn submit(&self, _: Submission, _: Arc<dyn Scribe>) -> std::result::Result<SubmissionTaken, NotTaken> {
         panic!("no test of a door hands documents over")
+    }
+
+    fn partner_of(&self, _: &Recipient) -> Option<String> {
+        None
     }
 }
 
@@ -494,7 +500,7 @@ impl Ledger for FakeLedger {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {
-        unused()
+        Ok(None)
     }
     async fn resume_deliveries(&self, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
@@ -505,7 +511,7 @@ impl Ledger for FakeLedger {
     async fn audit_log(&self, _: usize) -> Result<Vec<AuditRecord>> {
         unused()
     }
-    async fn backup(&self, _: &Path) -> Result<()> {
+    async fn backup(&self, _: &Path, _: Vec<OwnFile>) -> Result<()> {
         unused()
     }
     async fn remember(&self, _: &'static str, _: &str, _: Bytes) -> Result<()> {
