@@ -2,6 +2,7 @@
 
 mod couriers;
 mod cxml;
+mod desk;
 mod documents;
 mod drop_box;
 mod homecoming;
