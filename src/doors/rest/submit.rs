@@ -2,6 +2,7 @@
 //! the addresses of documents. Answered 202 when it is durable.
 
 use std::{
+    io::Read as _,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -23,7 +24,7 @@ use serde::Serialize;
 use super::{Rest, StoredResponse, cxml, problems, view::Reason};
 use crate::{
     document::{Fault, MessageId, Mode},
-    exchange::{Arrival, Declared, Refused, Scribe, Verdict},
+    exchange::{self, Arrival, Declared, Format, Refused, Scribe, Verdict},
     keys,
     ledger::{Channel, MessageState, Receipt},
     limits::Upload,
@@ -33,6 +34,7 @@ use crate::{
     },
     observe::Arrived,
     partner::ApiAccess,
+    spool::{Body, Content},
 };
 
 /// The media types that are taken as they are.
@@ -40,6 +42,8 @@ const TAKEN: [&str; 5] =
     ["application/edi-x12", "application/xml", "text/xml", "text/plain", "application/octet-stream"];
 /// The largest canonical document: what one transaction of the record has room for, beside all else that is in it.
 const LARGEST_DOCUMENT: u64 = 2 << 20;
+/// What JSON is called that does not say so.
+const JSON: &str = "application/json";
 /// The longest payloadID that stands for a key: as long as a key may be.
 const LONGEST_KEY: usize = 255;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -63,8 +67,13 @@ pub(super) async fn take(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let content_type = content_type(&head.headers, declared.is_some())?;
-    let declared = declared.filter(|_| is_json(&content_type));
+    let mut content_type = content_type(&head.headers, declared.is_some())?;
+    // What says nothing of itself may be the declared document; that is seen when it is there.
+    let (mut declared, unsaid) = match declared {
+        Some(declared) if is_json(&content_type) => (Some(declared), None),
+        Some(declared) if says_nothing(&content_type) => (None, Some(declared)),
+        _ => (None, None),
+    };
     let body = net::decoded(&head.headers, body)?;
     let key = key_in(&head.headers, &content_type)?;
     let cap = match declared {
@@ -87,6 +96,16 @@ pub(super) async fn take(
     }
     if body.len == 0 {
         return Err(problems::EMPTY.because("The request has no body."));
+    }
+    if let Some(unsaid) = unsaid {
+        if head_of(&body, exchange::DETECT_BYTES).await.is_some_and(|head| exchange::detect(&head) == Format::Json) {
+            if body.len > LARGEST_DOCUMENT {
+                return Err(problems::too_large(cap.min(LARGEST_DOCUMENT)));
+            }
+            (declared, content_type) = (Some(unsaid), JSON.to_owned());
+        } else if content_type.is_empty() {
+            return Err(not_taken(None, true));
+        }
     }
     let payload_id = if cxml::may_be(&content_type) { cxml::payload_id(&body).await } else { None };
     // A payloadID is for one document, and with the same bytes it is the same hand-over.
@@ -235,7 +254,7 @@ fn refusal(refused: Refused) -> Problem {
             ))
             .about(format!("/v1/messages/{first}")),
         Refused::KeyReused { first } => problems::KEY_REUSED
-            .because("A message with this key is stored, and its bytes are others.")
+            .because("A message with this key is stored: one with other bytes, or to another address, or of another Content-Type.")
             .about(format!("/v1/messages/{first}")),
         Refused::Busy(reason) => {
             tracing::info!(reason, "An arrival was put off.");
@@ -248,14 +267,38 @@ fn refusal(refused: Refused) -> Problem {
     }
 }
 
+/// The first bytes of a body, at most so many.
+pub(super) async fn head_of(body: &Body, most: usize) -> Option<Bytes> {
+    if let Content::Memory(bytes) = &body.content {
+        return Some(bytes.slice(..most.min(bytes.len())));
+    }
+    let body = body.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut head = Vec::with_capacity(most);
+        #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
+        body.reader().ok()?.take(most as u64).read_to_end(&mut head).ok()?;
+        Some(head.into())
+    });
+    read.await.ok().flatten()
+}
+
+/// Whether a media type, or none, leaves open what the body is. Programs that name no type send one of these.
+fn says_nothing(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    ["", "text/plain", "application/octet-stream"].contains(&kind.as_str())
+}
+
 /// Whether a media type is that of canonical documents.
 pub(super) fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json")
 }
 
-/// The whole `Content-Type`, where it is one of those taken.
+/// The whole `Content-Type`, where it is one of those taken. Where JSON is, there may be none: then it is empty.
 fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
+    if or_json && !headers.contains_key(CONTENT_TYPE) {
+        return Ok(String::new());
+    }
     let found = media_type(headers);
     if let Some(found) = &found
         && (TAKEN.contains(&found.as_str()) || (or_json && is_json(found)))
@@ -263,14 +306,18 @@ fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
         let whole = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         return Ok(whole.unwrap_or(found).to_owned());
     }
+    Err(not_taken(found.as_deref(), or_json))
+}
+
+fn not_taken(found: Option<&str>, or_json: bool) -> Problem {
     let taken = if or_json { "application/json, " } else { "" }.to_owned() + &TAKEN.join(", ");
-    Err(MEDIA_TYPE.because(match found.as_deref() {
+    MEDIA_TYPE.because(match found {
         None => format!("Say in Content-Type what the body is: {taken}."),
         Some(json) if is_json(json) => {
             format!("This address takes a message's raw bytes, not JSON: {taken}. Documents in JSON have their own.")
         }
         Some(other) => format!("Content-Type is {other}; this address takes {taken}."),
-    }))
+    })
 }
 
 /// Whether a request is one that could be taken, as far as can be told without its body.
@@ -350,7 +397,9 @@ mod tests {
         }
         assert!(of("application/json").unwrap_err().to_string().contains("not JSON"));
         assert!(of("application/x-www-form-urlencoded").unwrap_err().to_string().contains("application/edi-x12"));
-        assert_eq!(content_type(&HeaderMap::new(), true).unwrap_err().kind(), MEDIA_TYPE);
+        assert_eq!(content_type(&HeaderMap::new(), false).unwrap_err().kind(), MEDIA_TYPE);
+        assert_eq!(content_type(&HeaderMap::new(), true).unwrap(), "");
+        assert!(says_nothing("Text/Plain;charset=UTF-8") && !says_nothing("application/edi-x12"));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) async fn validate(
         return Err(problems::EMPTY.because("The request has no body."));
     }
     let report = match detect(&body) {
-        exchange::Format::Json => canonical(kind, &body),
+        exchange::Format::Json => canonical(kind, &net::without_mark(body)),
         _ => traced(&rest, &access, body).await?,
     };
     Ok(net::json(StatusCode::OK, &report))

@@ -13,7 +13,7 @@ const IF_ENDPOINT_MATCH: Parameter = condition(
 );
 const IF_MATCH: Parameter = condition(
     "If-Match",
-    "The `ETag` of the order that this answers; refused with 412 if the order has another form by now.",
+    "The `ETag` of the order that this answers; refused with 412 if the order was sent anew or changed since.",
 );
 const IF_NONE_MATCH: Parameter = condition("If-None-Match", "The `ETag` that came last; 304 if nothing changed.");
 
@@ -53,7 +53,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("/v1/orders/{number}", "getOrder")
         .says("One order, as it was issued last")
         .details("The canonical document. A supplier whose channel is this API has the order once it was read \
-                 to its end.")
+                 to its end. Its `ETag` is another one after each change of the order.")
         .with(&[NUMBER, IF_NONE_MATCH])
         .gives("PurchaseOrder")
         .fails(&[404]),
@@ -113,7 +113,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .says("Everything about one's documents, in order")
         .details("CloudEvents 1.0. `next` always is a cursor: ask with it again, with `wait` to be told at \
                  once. Documents \
-                 that are issued here are delivered once the answer was read to its end.")
+                 that are issued here are delivered once the answer was read to its end. An answer may be empty and \
+                 its `next` another one all the same, where much of others was passed over: go on from there.")
         .with(&[
             LIMIT,
             AFTER,
