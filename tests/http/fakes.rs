@@ -455,7 +455,10 @@ impl Ledger for FakeLedger {
     async fn owing(&self) -> Result<Vec<String>> {
         unused()
     }
-    async fn owed(&self, _: &str, _: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, _: &str, _: u64, _: usize) -> Result<Vec<(u64, Owed)>> {
+        unused()
+    }
+    async fn owed_of(&self, _: &str, _: MessageId) -> Result<Vec<(u64, Owed)>> {
         unused()
     }
     async fn is_owed(&self, _: u64) -> Result<bool> {
