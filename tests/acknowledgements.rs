@@ -182,7 +182,7 @@ gwtest!(a_replay_that_is_cut_off_is_acknowledged_by_the_next, async |dir| {
     meet_the_stranger(&dir);
     let mut running = dir.gangway(&["replay", "--message", &message, "--reason", "known now"]);
     let mut running = running.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_for("the first slice", async || (!erp.events(0, 1).await.unwrap().data.is_empty()).then_some(())).await;
+    wait_for("the first slice", async || (!erp.events(0, 1).await.unwrap().events.is_empty()).then_some(())).await;
     gateway.kill9();
     running.wait().unwrap();
     let gateway = Gateway::start(&dir).await;

@@ -75,7 +75,7 @@ gwtest!(commands_to_a_gateway_say_what_is_missing, async |dir| {
             ("queue release 1 --reason mended", 1, "event 1 is not pending for erp"),
             ("queue skip 1", 2, "--reason <REASON>"),
             ("backup none/file", 1, "there is no folder"),
-            ("backup file", 0, "Everything is in"),
+            ("backup file", 0, "has the data folder: the record, the payloads, as2 (3 files), erp.token"),
             ("backup file", 1, "is there already"),
             ("restore file", 78, "a restore never overwrites"),
             ("restore --resume", 2, "reason"),

@@ -20,7 +20,7 @@ use crate::{
         sftp::HostKeys,
     },
     mapping::Library,
-    partner::{Directory, Sources, ending},
+    partner::{Loader, Sources, ending},
 };
 
 /// Our own AS2 keys, and every certificate that partners and we know each other by.
@@ -139,7 +139,7 @@ fn show(settings: &Settings) -> anyhow::Result<ExitCode> {
         }
     }
     let (library, _) = Library::load(Some(&settings.mappings));
-    let (directory, _) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
+    let (directory, _) = Loader::new(Sources::of(settings)).preview(&|id| library.by_id(id).is_some());
     let mut rows = Vec::new();
     for partner in directory.partners() {
         for certificate in partner.as2.iter().flat_map(|as2| &as2.certificates) {

@@ -13,8 +13,9 @@ use crate::{
         render::{Format, render, tidy},
     },
     doors,
+    gateway::inspect_https,
     mapping::{Library, fixtures},
-    partner::{Directory, Files, Sources, codes, effective},
+    partner::{Directory, Files, Sources, codes, effective, unreadable_secrets},
 };
 
 /// The settings' usual name.
@@ -167,7 +168,7 @@ impl Target {
 
 fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(settings.inspect());
-    findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
+    findings.extend(of_certificates(&settings));
     let sources = Sources::of(&settings).without_last_good();
     let files = Files::read(&settings.partners);
     let (library, found) = Library::load(Some(&settings.mappings));
@@ -175,6 +176,7 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let (directory, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
     findings.extend(found);
     findings.extend(own_keys(&settings, &files, &directory));
+    findings.extend(unreadable_secrets(&files, &directory, &settings.root));
     let named = |id: &str| directory.partners().any(|partner| partner.mappings.values().any(|own| own == id));
     findings.extend(library.unused(named));
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
@@ -185,6 +187,14 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let outcomes = fixtures::run(&library, &settings.mappings, None, false).unwrap_or_default();
     let coverage = fixtures::coverage(&outcomes).iter().map(|one| covered(&library, one)).collect();
     Checked { what, findings, coverage }
+}
+
+/// Our own certificates, as AS2 and HTTPS will find them.
+fn of_certificates(settings: &Settings) -> Vec<Diagnostic> {
+    let now = jiff::Timestamp::now();
+    let mut findings = doors::as2::inspect(settings, now);
+    findings.extend(inspect_https(settings, now));
+    findings
 }
 
 /// Our own keys for partners' SFTP servers, as far as they are in files.
@@ -223,7 +233,7 @@ fn alone(file: &Path) -> Checked {
             if is_settings.iter().any(|key| node.at(key).is_some()) {
                 let (settings, mut findings) = Settings::parse(&source, &root);
                 findings.extend(settings.inspect());
-                findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
+                findings.extend(of_certificates(&settings));
                 findings
             } else if node.at("mapping").is_some() {
                 // Held against the built-in mappings, which it may extend.

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::Value;
+
 use super::{
     FINDINGS,
     operate::{Format, Where, cell, table},
@@ -18,7 +20,7 @@ use crate::{
 pub(super) struct Args {
     #[command(flatten)]
     at: Where,
-    /// The partner that it is from or for.
+    /// The partner that it is from or for; also what came over its connection from nobody we know.
     #[arg(long)]
     partner: Option<String>,
     /// A business number: of an order, a shipment, an invoice.
@@ -80,7 +82,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.format {
         Format::Json => print_text(&format!("{found:#}\n"))?,
         Format::Text => {
-            let rows: Vec<Vec<_>> = rows.iter().map(|row| columns.map(|column| cell(row, column)).into()).collect();
+            let show =
+                |row: &Value| columns.map(|column| if column == "partner" { whose(row) } else { cell(row, column) });
+            let rows: Vec<Vec<_>> = rows.iter().map(|row| show(row).into()).collect();
             if rows.is_empty() {
                 eprintln!("Nothing was found.");
             }
@@ -88,4 +92,25 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if rows.is_empty() { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+/// The partner of a message. Where its sender is nobody we know, whose connection it came over.
+fn whose(row: &Value) -> String {
+    match cell(row, "partner").as_str() {
+        "-" => format!("? over {}", cell(row, "connection")),
+        partner => partner.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_known_is_told_by_their_connection() {
+        assert_eq!(whose(&json!({ "partner": "small", "connection": "opentext" })), "small");
+        assert_eq!(whose(&json!({ "partner": null, "connection": "opentext" })), "? over opentext");
+    }
 }

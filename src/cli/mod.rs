@@ -73,7 +73,7 @@ enum Command {
     Deliveries(deliveries::Args),
     /// Look at the control numbers of what goes out, or have them go on elsewhere.
     Numbers(numbers::Args),
-    /// Have the running gateway read partners and mappings again.
+    /// Have the running gateway read partners, mappings and certificates again.
     Reload(reload::Args),
     /// Make partners, and see how they stand.
     Partner(partner::Args),

@@ -32,7 +32,8 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 pub(super) async fn home(State(console): State<Arc<Console>>) -> Response {
-    let page = page(&console.listeners, console.started.elapsed().as_secs(), &(console.stale)());
+    let (up, paused) = (console.started.elapsed().as_secs(), console.paused().await);
+    let page = page(&console.listeners, up, &(console.stale)(), paused.as_deref());
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, POLICY.clone()),
@@ -41,7 +42,7 @@ pub(super) async fn home(State(console): State<Arc<Console>>) -> Response {
     (headers, page).into_response()
 }
 
-fn page(listeners: &[(String, String)], up: u64, stale: &[String]) -> String {
+fn page(listeners: &[(String, String)], up: u64, stale: &[String], paused: Option<&str>) -> String {
     let mut page = String::with_capacity(2048);
     let mut line = |text: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.
@@ -59,6 +60,13 @@ fn page(listeners: &[(String, String)], up: u64, stale: &[String]) -> String {
         line(format_args!("<tr><th scope=\"row\">{}<td><code>{}</code>", escape(name), escape(address)));
     }
     line(format_args!("</table>"));
+    if let Some(why) = paused {
+        line(format_args!(
+            "<p>Nothing is delivered to partners until <code>gangway restore --resume --reason \"…\"</code>: {}. \
+             <code>gangway deliveries list</code> has what waits.</p>",
+            escape(why)
+        ));
+    }
     if !stale.is_empty() {
         let names: Vec<_> = stale.iter().map(|name| escape(name)).collect();
         line(format_args!(
@@ -106,7 +114,8 @@ mod tests {
     #[test]
     fn the_page_says_what_runs_and_escapes_it() {
         let listeners = [("public http".to_owned(), "127.0.0.1:8080".to_owned())];
-        let page = page(&listeners, 3700, &["<b>acme</b>".into()]).replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        let page = page(&listeners, 3700, &["<b>acme</b>".into()], Some("restored from <b>"));
+        let page = page.replace(env!("CARGO_PKG_VERSION"), "VERSION");
         let body = page.split_once("</style>").unwrap().1;
         insta::assert_snapshot!(body);
         assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"), "no outside assets");

@@ -1,6 +1,6 @@
 //! Answers requests, on the ledger and the exchange of the running gateway, or on a ledger alone.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::{
     config::Diagnostic,
     document::MessageId,
     exchange::{Exchange, Replayed},
-    ledger::{AuditRecord, Direction, LedgerError, MessageFilter, NumberSeries, SharedLedger},
+    ledger::{AuditRecord, Direction, LedgerError, MessageFilter, NumberSeries, OwnFile, SharedLedger},
     onboard,
     partner::{Difference, Directory},
 };
@@ -28,7 +28,11 @@ pub struct Operator {
     exchange: Option<Exchange>,
     consumers: Vec<String>,
     configuration: Option<Arc<dyn Configuration>>,
+    own_files: Option<Arc<OwnFiles>>,
 }
+
+/// Reads the data folder's own files.
+pub type OwnFiles = dyn Fn() -> io::Result<Vec<OwnFile>> + Send + Sync;
 
 /// The configuration of the running gateway.
 pub trait Configuration: Send + Sync {
@@ -72,12 +76,17 @@ impl Operator {
     /// One on the running gateway.
     pub fn running(exchange: Exchange, consumers: Vec<String>, configuration: Arc<dyn Configuration>) -> Self {
         let ledger = exchange.ledger().clone();
-        Self { ledger, exchange: Some(exchange), consumers, configuration: Some(configuration) }
+        Self { ledger, exchange: Some(exchange), consumers, configuration: Some(configuration), own_files: None }
     }
 
     /// One on a ledger alone.
     pub fn alone(ledger: SharedLedger, consumers: Vec<String>) -> Self {
-        Self { ledger, exchange: None, consumers, configuration: None }
+        Self { ledger, exchange: None, consumers, configuration: None, own_files: None }
+    }
+
+    /// Has backups carry the data folder's own files.
+    pub fn carrying(self, own_files: impl Fn() -> io::Result<Vec<OwnFile>> + Send + Sync + 'static) -> Self {
+        Self { own_files: Some(Arc::new(own_files)), ..self }
     }
 
     /// Does what is asked and says what came of it.
@@ -121,8 +130,10 @@ impl Operator {
             Request::Show { message } => self.show(message).await,
             Request::Replay { what, dry_run, who, reason } => self.replay(what, dry_run, &who, &reason).await,
             Request::Backup { file } => {
-                ledger.backup(&file).await?;
-                Ok(json!({ "backup": file }))
+                let own = self.own_files().await?;
+                let names: Vec<_> = own.iter().map(|file| file.name.clone()).collect();
+                ledger.backup(&file, own).await?;
+                Ok(json!({ "backup": file, "own_files": names }))
             }
             Request::Reload => {
                 let findings = self.of_configuration(|configuration| configuration.reload()).await?;
@@ -146,6 +157,7 @@ impl Operator {
             }
             Request::Audit { limit } => Ok(value(ledger.audit_log(limit).await?)),
             Request::Deliveries { filter, limit } => Ok(value(ledger.all_deliveries(filter, None, limit).await?)),
+            Request::DeliveriesPaused => Ok(json!({ "paused": ledger.deliveries_paused().await? })),
             Request::Resend { message, who, reason } => {
                 Ok(value(self.exchange()?.resend(message, &who, &needed(reason)?).await?))
             }
@@ -174,6 +186,13 @@ impl Operator {
                 Ok(json!({ "resumed": true }))
             }
         }
+    }
+
+    async fn own_files(&self) -> Result<Vec<OwnFile>, Failure> {
+        let Some(read) = self.own_files.clone() else { return Ok(Vec::new()) };
+        let failed = |error: String| LedgerError::Unavailable(format!("the backup was not begun: {error}"));
+        let read = tokio::task::spawn_blocking(move || read()).await.map_err(|error| failed(error.to_string()))?;
+        Ok(read.map_err(|error| failed(error.to_string()))?)
     }
 
     fn exchange(&self) -> Result<&Exchange, Failure> {

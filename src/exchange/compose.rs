@@ -13,7 +13,7 @@ use super::{
     reading::{Problem, ReadDocument, ReadInterchange, Reading},
 };
 use crate::{
-    document::{MessageId, Mode, Verb, event_type},
+    document::{self, MessageId, Mode, Verb, event_type},
     keys,
     ledger::{Claim, ClaimKey, ClaimKind, Document, DocumentState, Holder, MessageState, NewEvent, Owed, Taken},
     partner::{DuplicateNumber, Partner},
@@ -300,7 +300,7 @@ fn event(subject: &Subject, partner: &str, mode: Mode, document: &ReadDocument, 
         time: subject.at,
         correlation: subject.correlation.clone(),
         replaces: revision.checked_sub(1).map(|before| subject.id.event(document.position, before)),
-        data: document.json.clone(),
+        data: document::with_orders(&document.json, &document.orders),
     })
 }
 

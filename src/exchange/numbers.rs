@@ -159,7 +159,7 @@ pub(super) fn settle_sets(
             let set = RefusedSet { offset: document.range.0, id, control, why };
             document.reject(
                 codes::SET_REJECTED,
-                "A set came before with its number and another content; its sender is told.",
+                "A set came before with its number and another content",
                 &[set.finding()],
             );
             refused.push((document.place.0, set));

@@ -19,7 +19,7 @@ use super::{
     walk::{Documents, Walk},
 };
 use crate::{
-    document::{EventId, MessageId},
+    document::{self, EventId, MessageId},
     ledger::{
         Claim, ClaimKind, Committed, Direction, Document, DocumentState, Fact, LedgerError, MAX_DOCUMENTS, Message,
         MessageState, NewEvent, Owed, Revision,
@@ -349,7 +349,8 @@ impl Plan {
             (stored, event) = compose::store(subject, interchange, document.clone(), revision);
             if let Some(old) = exchange.inner.ledger.event(told).await? {
                 let old: Value = serde_json::from_slice(&old.data).unwrap_or_default();
-                let new: Value = serde_json::from_slice(&document.json).unwrap_or_default();
+                let new = document::with_orders(&document.json, &document.orders);
+                let new: Value = serde_json::from_slice(&new).unwrap_or_default();
                 differences(&old, &new, String::new(), &mut fields);
             }
         }

@@ -320,11 +320,7 @@ fn read_set(
         return document;
     }
     if set.status == x12::Status::Rejected {
-        document.reject(
-            codes::SET_REJECTED,
-            "It breaks the standard or what was agreed; its sender is told.",
-            set.findings,
-        );
+        document.reject(codes::SET_REJECTED, "It breaks the standard or what was agreed", set.findings);
         return document;
     }
     let partner = open.partner.as_deref();

@@ -142,7 +142,7 @@ impl Exchange {
         };
         owed.extend(heard);
         ledger.finish(message.id, state, owed, vec![fact]).await?;
-        MessageFinished { message, state, documents: *from }.emit();
+        MessageFinished { message, state, documents: *from }.emit(&self.inner.telemetry);
         self.inner.owed.notify_one();
         Ok(())
     }
@@ -181,7 +181,7 @@ impl Exchange {
             let slice = Slice { message: subject.id, claims: all.claims, documents: all.documents };
             match self.inner.ledger.append(slice).await? {
                 Committed::Stored => {
-                    SliceCommitted { documents: &stored }.emit(&self.inner.telemetry);
+                    SliceCommitted { message: subject.id, documents: &stored }.emit(&self.inner.telemetry);
                     return Ok(refused);
                 }
                 Committed::Taken(taken) => {

@@ -11,6 +11,8 @@ crate::codes! {
     FULL = "LED-0004";
     /// The store does not answer, or answered with an error.
     UNAVAILABLE = "LED-0005";
+    /// Nothing is delivered to partners, because the data was restored from a backup.
+    PAUSED = "LED-0006";
 }
 
 /// The pages of this room.

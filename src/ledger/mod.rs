@@ -22,7 +22,7 @@ pub use queue::{
 };
 pub use record::{
     AuditRecord, Claim, ClaimKey, ClaimKind, Committed, Document, Entry, Fact, Holder, Message, MessageFilter,
-    NewEvent, News, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
+    NewEvent, News, Owed, OwnFile, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
 };
 pub use state::{Channel, Direction, DocumentState, MessageState};
 
@@ -332,8 +332,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// The audit log, newest first; an error where its chain is broken.
     async fn audit_log(&self, limit: usize) -> Result<Vec<AuditRecord>>;
 
-    /// Writes one file that holds everything, while work goes on. Refuses to overwrite.
-    async fn backup(&self, file: &Path) -> Result<()>;
+    /// Writes one file that holds everything, with the data folder's own files, while work goes on. Refuses to overwrite.
+    async fn backup(&self, file: &Path, own: Vec<OwnFile>) -> Result<()>;
 
     /// Ends what is in flight and closes the store. Later calls fail with [`LedgerError::Unavailable`].
     async fn close(&self) -> Result<()>;

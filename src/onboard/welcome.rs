@@ -305,7 +305,7 @@ mod tests {
     /// The page for a partner with this file.
     fn page(file: &str) -> String {
         let files = Files::one(Path::new("them.toml"), Source::new("them.toml", file));
-        let sources = Sources { partners: "".into(), last_good: None, largest_body: u64::MAX };
+        let sources = Sources::default();
         let (directory, findings) = Directory::build(&files, &sources, &|_| true);
         let partner = directory.partners().next().unwrap_or_else(|| panic!("{findings:#?}"));
         let endpoints = Endpoints { sftp: Some(("edi.maker.example".into(), 2222)), ..Endpoints::default() };

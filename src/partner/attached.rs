@@ -13,6 +13,7 @@ use super::{
 use crate::{
     as2::{certificate::Certificate, send::Quirks},
     config::{AtLeastOne, Diagnostic, Spanned},
+    error::Code,
     keys,
 };
 
@@ -207,22 +208,44 @@ pub(super) fn check(as2: &As2Section, findings: &mut Vec<Diagnostic>) {
 /// What works now and will not for long: certificates that end, keys that are short.
 pub(super) fn advice(as2: &As2Section, certificates: &[Certificate], now: Timestamp, findings: &mut Vec<Diagnostic>) {
     let all_end = certificates.iter().map(Certificate::not_after).max();
+    let all_ended = all_end.is_some_and(|end| end < now) && !as2.expired_certificates;
+    let any_valid = certificates.iter().any(|certificate| certificate.is_valid_at(now));
     for (path, certificate) in as2.certificates.0.iter().zip(certificates) {
-        let mut told = |message: String, hint: &str| {
-            findings.push(Diagnostic::warning(codes::CERTIFICATE_ENDS, message).at(&path.origin, "").hint(hint));
+        let mut told = |new: fn(Code, String) -> Diagnostic, message: String, hint: &str| {
+            findings.push(new(codes::CERTIFICATE_ENDS, message).at(&path.origin, "").hint(hint));
         };
         let shown = path.display();
-        if let Some(words) = ending(certificate, now) {
-            // One that has a successor is only history.
-            if all_end == Some(certificate.not_after()) {
+        // One that has a successor is only history.
+        let is_last = all_end == Some(certificate.not_after());
+        if certificate.not_before() > now {
+            // One that lies ready beside another is as it should be.
+            if !any_valid {
+                let day = certificate.not_before().strftime("%Y-%m-%d");
                 told(
-                    format!("the certificate {shown} {words}"),
-                    "ask the partner for its next one, and add it beside this",
+                    Diagnostic::warning,
+                    format!("the certificate {shown} is valid from {day} on, and none is valid until then"),
+                    "ask the partner for the one that it uses now, and add it beside this",
                 );
             }
+        } else if is_last && all_ended {
+            let day = certificate.not_after().strftime("%Y-%m-%d");
+            told(
+                Diagnostic::error,
+                format!(
+                    "the certificate {shown} ended on {day}, and no other is valid: what the partner signs is refused"
+                ),
+                "ask the partner for its next one; `expired_certificates = true` takes this one all the same",
+            );
+        } else if is_last && let Some(words) = ending(certificate, now) {
+            told(
+                Diagnostic::warning,
+                format!("the certificate {shown} {words}"),
+                "ask the partner for its next one, and add it beside this",
+            );
         }
         if certificate.rsa_bits().is_some_and(|bits| bits < 2048) && as2.weak_until.is_none() {
             told(
+                Diagnostic::warning,
                 format!("the key of {shown} has fewer than 2048 bits, so what it signs is refused"),
                 "ask for a longer one; `weak_until` allows this one up to a day",
             );

@@ -20,8 +20,10 @@ mod identity;
 mod last_good;
 mod layout;
 mod load;
+mod outward;
 mod overlay;
 mod push;
+mod secrets;
 mod send;
 mod sftp;
 mod shelf;
@@ -51,10 +53,12 @@ pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUse
 pub use last_good::LastGood;
 pub use layout::{LayoutSection, Separator};
 pub use load::{Loader, Sources};
+pub use outward::Ourselves;
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
 pub use push::{Collected, Server, SftpPushSection, SftpPushTerms};
+pub use secrets::unreadable_secrets;
 pub use send::{
     Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
     SendTerms, WebhookSection, WebhookTerms,

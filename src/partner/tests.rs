@@ -37,6 +37,7 @@ impl Folder {
             partners: self.partners(),
             last_good: Some(self.0.path().join("data/last-good")),
             largest_body: 1 << 30,
+            ours: Some(Ourselves { as2_id: "US".to_owned(), takes_receipts: false }),
         }
     }
 
@@ -65,7 +66,7 @@ fn codes_of(findings: &[Diagnostic]) -> Vec<&'static str> {
 #[test]
 fn the_examples_and_the_built_in_templates_are_good() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("partners");
-    let sources = Sources { partners: folder, last_good: None, largest_body: 1 << 30 };
+    let sources = Sources { partners: folder, largest_body: 1 << 30, ..Sources::default() };
     let (directory, findings) = Directory::load(&sources, &|_| true);
     assert_eq!(findings, []);
     assert_eq!(directory.partners().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["coldforge", "nordbolt", "tallgrass"]);
@@ -215,6 +216,88 @@ fn who_had_an_identity_keeps_it_and_the_newcomer_waits() {
     assert_eq!(directory.partners().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["acme"]);
     assert!(codes_of(&findings).contains(&"PRT-0005"), "{findings:?}");
     assert!(findings.iter().all(|told| told.line().unwrap().0.ends_with("aaa.toml")));
+}
+
+#[test]
+fn who_had_an_identity_keeps_it_also_when_its_own_file_has_changed() {
+    let folder = Folder::new();
+    folder.write("acme.toml", &acme_file(""));
+    assert_eq!(folder.load().1, []);
+    folder.write("acme-copy.toml", &acme_file(""));
+    folder.load();
+    // Whatever is done to acme's file counts, with the copy beside it, and after a restart.
+    folder.write("acme.toml", &acme_file("webhook_endpoints = true\n").replace("\"live\"", "\"suspended\""));
+    for _ in 0..2 {
+        let (directory, findings) = folder.load();
+        let acme = directory.partner("acme").unwrap();
+        assert_eq!((acme.status, &acme.stale), (Status::Suspended, &None));
+        assert!(directory.partner("acme-copy").is_none() && directory.disputed("acme-copy").is_some());
+        assert!(findings.iter().all(|told| told.line().unwrap().0.ends_with("acme-copy.toml")), "{findings:?}");
+    }
+    // What acme gives up is free; what it takes from another is not its own, although it had something else before.
+    folder.write("acme.toml", "name = \"Acme\"\n[rest]\n");
+    assert_eq!(folder.load().0.by_vendor_number("100234").unwrap().id, "acme-copy");
+    folder.write("acme.toml", &acme_file(""));
+    let (directory, _) = folder.load();
+    assert_eq!(directory.by_vendor_number("100234").unwrap().id, "acme-copy");
+    assert!(directory.partner("acme").unwrap().stale.is_some());
+}
+
+#[test]
+fn what_a_broken_file_takes_away_is_gone() {
+    let folder = Folder::new();
+    let keys = |keys: &[&str], status: &str| {
+        let keys: Vec<_> = keys.iter().map(|key| format!("\"{}\"", ApiKeyHash::of(key))).collect();
+        format!("name = \"A\"\nstatus = \"{status}\"\n[rest]\napi_keys = [{}]\n", keys.join(", "))
+    };
+    let broken = "[mappings]\n855 = \"none-such\"\n";
+    folder.write("acme.toml", &keys(&["one", "two"], "live"));
+    let (before, _) = folder.load();
+    let after = |text: &str| {
+        let (directory, _) = folder.write("acme.toml", text).load();
+        let acme = Arc::clone(directory.partner("acme").unwrap());
+        assert!(acme.stale.is_some());
+        let opens = ["one", "two", "three"].map(|key| directory.by_api_key(key).is_some());
+        (acme.status, opens, directory)
+    };
+    let (status, opens, directory) = after(&(keys(&["two"], "suspended") + broken));
+    assert_eq!((status, opens), (Status::Suspended, [false, true, false]));
+    assert_ne!(before.digest(), directory.digest());
+    // A new key counts once the file is good, and so does the end of the one that it replaces: else neither would open.
+    let (status, opens, _) = after(&(keys(&["two", "three"], "onboarding") + broken));
+    assert_eq!((status, opens), (Status::Live, [true, true, false]));
+    // What cannot be read as TOML takes nothing.
+    let (status, opens, _) = after(&(keys(&["two"], "suspended") + "what"));
+    assert_eq!((status, opens), (Status::Live, [true, true, false]));
+}
+
+#[test]
+fn one_cxml_credential_and_secret_is_one_partners() {
+    let folder = Folder::new();
+    let partner = |ids: &str, secret: &str| {
+        let secret = keys::sha256_hex(secret.as_bytes());
+        format!("name = \"P\"\n[cxml]\nids = [{ids}]\nours = \"DUNS/1\"\ntheir_secrets = [\"sha256:{secret}\"]\n")
+    };
+    folder.write("acme.toml", &partner("\"DUNS/871\"", "s"));
+    assert_eq!(folder.load().1, []);
+    folder.write("copy.toml", &partner("\"duns/871\"", "s")).write("other.toml", &partner("\"DUNS/871\"", "another"));
+    // On a network, each is told apart by what is its own.
+    folder.write("east.toml", &partner("\"NetworkID/AN1\", \"DUNS/5\"", "net"));
+    folder.write("west.toml", &partner("\"NetworkID/AN1\", \"DUNS/6\"", "net"));
+    let (directory, findings) = folder.load();
+    let served: Vec<_> = directory.partners().map(|partner| partner.id.as_str()).collect();
+    assert_eq!(served, ["acme", "east", "other", "west"]);
+    assert_eq!(codes_of(&findings), ["PRT-0033"]);
+    insta::assert_snapshot!(folder.told(&findings), @"partners/copy.toml:3:8: error[PRT-0033]: the cXML credential DUNS/871, with its shared secret, is also that of acme (only one of them can have it, or nobody could tell whose document it is)");
+    // One who has nothing but the network's would take documents from those who were there.
+    folder.write("all.toml", &partner("\"NetworkID/AN1\"", "net"));
+    let (directory, findings) = folder.load();
+    assert_eq!(directory.partners().filter(|partner| partner.stale.is_none()).count(), 4);
+    assert!(findings.iter().any(|told| told.line().unwrap().0.ends_with("all.toml")), "{findings:?}");
+    // Where nobody was there before, none has it.
+    let (directory, findings) = Directory::load(&folder.sources().without_last_good(), &|_| true);
+    assert_eq!(directory.partners().map(|partner| partner.id.as_str()).collect::<Vec<_>>(), ["other"]);
+    assert_eq!(findings.len(), 5, "acme and its copy, and the three on the network: {findings:?}");
 }
 
 #[test]

@@ -437,7 +437,10 @@ impl Ledger for FakeLedger {
     async fn owing(&self) -> Result<Vec<String>> {
         unused()
     }
-    async fn owed(&self, _: &str, _: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, _: &str, _: u64, _: usize) -> Result<Vec<(u64, Owed)>> {
+        unused()
+    }
+    async fn owed_of(&self, _: &str, _: MessageId) -> Result<Vec<(u64, Owed)>> {
         unused()
     }
     async fn is_owed(&self, _: u64) -> Result<bool> {
@@ -500,7 +503,7 @@ impl Ledger for FakeLedger {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {
-        unused()
+        Ok(None)
     }
     async fn resume_deliveries(&self, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
@@ -511,7 +514,7 @@ impl Ledger for FakeLedger {
     async fn audit_log(&self, _: usize) -> Result<Vec<AuditRecord>> {
         unused()
     }
-    async fn backup(&self, _: &Path) -> Result<()> {
+    async fn backup(&self, _: &Path, _: Vec<OwnFile>) -> Result<()> {
         unused()
     }
     async fn remember(&self, _: &'static str, _: &str, _: Bytes) -> Result<()> {

@@ -8,7 +8,6 @@ use std::{
 
 use axum::{
     Extension,
-    body::Body,
     extract::State,
     http::{StatusCode, Uri},
     response::Response,
@@ -17,13 +16,13 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Rest, payload, problems};
+use super::{Rest, payload, problems, view::is_told};
 use crate::{
-    document::{Mode, Verb},
+    document::Verb,
     exchange::AsCloudEvent,
     ledger::{LogEvent, LogFilter},
-    net::{self, FetchedToTheEnd, Problem, Query},
-    partner::{ApiAccess, Status},
+    net::{self, Problem, Query},
+    partner::ApiAccess,
 };
 
 /// So many events an answer has at most.
@@ -116,18 +115,13 @@ pub(super) async fn read(
     Ok((found, after))
 }
 
-/// Whether an event is for this key: business for live keys, rehearsals for test keys, and for live keys of partners that
-/// do nothing else yet. How a delivery of ours fares is our own matter.
+/// Whether an event is for this key. How a delivery of ours fares is our own matter.
 fn concerns(access: &ApiAccess, event: &LogEvent) -> bool {
     let told = matches!(
         Verb::of(&event.kind),
         Some(Verb::Issued | Verb::Received | Verb::Corrected | Verb::Accepted | Verb::Rejected | Verb::Overdue)
     );
-    let mode = match access.mode {
-        Mode::Test => event.mode == Mode::Test,
-        Mode::Live => event.mode == Mode::Live || access.partner.status != Status::Live,
-    };
-    told && mode
+    told && is_told(access, event.mode)
 }
 
 /// The answer; once it was read to its end, the documents in it are delivered.
@@ -145,19 +139,10 @@ async fn answer(
     for event in found.iter().filter(|event| Verb::of(&event.kind) == Some(Verb::Issued)) {
         deliveries.extend(payload::waiting_of(rest, access, event.message).await?);
     }
-    if deliveries.is_empty() || response.status() != StatusCode::OK {
+    if response.status() != StatusCode::OK {
         return Ok(response);
     }
-    let rest = Arc::clone(rest);
-    Ok(response.map(|body| {
-        Body::new(FetchedToTheEnd::new(body, move || {
-            tokio::spawn(async move {
-                for delivery in deliveries {
-                    payload::delivered(&rest, delivery).await;
-                }
-            });
-        }))
-    }))
+    Ok(payload::handing_over(rest, deliveries, response))
 }
 
 #[cfg(test)]

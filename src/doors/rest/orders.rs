@@ -20,12 +20,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Rest, payload, problems, submit, view::is_own};
+use super::{
+    Rest, payload, problems, submit,
+    view::{is_own, is_told},
+};
 use crate::{
     document::{DocumentType, MessageId, Mode},
     exchange::Declared,
     ledger::{Direction, Document, DocumentState, Message, MessageFilter},
-    net::{self, Context, FetchedToTheEnd, Problem, Query},
+    net::{self, Context, Problem, Query},
     partner::ApiAccess,
 };
 
@@ -180,7 +183,9 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
         if let (Some(from), Ok(message)) =
             (position.checked_add(1), super::messages::own(rest, access, &id.to_string()).await)
         {
-            gather(rest, &message, from, &fits, &mut found).await?;
+            if is_shown(access, &message) {
+                gather(rest, &message, from, &fits, &mut found).await?;
+            }
         }
     }
     let mut more = true;
@@ -192,7 +197,7 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
         more = page.len() == CHUNK;
         for message in page {
             before = Some(message.id);
-            if is_own(access, &message) {
+            if is_shown(access, &message) {
                 gather(rest, &message, 0, &fits, &mut found).await?;
             }
             if found.len() > limit {
@@ -210,6 +215,11 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
     let next = next.map(cursor);
     let page = Page { data: found.into_iter().map(|(_, entry)| entry).collect(), next };
     Ok(net::page(uri, page.next.as_deref(), &page))
+}
+
+/// Whether what a message brings is business, or a rehearsal, of this key. After go-live rehearsals are over for live keys.
+fn is_shown(access: &ApiAccess, message: &Message) -> bool {
+    is_own(access, message) && is_told(access, message.mode)
 }
 
 async fn gather(
@@ -246,7 +256,7 @@ async fn issued(
         let last = page.len() < CHUNK;
         for message in page {
             before = Some(message.id);
-            if !is_own(access, &message) {
+            if !is_shown(access, &message) {
                 continue;
             }
             let documents = rest.ledger.documents(message.id, 0, crate::ledger::MAX_DOCUMENTS).await;
@@ -300,16 +310,10 @@ async fn one(
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        let mut body = Body::from(json);
-        if let Some(delivery) = payload::waiting(&rest, access, &message).await? {
-            let rest = Arc::clone(&rest);
-            body = Body::new(FetchedToTheEnd::new(body, move || {
-                tokio::spawn(async move { payload::delivered(&rest, delivery).await });
-            }));
-        }
-        let mut response = Response::new(body);
+        let mut response = Response::new(Body::from(json));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        let waiting = payload::waiting(&rest, access, &message).await?;
+        payload::handing_over(&rest, waiting.into_iter().collect(), response)
     };
     let link = format!("</v1/messages/{}>; rel=\"via\"", message.id);
     let said = [(ETAG, etag), (LINK, link), (CACHE_CONTROL, "private, no-cache".into())];
@@ -337,19 +341,17 @@ pub(super) async fn changes(
     }
     Query::of(&uri)?.finish()?;
     let kinds = [DocumentType::PurchaseOrderChange];
-    let mut data = Vec::new();
+    let (mut data, mut deliveries) = (Vec::new(), Vec::new());
     for (message, document) in issued(&rest, &access, &kinds, &number, MAX_CHANGES).await?.into_iter().rev() {
         let json = canonical(&rest, &message, &document).await?;
         let Ok(json) = serde_json::from_slice(&json) else { continue };
         data.push(Change { entry: Entry::of(&message, &document), document: json });
-        if let Some(delivery) = payload::waiting(&rest, &access, &message).await? {
-            payload::delivered(&rest, delivery).await;
-        }
+        deliveries.extend(payload::waiting(&rest, &access, &message).await?);
     }
     if data.is_empty() && issued(&rest, &access, ORDERS.main, &number, 1).await?.is_empty() {
         return Err(nothing());
     }
-    Ok(net::json(StatusCode::OK, &Changes { data, next: None }))
+    Ok(payload::handing_over(&rest, deliveries, net::json(StatusCode::OK, &Changes { data, next: None })))
 }
 
 /// Refuses an answer to another form of the order than there is now, where the caller says which one it means.

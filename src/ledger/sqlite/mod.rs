@@ -22,6 +22,7 @@ mod lookups;
 mod memory;
 mod open;
 mod outgoing;
+mod own_files;
 mod payloads;
 mod queue;
 mod readers;

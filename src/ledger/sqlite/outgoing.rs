@@ -72,7 +72,21 @@ fn read_owed(mut rows: Rows<'_>) -> Outcome<Vec<(u64, Owed)>> {
 /// The next number of a series.
 pub(super) fn next_number(conn: &Connection, series: &NumberSeries) -> Outcome<i64> {
     let mut find = conn.prepare_cached("SELECT next FROM numbers WHERE series = ?1")?;
-    Ok(find.query_row([&series.0], |row| row.get(0)).optional()?.unwrap_or(1))
+    match find.query_row([&series.0], |row| row.get(0)).optional()? {
+        Some(next) => Ok(next),
+        None => Ok(rows::signed(NumberSeries::after(1, stride(conn)?))),
+    }
+}
+
+/// Whether a series was ever used, or begun.
+pub(super) fn is_begun(conn: &Connection, series: &NumberSeries) -> Outcome<bool> {
+    Ok(conn.prepare_cached("SELECT 1 FROM numbers WHERE series = ?1")?.exists([&series.0])?)
+}
+
+/// How far ahead a series begins. A restored record does not know which were begun after its backup.
+pub(super) fn stride(conn: &Connection) -> Outcome<u64> {
+    let mut find = conn.prepare_cached("SELECT value FROM meta WHERE key = 'stride'")?;
+    Ok(find.query_row([], |row| row.get(0)).optional()?.map_or(0, rows::unsigned))
 }
 
 /// An outgoing interchange as it is written.

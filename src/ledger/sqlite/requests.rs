@@ -15,8 +15,8 @@ use super::{
     super::{
         AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
         GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-        News, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice, Taken,
-        Unfinished, Watch,
+        News, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice,
+        Taken, Unfinished, Watch,
     },
     SqliteLedger,
     arrivals::{self, NewEntry, NewRevision},
@@ -318,8 +318,11 @@ impl Ledger for SqliteLedger {
     }
 
     async fn begin_number(&self, series: &NumberSeries, first: u64) -> Result<()> {
-        let series = series.clone();
-        self.write(Weight::default(), move |tx| deliveries::begin(tx, &series, rows::signed(first))).await
+        let (series, asked) = (series.clone(), series.clone());
+        if self.read(move |reader| outgoing::is_begun(&reader.conn, &asked)).await? {
+            return Ok(());
+        }
+        self.write(Weight::default(), move |tx| deliveries::begin(tx, &series, first)).await
     }
 
     async fn advance_number(&self, series: &NumberSeries, next: u64, record: AuditRecord) -> Result<()> {
@@ -374,9 +377,9 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| audit::log(&reader.conn, limit)).await
     }
 
-    async fn backup(&self, file: &Path) -> Result<()> {
+    async fn backup(&self, file: &Path, own: Vec<OwnFile>) -> Result<()> {
         let (places, file) = (self.places.clone(), file.to_owned());
-        self.read(move |reader| backup::backup(&reader.conn, &places, &file)).await
+        self.read(move |reader| backup::backup(&reader.conn, &places, &file, &own)).await
     }
 
     async fn close(&self) -> Result<()> {
