@@ -258,6 +258,7 @@ impl Gateway {
                 notes: data.join("alerts.json"),
                 ledger: Arc::clone(&ledger),
                 directory: Arc::clone(&directory),
+                ring: Arc::clone(&ring),
                 consumers: names.clone(),
             };
             tasks.push(tokio::spawn(sending.run(exchange.alerts())));

@@ -40,6 +40,8 @@ use crate::{
 
 /// The most documents that one transaction holds.
 pub const MAX_DOCUMENTS: usize = 256;
+/// The largest document that a transaction has room for beside everything else about it: as JSON, which goes in whole.
+pub const MAX_DOCUMENT: u64 = 2 << 20;
 /// The most payload and document bytes that one transaction holds.
 pub const MAX_BYTES: usize = 4 << 20;
 

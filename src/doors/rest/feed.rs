@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use super::{Rest, payload, problems, view::is_told};
 use crate::{
-    document::Verb,
+    document::{DocumentType, Verb, event_type},
     exchange::AsCloudEvent,
     ledger::{LogEvent, LogFilter, LogPage},
     net::{self, Problem, Query},
@@ -118,6 +118,21 @@ fn concerns(access: &ApiAccess, event: &LogEvent) -> bool {
         Some(Verb::Issued | Verb::Received | Verb::Corrected | Verb::Accepted | Verb::Rejected | Verb::Overdue)
     );
     told && is_told(access, event.mode)
+}
+
+/// The types of events that suppliers can be told of: of what we send them, what they send, and what of it is late.
+pub(super) fn types() -> Vec<String> {
+    use DocumentType::*;
+    let change = PurchaseOrderChange;
+    let plans = [Forecast, ShipSchedule, ReceiptAdvice, RemittanceAdvice, ApplicationAdvice];
+    let answers = [OrderAcknowledgement, OrderChangeAcknowledgement];
+    let ours = [PurchaseOrder, change].into_iter().chain(plans);
+    let theirs = answers.into_iter().chain([ShipmentNotice, Invoice, InventoryReport, PurchaseOrder, change]);
+    let late = answers.into_iter().chain([FunctionalAcknowledgement]);
+    let of = |kind, verbs: &[Verb]| verbs.iter().map(|verb| event_type(kind, *verb)).collect::<Vec<_>>();
+    let ours = ours.flat_map(|kind| of(kind, &[Verb::Issued, Verb::Accepted, Verb::Rejected]));
+    let theirs = theirs.flat_map(|kind| of(kind, &[Verb::Received, Verb::Corrected]));
+    ours.chain(theirs).chain(late.flat_map(|kind| of(kind, &[Verb::Overdue]))).collect()
 }
 
 /// The answer; once it was read to its end, the documents in it are delivered.

@@ -26,24 +26,25 @@ use crate::{
     document::{Fault, MessageId, Mode},
     exchange::{self, Arrival, Declared, Format, Refused, Scribe, Verdict},
     keys,
-    ledger::{Channel, MessageState, Receipt},
+    ledger::{Channel, Direction, MAX_DOCUMENT, MessageFilter, MessageState, Receipt},
     limits::Upload,
     net::{
         self, Context, Place, Problem, codes as net_codes, media_type,
         problem::{FIELDS, INTERNAL, MEDIA_TYPE},
     },
     observe::Arrived,
-    partner::ApiAccess,
-    spool::{Body, Content},
+    partner::{ApiAccess, Partner, Status},
+    spool::{Body, Content, SpoolError},
 };
 
 /// The media types that are taken as they are.
 const TAKEN: [&str; 5] =
     ["application/edi-x12", "application/xml", "text/xml", "text/plain", "application/octet-stream"];
-/// The largest canonical document: what one transaction of the record has room for, beside all else that is in it.
-const LARGEST_DOCUMENT: u64 = 2 << 20;
 /// What JSON is called that does not say so.
 const JSON: &str = "application/json";
+/// So many messages of the record are looked at together, and so many times, for whether a key is known.
+const CHUNK: usize = 100;
+const MAX_READS: usize = 10;
 /// The longest payloadID that stands for a key: as long as a key may be.
 const LONGEST_KEY: usize = 255;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -77,20 +78,30 @@ pub(super) async fn take(
     let body = net::decoded(&head.headers, body)?;
     let key = key_in(&head.headers, &content_type)?;
     let cap = match declared {
-        Some(_) => access.partner.message_size.min(LARGEST_DOCUMENT),
+        Some(_) => largest_document(&access.partner),
         None => access.partner.message_size,
+    };
+    let too_large = || match declared {
+        Some(_) => problems::too_large_document(cap),
+        None => problems::too_large(cap),
     };
     // What says that it is too large is not read at all.
     if body.size_hint().lower() > cap {
-        return Err(problems::too_large(cap));
+        return Err(too_large());
     }
     let over = rest.limiter().over_quota(rest.ledger.as_ref(), &access.partner, Timestamp::now()).await;
-    if let Some(over) = over.map_err(problems::from_ledger)? {
+    // What is on the record already is nothing more: whoever repeats a request gets its answer.
+    if let Some(over) = over.map_err(problems::from_ledger)?
+        && !is_repeated(rest, &access, key.as_deref()).await?
+    {
         return Err(problems::over_limit(over));
     }
     let declared_length = body.size_hint().exact();
     let _upload = upload(rest, &access, declared_length)?;
-    let body = rest.spool.receive(body, cap).await.map_err(problems::from_spool)?;
+    let body = rest.spool.receive(body, cap).await.map_err(|error| match error {
+        SpoolError::TooLarge { .. } => too_large(),
+        error => problems::from_spool(error),
+    })?;
     if declared_length.is_none() {
         rest.limiter().arrived(&access.partner, Channel::Rest, body.len);
     }
@@ -99,8 +110,9 @@ pub(super) async fn take(
     }
     if let Some(unsaid) = unsaid {
         if head_of(&body, exchange::DETECT_BYTES).await.is_some_and(|head| exchange::detect(&head) == Format::Json) {
-            if body.len > LARGEST_DOCUMENT {
-                return Err(problems::too_large(cap.min(LARGEST_DOCUMENT)));
+            let largest = largest_document(&access.partner);
+            if body.len > largest {
+                return Err(problems::too_large_document(largest));
             }
             (declared, content_type) = (Some(unsaid), JSON.to_owned());
         } else if content_type.is_empty() {
@@ -168,6 +180,36 @@ pub(super) async fn take(
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// The largest document in JSON that a partner may send.
+pub(super) fn largest_document(partner: &Partner) -> u64 {
+    partner.message_size.min(MAX_DOCUMENT)
+}
+
+/// Whether a request with this key is on the record, so that no other can be stored under it.
+async fn is_repeated(rest: &Rest, access: &ApiAccess, key: Option<&str>) -> Result<bool, Problem> {
+    let Some(key) = key else { return Ok(false) };
+    let filter =
+        MessageFilter { message_id: Some(key.to_owned()), direction: Some(Direction::In), ..MessageFilter::default() };
+    let mut before = None;
+    // Other partners may well use the same keys.
+    for _ in 0..MAX_READS {
+        let page = rest.ledger.messages(filter.clone(), before, CHUNK).await.map_err(problems::from_ledger)?;
+        if page.iter().any(|message| {
+            message.channel == Channel::Rest
+                && message.connection == access.partner.id
+                && message.transport_id.as_deref() == Some(key)
+                && (message.mode == access.mode || access.partner.status != Status::Live)
+        }) {
+            return Ok(true);
+        }
+        before = page.last().map(|message| message.id).filter(|_| page.len() == CHUNK);
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Begins an upload, if its partner may send so much now.
@@ -347,7 +389,8 @@ fn no_key() -> Problem {
     problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each request in the header Idempotency-Key.")
 }
 
-fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// The key, if there is one.
+pub(super) fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     net::idempotency_key(headers).map_err(|detail| {
         let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail.clone());
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
