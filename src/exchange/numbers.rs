@@ -48,10 +48,7 @@ pub(super) fn note_groups(reading: &mut Reading, source: &Source) -> std::io::Re
         let partner = partner.id.clone();
         for (group, verdict) in interchange.verdict.groups.iter().enumerate() {
             let header = &verdict.header;
-            if verdict.status == GroupStatus::Rejected
-                || header.is_missing()
-                || header.functional_id == ACKNOWLEDGEMENTS
-            {
+            if verdict.status == GroupStatus::Rejected || header.is_missing() || header.acknowledges() {
                 continue;
             }
             let claim = Claim {
@@ -172,9 +169,6 @@ pub(super) fn settle_sets(
     }
     refused
 }
-
-/// GS01 of groups of acknowledgements.
-const ACKNOWLEDGEMENTS: &str = "FA";
 
 /// How a number stands to what is known to be taken.
 enum Standing<'k> {

@@ -281,7 +281,10 @@ pub(super) fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) 
     let group = verdict.groups.get(document.place.0);
     if verdict.status == x12::Status::Rejected {
         document.reject(codes::INTERCHANGE_REJECTED, "Its interchange is rejected as a whole", &verdict.findings);
-    } else if let Some(group) = group.filter(|group| group.status == x12::GroupStatus::Rejected) {
+    } else if document.heard.is_none()
+        && let Some(group) = group.filter(|group| group.status == x12::GroupStatus::Rejected)
+    {
+        // What acknowledges is heard all the same, since it is not acknowledged itself.
         document.reject(codes::GROUP_REJECTED, "Its functional group is rejected", &group.findings);
     }
 }

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use super::{
     super::{
         AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
-        GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-        News, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice,
-        Taken, Unfinished, Watch,
+        GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, LogPage, Message, MessageFilter,
+        MessageState, News, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt, Result,
+        Revision, Slice, Taken, Unfinished, Watch,
     },
     SqliteLedger,
     arrivals::{self, NewEntry, NewRevision},
@@ -172,7 +172,7 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| standing::event(&reader.conn, id)).await
     }
 
-    async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>> {
+    async fn log(&self, after: u64, filter: LogFilter, limit: usize) -> Result<LogPage> {
         self.read(move |reader| standing::log(&reader.conn, after, &filter, limit)).await
     }
 
@@ -234,9 +234,14 @@ impl Ledger for SqliteLedger {
         self.read(|reader| outgoing::owing(&reader.conn)).await
     }
 
-    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, partner: &str, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>> {
         let partner = partner.to_owned();
-        self.read(move |reader| outgoing::owed(&reader.conn, &partner, limit)).await
+        self.read(move |reader| outgoing::owed(&reader.conn, &partner, after, limit)).await
+    }
+
+    async fn owed_of(&self, partner: &str, message: MessageId) -> Result<Vec<(u64, Owed)>> {
+        let partner = partner.to_owned();
+        self.read(move |reader| outgoing::owed_of(&reader.conn, &partner, message)).await
     }
 
     async fn is_owed(&self, number: u64) -> Result<bool> {
