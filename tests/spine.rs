@@ -278,6 +278,10 @@ gwtest!(a_rehearsal_never_reaches_a_live_consumer, async |dir| {
     let rehearsed = drain(&erp, "rehearsal", 2).await;
     assert!(rehearsed.iter().all(|leased| leased.event.mode == "test"));
     drain(&erp, "erp", 0).await;
+    // It takes no number from business either: what was rehearsed with ISA15 = P comes as it will, now in earnest.
+    let live = accepted(gateway.supplier(ACME_KEY).post_x12("now", answer_to(ACME, 1, "PO-1")).await.unwrap());
+    assert_eq!(state(&settled(&erp, &live).await), "accepted");
+    drain(&erp, "erp", 1).await;
 });
 
 gwtest!(events_of_one_order_keep_their_order, async |dir| {

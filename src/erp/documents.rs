@@ -69,7 +69,7 @@ pub(super) async fn submit(
     let key = net::idempotency_key(&head.headers).map_err(|detail| {
         problems::KEY.because(detail.clone()).at(vec![Place::header("Idempotency-Key", codes::KEY, detail)])
     })?;
-    let body = net::whole(body, LARGEST).await?;
+    let body = net::without_mark(net::whole(net::decoded(&head.headers, body)?, LARGEST).await?);
     let correlation = context.id.correlation();
     if lines {
         return many(&erp, key, &body, &correlation).await;
@@ -236,8 +236,10 @@ async fn many(erp: &Arc<Erp>, key: Option<String>, body: &[u8], correlation: &st
         });
         match read {
             Ok(submission) => {
-                let (Recipient::Partner(to) | Recipient::Vendor(to)) = &submission.to;
-                by_partner.entry(to.clone()).or_default().push((number, submission));
+                // By whichever name: the lines of one partner are one row.
+                let (Recipient::Partner(name) | Recipient::Vendor(name)) = &submission.to;
+                let partner = erp.outlet.partner_of(&submission.to).unwrap_or_else(|| name.clone());
+                by_partner.entry(partner).or_default().push((number, submission));
             }
             Err(problem) => {
                 results.insert(number, refused(number, &problem));

@@ -19,25 +19,25 @@ pub(super) fn transport(connection: &str, channel: Channel, mode: Mode, id: &str
 
 /// One interchange: ISA05 to ISA08, ISA15 and ISA13, and the partner, so that nobody can take another's numbers. ISA13 is a number:
 /// `12` and `000000012` are one.
-pub(super) fn interchange(partner: &str, parties: [&str; 4], usage: u8, number: &str) -> ClaimKey {
+pub(super) fn interchange(partner: &str, parties: [&str; 4], usage: u8, mode: Mode, number: &str) -> ClaimKey {
     let [sender_qualifier, sender, receiver_qualifier, receiver] = parties;
-    let usage = char::from(usage).to_string();
+    let usage = purpose(usage, mode);
     let number = nine_digits(number);
     key(&["interchange", partner, sender_qualifier, sender, receiver_qualifier, receiver, &usage, &number])
 }
 
 /// One group, where its number counts beyond its interchange: ISA15, and what the standard recommends to tell groups
 /// apart by over a longer time, GS01, GS02, GS03 and GS06; and the partner.
-pub(super) fn group(partner: &str, usage: u8, group: &GroupHeader) -> ClaimKey {
-    let usage = char::from(usage).to_string();
+pub(super) fn group(partner: &str, usage: u8, mode: Mode, group: &GroupHeader) -> ClaimKey {
+    let usage = purpose(usage, mode);
     let number = nine_digits(&group.control_number);
     key(&["group", partner, &usage, &group.functional_id, &group.sender, &group.receiver, &number])
 }
 
 /// One set, where its number counts beyond its group: ISA15, GS02 and GS03, ST01 and ST02, and the partner. ST02 is a
 /// name, in which zeros count.
-pub(super) fn set(partner: &str, usage: u8, group: &GroupHeader, id: &str, control: &str) -> ClaimKey {
-    let usage = char::from(usage).to_string();
+pub(super) fn set(partner: &str, usage: u8, mode: Mode, group: &GroupHeader, id: &str, control: &str) -> ClaimKey {
+    let usage = purpose(usage, mode);
     key(&["set", partner, &usage, &group.sender, &group.receiver, id, control])
 }
 
@@ -56,6 +56,13 @@ pub(super) fn business(
         None => parts.push(&content),
     }
     key(&parts)
+}
+
+/// ISA15, and whether it was a rehearsal all the same: what says `P` and came by a test key, or before its partner went
+/// live, takes no number from business.
+fn purpose(usage: u8, mode: Mode) -> String {
+    let usage = char::from(usage);
+    if mode == Mode::Test && usage != 'T' { format!("{usage} {}", mode.as_str()) } else { usage.to_string() }
 }
 
 /// A number with the zeros that it may be sent without; what is none stays as it is.
@@ -91,25 +98,46 @@ mod tests {
             ..GroupHeader::default()
         };
         let usual = header("PR", "THEM", "12");
-        assert_eq!(group("a", b'P', &usual), group("a", b'P', &header("PR", "THEM", "000000012")));
+        assert_eq!(
+            group("a", b'P', Mode::Live, &usual),
+            group("a", b'P', Mode::Live, &header("PR", "THEM", "000000012"))
+        );
         for other in [header("IN", "THEM", "12"), header("PR", "OTHERS", "12"), header("PR", "THEM", "13")] {
-            assert_ne!(group("a", b'P', &usual), group("a", b'P', &other));
+            assert_ne!(group("a", b'P', Mode::Live, &usual), group("a", b'P', Mode::Live, &other));
         }
-        assert_ne!(group("a", b'P', &usual), group("a", b'T', &usual));
-        assert_ne!(group("a", b'P', &usual), group("b", b'P', &usual));
+        assert_ne!(group("a", b'P', Mode::Live, &usual), group("a", b'T', Mode::Live, &usual));
+        assert_ne!(group("a", b'P', Mode::Live, &usual), group("b", b'P', Mode::Live, &usual));
         // GS06 is no part of it: the number of the group may be another one each time.
-        let first = set("a", b'P', &usual, "855", "0001");
-        assert_eq!(first, set("a", b'P', &header("PR", "THEM", "13"), "855", "0001"));
+        let first = set("a", b'P', Mode::Live, &usual, "855", "0001");
+        assert_eq!(first, set("a", b'P', Mode::Live, &header("PR", "THEM", "13"), "855", "0001"));
         for (id, control) in [("865", "0001"), ("855", "0002"), ("855", "1")] {
-            assert_ne!(first, set("a", b'P', &usual, id, control));
+            assert_ne!(first, set("a", b'P', Mode::Live, &usual, id, control));
         }
-        assert_ne!(first, set("a", b'T', &usual, "855", "0001"));
+        assert_ne!(first, set("a", b'T', Mode::Live, &usual, "855", "0001"));
+    }
+
+    #[test]
+    fn a_rehearsal_takes_no_number_from_business() {
+        let group_header = GroupHeader { control_number: "1".into(), ..GroupHeader::default() };
+        let keys = |usage, mode| {
+            let parties = ["ZZ", "THEM", "01", "US"];
+            [
+                interchange("a", parties, usage, mode, "1"),
+                group("a", usage, mode, &group_header),
+                set("a", usage, mode, &group_header, "855", "0001"),
+            ]
+        };
+        for (live, test) in keys(b'P', Mode::Live).into_iter().zip(keys(b'P', Mode::Test)) {
+            assert_ne!(live, test);
+        }
+        // What is known on disks: such a T is a rehearsal by itself.
+        assert_eq!(keys(b'T', Mode::Live), keys(b'T', Mode::Test));
     }
 
     #[test]
     fn parts_do_not_run_together() {
         assert_ne!(key(&["ab", "c"]), key(&["a", "bc"]));
-        let interchange = |number| interchange("a", ["ZZ", "THEM", "01", "US"], b'P', number);
+        let interchange = |number| interchange("a", ["ZZ", "THEM", "01", "US"], b'P', Mode::Live, number);
         assert_eq!(interchange("12"), interchange("000000012"));
         assert_eq!(interchange("0"), interchange("000000000"));
         for (one, other) in [("12", "21"), ("", "0"), ("A1", "0A1"), ("12", "0000000120")] {

@@ -15,7 +15,7 @@ use super::{
     reading::{Problem, ReadDocument, ReadInterchange, Reading, settle},
 };
 use crate::{
-    document::MessageId,
+    document::{MessageId, Mode},
     keys,
     ledger::{Claim, ClaimKind, DocumentState, Holder},
     partner::{DuplicateNumber, Partner, X12Terms},
@@ -48,15 +48,12 @@ pub(super) fn note_groups(reading: &mut Reading, source: &Source) -> std::io::Re
         let partner = partner.id.clone();
         for (group, verdict) in interchange.verdict.groups.iter().enumerate() {
             let header = &verdict.header;
-            if verdict.status == GroupStatus::Rejected
-                || header.is_missing()
-                || header.functional_id == ACKNOWLEDGEMENTS
-            {
+            if verdict.status == GroupStatus::Rejected || header.is_missing() || header.acknowledges() {
                 continue;
             }
             let claim = Claim {
                 kind: ClaimKind::Group,
-                key: claims::group(&partner, interchange.verdict.header.usage, header),
+                key: claims::group(&partner, interchange.verdict.header.usage, interchange.mode, header),
                 digest: source.digest((header.offset, verdict.end.saturating_sub(header.offset)), None)?,
                 position: u32::try_from(first + group).unwrap_or(u32::MAX),
             };
@@ -67,13 +64,18 @@ pub(super) fn note_groups(reading: &mut Reading, source: &Source) -> std::io::Re
 }
 
 /// What a set claims, which is not rejected and no acknowledgement: nobody could be told that one of those came twice.
-pub(super) fn of_set(partner: Option<&Partner>, usage: u8, set: &CheckedSet<'_>, position: u32) -> Option<SetNumber> {
+pub(super) fn of_set(
+    partner: Option<&Partner>,
+    (usage, mode): (u8, Mode),
+    set: &CheckedSet<'_>,
+    position: u32,
+) -> Option<SetNumber> {
     let partner = partner.filter(|partner| counts(partner, |terms| terms.duplicate_set))?;
     // What is too large to be held waits for a person anyway.
     let bytes = set.view?.bytes();
     let claim = Claim {
         kind: ClaimKind::Set,
-        key: claims::set(&partner.id, usage, set.group, set.id, set.control),
+        key: claims::set(&partner.id, usage, mode, set.group, set.id, set.control),
         digest: keys::sha256(bytes),
         position,
     };
@@ -157,7 +159,7 @@ pub(super) fn settle_sets(
             let set = RefusedSet { offset: document.range.0, id, control, why };
             document.reject(
                 codes::SET_REJECTED,
-                "A set came before with its number and another content; its sender is told.",
+                "A set came before with its number and another content",
                 &[set.finding()],
             );
             refused.push((document.place.0, set));
@@ -167,9 +169,6 @@ pub(super) fn settle_sets(
     }
     refused
 }
-
-/// GS01 of groups of acknowledgements.
-const ACKNOWLEDGEMENTS: &str = "FA";
 
 /// How a number stands to what is known to be taken.
 enum Standing<'k> {

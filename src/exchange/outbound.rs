@@ -62,6 +62,9 @@ pub trait Outlet: Send + Sync {
     /// Stores a document that is to go out, and answers with the receipt that `scribe` wrote for it; for a repetition, with
     /// the first one's.
     async fn submit(&self, submission: Submission, scribe: Arc<dyn Scribe>) -> Result<Taken, NotTaken>;
+
+    /// The id of the partner who is meant, if there is one.
+    fn partner_of(&self, to: &Recipient) -> Option<String>;
 }
 
 /// A document was taken.
@@ -149,18 +152,25 @@ impl Outlet for Exchange {
             }
         }
     }
+
+    fn partner_of(&self, to: &Recipient) -> Option<String> {
+        known(&self.inner.snapshot.load(), to).map(|partner| partner.id.clone())
+    }
 }
 
 fn unavailable(error: LedgerError) -> NotTaken {
     NotTaken::Unavailable(error.to_string())
 }
 
-fn recipient(snapshot: &Snapshot, to: &Recipient) -> Result<Arc<Partner>, NotTaken> {
-    let found = match to {
+fn known<'a>(snapshot: &'a Snapshot, to: &Recipient) -> Option<&'a Arc<Partner>> {
+    match to {
         Recipient::Partner(id) => snapshot.directory.partner(id),
         Recipient::Vendor(number) => snapshot.directory.by_vendor_number(number),
-    };
-    let partner = found.map(Arc::clone).ok_or_else(|| NotTaken::UnknownPartner(to.clone()))?;
+    }
+}
+
+fn recipient(snapshot: &Snapshot, to: &Recipient) -> Result<Arc<Partner>, NotTaken> {
+    let partner = known(snapshot, to).map(Arc::clone).ok_or_else(|| NotTaken::UnknownPartner(to.clone()))?;
     if partner.status == Status::Onboarding {
         let text =
             format!("Partner {} is onboarding: nothing is sent to it before its status is test or live.", partner.id);

@@ -52,11 +52,13 @@ fn interchange(
         (Some(partner), Some(_), Some(header)) => objection(partner, &header)?,
         _ => None,
     };
-    let rehearsal = partner.as_ref().is_some_and(|partner| partner.status != Status::Live);
-    let mode = if rehearsal { Mode::Test } else { context.mode };
     let mut document = ReadDocument::new(0, (0, 0), own_name(tree), (0, length));
     let mapping = mapping_for(context, partner.as_deref(), tree);
     let envelope = mapping.as_ref().map_or_else(BTreeMap::new, |mapping| mapping.envelope_of(tree));
+    // As `T` in ISA15: cXML says it as `deploymentMode`.
+    let rehearsal = partner.as_ref().is_some_and(|partner| partner.status != Status::Live)
+        || envelope.get("mode").is_some_and(|mode| mode == "test");
+    let mode = if rehearsal { Mode::Test } else { context.mode };
     match mapping {
         None => document.hold(Problem::new(
             codes::NO_MAPPING,
@@ -89,7 +91,7 @@ fn interchange(
         format: Format::Xml,
         groups: Vec::new(),
         held_groups: Vec::new(),
-        key: claims::interchange(connection, ["xml", "", "", ""], header.usage, &header.control_number),
+        key: claims::interchange(connection, ["xml", "", "", ""], header.usage, mode, &header.control_number),
         range: (0, length),
         partner,
         held,

@@ -108,7 +108,7 @@ fn key(one: &ReadInterchange, number: u64) -> Option<ClaimKey> {
     let parties = [&header.sender.qualifier, &header.sender.id, &header.receiver.qualifier, &header.receiver.id];
     let width = header.control_number.len();
     let number = format!("{number:0>width$}");
-    Some(claims::interchange(&one.partner.as_ref()?.id, parties.map(String::as_str), header.usage, &number))
+    Some(claims::interchange(&one.partner.as_ref()?.id, parties.map(String::as_str), header.usage, one.mode, &number))
 }
 
 fn previous(number: u64) -> u64 {

@@ -214,6 +214,7 @@ impl Open {
                 self.partner.as_ref().map_or(connection, |partner| &partner.id),
                 [&header.sender.qualifier, &header.sender.id, &header.receiver.qualifier, &header.receiver.id],
                 header.usage,
+                self.mode,
                 &header.control_number,
             ),
             groups: Vec::new(),
@@ -304,25 +305,26 @@ fn read_set(
 ) -> ReadDocument {
     let range = (set.offset, set.view.map_or(0, |view| view.bytes().len() as u64));
     let mut document = ReadDocument::new(position, place, set.id.to_owned(), range);
-    if set.status == x12::Status::Rejected {
-        document.reject(
-            codes::SET_REJECTED,
-            "It breaks the standard or what was agreed; its sender is told.",
-            set.findings,
-        );
-        return document;
-    }
-    if set.group.functional_id == "FA" {
+    // Before anything is rejected: nobody is told what is wrong with an acknowledgement, so it is heard as far as it can be
+    // understood, whatever its version.
+    if set.group.acknowledges() {
         document.kind = Some(DocumentType::FunctionalAcknowledgement);
         document.state = DocumentState::Recorded;
         document.heard = Some(match &set.view {
             Some(view) => x12::GroupAcknowledged::read(view).map_err(|error| error.to_string()),
             None => Err("the acknowledgement is too large to be read".into()),
         });
+        if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
+            document.problem = Some(noted("It is heard; what is not as the standard has it is listed.", set.findings));
+        }
+        return document;
+    }
+    if set.status == x12::Status::Rejected {
+        document.reject(codes::SET_REJECTED, "It breaks the standard or what was agreed", set.findings);
         return document;
     }
     let partner = open.partner.as_deref();
-    document.set_number = numbers::of_set(partner, open.header.usage, set, position);
+    document.set_number = numbers::of_set(partner, (open.header.usage, open.mode), set, position);
     let Some(mapping) = mapping_for(context, partner, set.id, set.version) else {
         document.hold(Problem::new(
             codes::NO_MAPPING,

@@ -1,34 +1,21 @@
-//! HTTPS as the settings have it: the certificate and key that listeners take, what is wrong with them, told before a start as
-//! after it, and the day on which their chain ends.
+//! HTTPS as the settings have it: the certificate and key that listeners take, and what is wrong with them, told before a
+//! start as after it.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{family::Family, gauge::Gauge},
-};
-use tokio::task::JoinHandle;
+use jiff::Timestamp;
 
 use super::StartError;
 use crate::{
     as2::certificate::Certificate,
     config::{Diagnostic, Settings},
     net::{Tls, TlsError, codes},
-    observe::Metrics,
 };
 
-/// How often the end of the chain is looked at.
-const LOOK: Duration = Duration::from_secs(60 * 60);
 /// How many days before its end a chain is told about: later than whoever renews it by itself does so.
 const NOTICE: i64 = 10;
 /// Names of the certificate that a first start makes.
 const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Labels {
-    fingerprint: String,
-}
 
 /// What the public listener takes: the files of the settings, or a certificate of our own.
 pub(super) fn tls(settings: &Settings) -> Result<Tls, StartError> {
@@ -65,44 +52,15 @@ pub fn inspect(settings: &Settings, now: Timestamp) -> Vec<Diagnostic> {
             let told = Diagnostic::error(codes::TLS, error.to_string()).at(&origin(of_key), "");
             told.hint("a gateway with these settings does not start")
         }
-        Ok(_) => {
-            match ending(&chain_of(settings), now) {
-                Some(words) => {
-                    let told = Diagnostic::warning(codes::TLS, format!("HTTPS: {words}")).at(&origin(false), "");
-                    told.hint("partners' systems refuse such a chain: put a new one in its place, and start the gateway again")
-                }
-                None => return Vec::new(),
+        Ok(_) => match ending(&chain_of(settings), now) {
+            Some(words) => {
+                let told = Diagnostic::warning(codes::TLS_ENDS, format!("HTTPS: {words}")).at(&origin(false), "");
+                told.hint("partners' systems refuse such a chain: put a new one in its place")
             }
-        }
+            None => return Vec::new(),
+        },
     };
     vec![told]
-}
-
-/// Watches the chain until the task is aborted: a metric at all times, and once a day a line in the log near its end.
-pub(super) fn watch(settings: &Settings, metrics: &Metrics) -> JoinHandle<()> {
-    let ends: Family<Labels, Gauge> = Family::default();
-    let help = "When certificates of the HTTPS chain end, in seconds since 1970";
-    metrics.register("https_certificate_ends", help, ends.clone());
-    // As it was taken at the start: files that were replaced since count from the next one on.
-    let chain = chain_of(settings);
-    for certificate in &chain {
-        let labels = Labels { fingerprint: certificate.fingerprint().to_owned() };
-        ends.get_or_create(&labels).set(certificate.not_after().as_second());
-    }
-    tokio::spawn(async move {
-        let mut told: Option<Date> = None;
-        loop {
-            let now = Timestamp::now();
-            let today = now.to_zoned(TimeZone::UTC).date();
-            if told != Some(today)
-                && let Some(words) = ending(&chain, now)
-            {
-                told = Some(today);
-                tracing::error!(code = %codes::TLS, "HTTPS: {words}.");
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    })
 }
 
 /// The files of the settings.
@@ -141,7 +99,7 @@ fn ending(chain: &[Certificate], now: Timestamp) -> Option<String> {
 mod tests {
     use std::path::Path;
 
-    use jiff::{ToSpan, civil::date};
+    use jiff::{ToSpan, civil::date, tz::TimeZone};
     use rcgen::{CertificateParams, KeyPair, date_time_ymd};
 
     use super::*;
@@ -207,7 +165,7 @@ mod tests {
             let folder = folder(from, to);
             let settings = settings(folder.path(), "chain.pem", "own.key", "");
             let found = inspect(&settings, now() + (days * 24).hours());
-            assert!(found.iter().all(|told| !told.is_error() && told.code == codes::TLS));
+            assert!(found.iter().all(|told| !told.is_error() && told.code == codes::TLS_ENDS));
             found.into_iter().map(|told| told.message).collect::<String>()
         };
         assert_eq!(of(2025, 2027, 0), "");

@@ -22,8 +22,21 @@ use tokio_rustls::TlsAcceptor;
 /// What a listener needs for TLS. Copies share one state, so that new certificates take effect while it runs.
 #[derive(Clone)]
 pub struct Tls {
-    config: Arc<ArcSwap<ServerConfig>>,
+    shown: Arc<ArcSwap<Shown>>,
+    files: Arc<Files>,
     asking: Arc<Asking>,
+}
+
+/// Where the pair is kept.
+struct Files {
+    chain: PathBuf,
+    key: PathBuf,
+}
+
+/// A pair as it was read.
+struct Shown {
+    config: Arc<ServerConfig>,
+    chain: Vec<CertificateDer<'static>>,
 }
 
 /// Why a certificate or key cannot be used.
@@ -60,7 +73,9 @@ impl Tls {
     /// From PEM files: the chain, our own certificate first, and its private key.
     pub fn from_pem(chain: &Path, key: &Path) -> Result<Self, TlsError> {
         let asking = Arc::new(Asking::default());
-        Ok(Self { config: Arc::new(ArcSwap::new(config(chain, key, &asking)?)), asking })
+        let files = Files { chain: chain.to_owned(), key: key.to_owned() };
+        let shown = Arc::new(ArcSwap::from_pointee(read(&files, &asking)?));
+        Ok(Self { shown, files: Arc::new(files), asking })
     }
 
     /// Asks callers for a certificate of theirs whenever `wanted` says so. None is needed and none is refused here, as long
@@ -83,14 +98,39 @@ impl Tls {
         Ok((Self::from_pem(&chain, &key)?, missing))
     }
 
-    /// Reads the files again, for connections from now on.
-    pub fn reload(&self, chain: &Path, key: &Path) -> Result<(), TlsError> {
-        self.config.store(config(chain, key, &self.asking)?);
-        Ok(())
+    /// The files of the chain and of the key.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.files.chain, &self.files.key]
+    }
+
+    /// The chain that callers are shown, our own certificate first, in DER.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.shown.load().chain.clone()
+    }
+
+    /// The same of the files as they are now; nothing is changed by it.
+    ///
+    /// # Errors
+    /// When the files do not serve.
+    pub fn chain_on_disk(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        Ok(read(&self.files, &self.asking)?.chain)
+    }
+
+    /// Reads the files again, for connections from now on. Tells whether the chain is another.
+    ///
+    /// # Errors
+    /// When the files do not serve; the pair from before goes on.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let now = read(&self.files, &self.asking)?;
+        let another = now.chain != self.shown.load().chain;
+        if another {
+            self.shown.store(Arc::new(now));
+        }
+        Ok(another)
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.config.load_full())
+        TlsAcceptor::from(Arc::clone(&self.shown.load().config))
     }
 }
 
@@ -163,7 +203,8 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn config(chain_path: &Path, key_path: &Path, asking: &Arc<Asking>) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(files: &Files, asking: &Arc<Asking>) -> Result<Shown, TlsError> {
+    let Files { chain: chain_path, key: key_path } = files;
     let at = |path: &Path| {
         let path = path.to_owned();
         move |error: pem::Error| TlsError::File { path, reason: error.to_string() }
@@ -184,7 +225,7 @@ fn config(chain_path: &Path, key_path: &Path, asking: &Arc<Asking>) -> Result<Ar
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(AnyCaller { asking: Arc::clone(asking), provider }))
-        .with_single_cert(chain, key)
+        .with_single_cert(chain.clone(), key)
         .map_err(|error| match error {
             rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 TlsError::Mismatch { chain: chain_path.to_owned(), key: key_path.to_owned() }
@@ -192,7 +233,7 @@ fn config(chain_path: &Path, key_path: &Path, asking: &Arc<Asking>) -> Result<Ar
             error => TlsError::Pair(error),
         })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Shown { config: Arc::new(config), chain })
 }
 
 /// What a file holds in place of what is looked for, in words.
@@ -262,5 +303,25 @@ mod tests {
         fs::remove_file(two.join("cert.pem")).unwrap();
         let alone = Tls::own(&two, &["localhost".into()]).unwrap_err().to_string();
         assert!(alone.contains("cert.pem"), "{alone}");
+    }
+
+    #[test]
+    fn a_new_pair_is_taken_and_a_bad_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        let (tls, _) = Tls::own(&one, &["localhost".into()]).unwrap();
+        let (other, _) = Tls::own(&two, &["localhost".into()]).unwrap();
+        let (first, config) = (tls.chain(), Arc::clone(&tls.shown.load().config));
+        assert!(!tls.reload().unwrap());
+        assert!(Arc::ptr_eq(&config, &tls.shown.load().config), "sessions go on where nothing changed");
+        // Half of the new pair is there.
+        fs::copy(two.join("cert.pem"), one.join("cert.pem")).unwrap();
+        assert!(matches!(tls.reload(), Err(TlsError::Mismatch { .. })));
+        assert!(tls.chain_on_disk().is_err());
+        assert_eq!(tls.chain(), first);
+        fs::copy(two.join("key.pem"), one.join("key.pem")).unwrap();
+        assert_eq!(tls.chain_on_disk().unwrap(), other.chain());
+        assert!(tls.reload().unwrap());
+        assert_eq!(tls.chain(), other.chain());
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{
     config::Size,
+    ledger::MAX_DOCUMENT,
     partner::{Collected, Complete, Folder, Partner},
 };
 
@@ -287,6 +288,9 @@ impl Welcome<'_> {
                 Size::bytes(partner.message_size)
             ),
         );
+        if partner.rest.is_some() && partner.message_size > MAX_DOCUMENT {
+            line(out, &format!("A document in JSON may have {}.", Size::bytes(MAX_DOCUMENT)));
+        }
     }
 }
 

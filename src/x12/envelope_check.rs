@@ -92,7 +92,7 @@ pub(super) fn interchange(header: &InterchangeHeader, policy: &Policy, into: &mu
     if !matches!(header.element(14), b"0" | b"1") {
         add(codes::ISA_ACK_FLAG, 14, 19, "ISA14 is neither 0 nor 1".to_owned());
     }
-    if !b"PTI".contains(&header.usage) {
+    if !matches!(header.element(15).trim_ascii().first(), Some(b'P' | b'T' | b'I')) {
         add(codes::ISA_USAGE, 15, 20, "ISA15 is none of P, T and I".to_owned());
     }
     let delimiters = header.delimiters;

@@ -33,8 +33,9 @@ pub use acknowledge::{
 };
 pub use acknowledgements::{
     AckUnreadable, ElementAcknowledged, GroupAcknowledged, InterchangeAcknowledged, SegmentAcknowledged,
-    SetAcknowledged,
+    SetAcknowledged, answers,
 };
+pub use balance::level_number;
 pub use check::{CheckedSet, Checker, Step};
 pub use element::{fault as element_fault, is_date, is_time};
 pub use envelope::{GroupHeader, InterchangeHeader, PartyId, text};

@@ -10,7 +10,7 @@ use http::{Method, StatusCode};
 use serde_json::json;
 
 use super::{bytes, issued, post, told, verbs};
-use crate::util::{Dir, Gateway, cast::*, gwtest, gzip, state, status, wait_for};
+use crate::util::{Dir, Gateway, cast::*, drain, gwtest, gzip, state, status, wait_for};
 
 const SPEAKER_KEY: &str = "gw_live_spkr000000000000000000000000000000000007";
 const OUR_SECRET: &str = "ours & <only> ours";
@@ -116,6 +116,7 @@ gwtest!(trouble_of_theirs_is_tried_again_and_a_refusal_is_final_and_shown, async
 /// A ConfirmationRequest of theirs, with some of its words changed.
 fn confirmation(changes: &[(&str, &str)]) -> String {
     let mut text = include_str!("../../mappings/cxml/confirmation.test/partly.xml").to_owned();
+    text = text.replace("deploymentMode=\"test\"", "deploymentMode=\"production\"");
     for (from, to) in changes {
         assert!(text.contains(from), "{from}");
         text = text.replace(from, to);
@@ -205,6 +206,26 @@ gwtest!(what_they_post_is_answered_with_a_response, async |dir| {
     assert_eq!(status(answer, 400).json()["code"], "API-0103");
     let answer = status(client.post_xml("a key", nameless).await.unwrap(), 200);
     assert_eq!(Response::read(&answer.body).unwrap().code, 200);
+    gateway.stop().await;
+});
+
+gwtest!(what_says_that_it_is_a_test_never_reaches_a_live_consumer, async |dir| {
+    assemble(&dir);
+    let hash = format!("their_secrets = [\"sha256:{}\"]\n", keys::sha256_hex(THEIR_SECRET.as_bytes()));
+    partner(&dir, "speaker", None, &hash, "");
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let rehearsal = confirmation(&[("deploymentMode=\"production\"", "deploymentMode=\"test\"")]);
+    let (_, response) = posted(&gateway, rehearsal).await;
+    assert_eq!(response.code, 200, "{response}");
+    let rehearsed = drain(&erp, "rehearsal", 1).await;
+    assert_eq!(rehearsed[0].event.mode, "test");
+    drain(&erp, "erp", 0).await;
+    // In earnest it has an id of its own, and takes nothing for a repetition.
+    let id = ("1772440000.Fulfill@nordbolt.example", "1772440009.Fulfill@nordbolt.example");
+    let (_, response) = posted(&gateway, confirmation(&[id])).await;
+    assert_eq!(response.code, 200, "{response}");
+    drain(&erp, "erp", 1).await;
     gateway.stop().await;
 });
 

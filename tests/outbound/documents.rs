@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::{bytes, issued, order_for, post};
-use crate::util::{Gateway, accepted, cast::*, gwtest, status};
+use crate::util::{Gateway, accepted, cast::*, gwtest, status, wait_for};
 
 gwtest!(an_order_becomes_an_850_for_its_partner, async |dir| {
     assemble(&dir);
@@ -102,5 +102,33 @@ gwtest!(many_come_as_lines_each_with_its_result, async |dir| {
         assert_eq!(lines[0]["repeated"], json!(repeated));
         assert_eq!(lines[2]["problem"]["errors"][0]["pointer"], "/partner");
     }
+    gateway.stop().await;
+});
+
+gwtest!(lines_that_name_a_partner_in_two_ways_keep_their_order, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let numbers: Vec<String> = (0..120).map(|number| format!("L-{number:03}")).collect();
+    let lines = numbers.iter().enumerate().map(|(at, number)| {
+        let mut order = order_for("acme", number, "original");
+        // Long runs of both, of which the second would be through before the first.
+        if at >= 100 {
+            order.as_object_mut().unwrap().remove("partner");
+            order["vendor_number"] = json!("V-acme");
+        }
+        format!("{order}\n")
+    });
+    let headers = [("content-type", "application/x-ndjson"), ("idempotency-key", "batch")];
+    let body: String = lines.collect();
+    status(erp.client().send(Method::POST, "/erp/v1/documents", &headers, body).await.unwrap(), 200);
+    let sent = wait_for("all orders to be issued", async || {
+        let log = erp.whole_log().await.unwrap();
+        let issued = log.iter().filter(|event| event.kind == "gangway.purchase_order.issued.v1");
+        let numbers: Vec<_> = issued.filter_map(|event| Some(event.subject.split('/').nth(1)?.to_owned())).collect();
+        (numbers.len() == 120).then_some(numbers)
+    })
+    .await;
+    assert_eq!(sent, numbers);
     gateway.stop().await;
 });
