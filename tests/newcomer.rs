@@ -296,6 +296,8 @@ gwtest!(partners_servers_are_looked_at_before_anything_is_sent, async |dir| {
         Some(key.public_key().to_openssh().unwrap())
     });
     let host_key = host_keys.last().expect("an ed25519 host key");
+    // What a partner of this name logs in with is some key.
+    let some_key = fs::read(dir.join("data/sftp/ssh_host_ed25519_key")).unwrap();
 
     let dir = Dir::new("online");
     dir.create("gangway.toml", SETTINGS);
@@ -321,6 +323,9 @@ gwtest!(partners_servers_are_looked_at_before_anything_is_sent, async |dir| {
         ])
     };
     new("right", &server, &host_key);
+    let told = dir.run_well(&["check", "--online", "--format", "concise"]);
+    assert!(told.contains("CFG-0009") && told.contains("secrets/right"), "its key is not there yet: {told}");
+    dir.create("secrets/right", some_key);
     assert!(dir.run_well(&["check", "--online"]).starts_with("Nothing to mend"));
     let stranger = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILw+k78kwEHcnd1FA93p659VSNxPhV+LEp6EBn8QtW1U example";
     new("wrong", &server, stranger);
@@ -353,6 +358,8 @@ gwtest!(every_template_makes_a_partner_that_is_good, async |dir| {
             "ZZ/US",
             "--as2-id",
             template,
+            "--as2-url",
+            "https://as2.example.com/as2",
             "--certificate",
             certificate,
             "--ssh-key",
@@ -377,6 +384,12 @@ gwtest!(every_template_makes_a_partner_that_is_good, async |dir| {
             assert!(page.contains(sample.file_name().to_str().unwrap()), "{page}");
         }
     }
+    // What is left to do are our secrets, which nobody makes for us.
+    let told = dir.run_well(&["check", "--format", "concise"]);
+    assert!(told.lines().count() == 2 && told.matches("CFG-0009").count() == 2, "{told}");
+    fs::create_dir_all(dir.join("secrets")).unwrap();
+    fs::copy(dir.join("data/sftp/ssh_host_ed25519_key"), dir.join("secrets/sftp-push-x12")).unwrap();
+    dir.create("secrets/rest-cxml-cxml", "a shared secret");
     let checked = dir.run_well(&["check"]);
     assert!(checked.starts_with("Nothing to mend"), "{checked}");
     let listed = dir.run_well(&["partner", "list"]);

@@ -321,6 +321,27 @@ mod tests {
     }
 
     #[test]
+    fn what_a_start_or_a_delivery_would_stumble_over_is_told() {
+        let folder = folder();
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        for name in ["one", "two"] {
+            crate::net::Tls::own(&folder.path().join(name), &["localhost".to_owned()]).unwrap();
+        }
+        write("gangway.toml", "[public]\ncertificate = \"one/cert.pem\"\nkey = \"two/key.pem\"\n");
+        write(
+            "partners/acme.toml",
+            "name = \"Acme\"\n[rest]\n[webhook]\nurl = \"https://acme.example\"\nsecrets = [\"file:no\"]\n",
+        );
+        write("partners/other.toml", "name = \"Other\"\nvendor_number = \"1\"\n[rest]\n[send]\nchannel = \"as2\"\n");
+        write("partners/last.toml.txt", "");
+        write("partners/templates/house.toml", "");
+        let mut told = told(folder.path());
+        told.retain(|told| !told.ends_with("PRT-0018"));
+        let expected = ["gangway.toml NET-0002", "acme.toml CFG-0009", "last.toml.txt PRT-0036", "other.toml CFG-0005"];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn a_data_folder_that_everybody_may_enter_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");

@@ -35,7 +35,13 @@ pub(super) fn advice(good: &Good, ours: Option<&Ourselves>, now: Timestamp, find
             Status::Onboarding => Diagnostic::warning,
             _ => Diagnostic::error,
         };
-        findings.push(new(config::MISSING_KEY, lack.to_owned()).at(&written_at(good, &path), "").hint(hint));
+        let channel = written_at(good, &path);
+        let told = new(config::MISSING_KEY, lack.to_owned()).hint(hint);
+        // A template's line is not what has to be mended.
+        findings.push(match channel.is_in(&good.source) {
+            true => told.at(&channel, ""),
+            false => told.at(&lacking_at(good), "").at(&channel, "the channel"),
+        });
     }
     if let Some(as2) = &good.partner.as2 {
         over_as2(good, as2, ours, now, findings);
@@ -103,6 +109,12 @@ fn lack(partner: &Partner, channel: SendChannel) -> Option<(&'static str, &'stat
         }
         _ => None,
     }
+}
+
+/// Where a partner's own file may be mended: its section of AS2, or the name of its template.
+fn lacking_at(good: &Good) -> Origin {
+    let as2 = good.file.as2.as_ref().map(|as2| as2.id.origin.clone());
+    as2.unwrap_or_else(|| written_at(good, "template"))
 }
 
 /// Where a value was written, in the partner's file or in its template; else the partner's name.
@@ -183,7 +195,7 @@ mod tests {
         );
         let later =
             told(folder.path(), &format!("template = \"as2-x12\"\n{as2}[x12]\nids = [\"ZZ/A\"]\nours = \"ZZ/U\"\n"));
-        assert_eq!(later, [format!("43 error CFG-0005: {lack}")], "in the template");
+        assert_eq!(later, [format!("5 error CFG-0005: {lack}")], "not in the template");
         let forecast = "[rest]\noauth_clients = [\"acme\"]\n[send.documents.forecast]\nchannel = \"webhook\"\n";
         let lack = "documents to this partner go to its webhook, and there is no [webhook]";
         assert_eq!(told(folder.path(), forecast), [format!("6 error CFG-0005: {lack}")]);

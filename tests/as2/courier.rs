@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use gangway::{
-    config::Settings,
+    config::{Diagnostic, Settings},
     doors::as2::{As2Courier, Caller, Receipts, Ring},
     exchange::{Carried, Courier, Parcel},
     ledger::{
@@ -31,7 +31,9 @@ fn read(dir: &Dir) -> (Settings, Directory) {
     let (settings, findings) = Settings::load(Some(&dir.join("gangway.toml")));
     assert!(findings.is_empty(), "{findings:#?}");
     let (directory, findings) = Directory::load(&Sources::of(&settings), &|_| true);
-    assert!(findings.is_empty(), "{findings:#?}");
+    // One of the tests shows what becomes of this.
+    let is_known = |told: &Diagnostic| told.message.contains("gangway.toml has no `url`");
+    assert!(findings.iter().all(is_known), "{findings:#?}");
     (settings, directory)
 }
 
