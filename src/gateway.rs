@@ -258,6 +258,7 @@ impl Gateway {
                 notes: data.join("alerts.json"),
                 ledger: Arc::clone(&ledger),
                 directory: Arc::clone(&directory),
+                ring: Arc::clone(&ring),
                 consumers: names.clone(),
             };
             tasks.push(tokio::spawn(sending.run(exchange.alerts())));
@@ -286,6 +287,10 @@ impl Gateway {
         listening.public_tls = address;
         serve(secure, &public, tls, balancers)?;
 
+        let (sftp, address) = open("the SFTP listener", settings.sftp.address.get()).await?;
+        listening.sftp = address;
+
+        // Every listener is bound by now, so that the page tells of all of them.
         let of_console = Arc::clone(&directory);
         let console = Console {
             ledger: Arc::clone(&ledger),
@@ -303,8 +308,6 @@ impl Gateway {
         let private = App::new("private", private).watched(requests_into(Arc::clone(&metrics)));
         serve(listener, &private, None, Balancers::none())?;
 
-        let (sftp, address) = open("the SFTP listener", settings.sftp.address.get()).await?;
-        listening.sftp = address;
         if let Some(listener) = sftp {
             let own = data.join("sftp");
             let keys = HostKeys::open(&own, settings.sftp.rsa_host_key).map_err(|error| io(own.display(), error))?;
@@ -395,9 +398,7 @@ fn io(what: impl std::fmt::Display, error: io::Error) -> StartError {
 }
 
 fn make_folder(data: &Path) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    made.map_err(|error| io(format!("the data folder {}", data.display()), error))
+    keys::make_folder(data).map_err(|error| io(format!("the data folder {}", data.display()), error))
 }
 
 fn spool(settings: &Settings, ledger: &SharedLedger) -> Result<Spool, StartError> {

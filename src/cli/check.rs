@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -14,6 +15,7 @@ use crate::{
     },
     doors,
     gateway::inspect_https,
+    ledger::codes::OPEN_TO_OTHERS,
     mapping::{Library, fixtures},
     partner::{Directory, Files, Sources, codes, effective, unreadable_secrets},
 };
@@ -169,6 +171,7 @@ impl Target {
 fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(settings.inspect());
     findings.extend(of_certificates(&settings));
+    findings.extend(open_to_others(&settings.data));
     let sources = Sources::of(&settings).without_last_good();
     let files = Files::read(&settings.partners);
     let (library, found) = Library::load(Some(&settings.mappings));
@@ -187,6 +190,16 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let outcomes = fixtures::run(&library, &settings.mappings, None, false).unwrap_or_default();
     let coverage = fixtures::coverage(&outcomes).iter().map(|one| covered(&library, one)).collect();
     Checked { what, findings, coverage }
+}
+
+/// Whether a data folder that is there lets others in than its owner, and perhaps a group.
+fn open_to_others(data: &Path) -> Option<Diagnostic> {
+    let mode = data.metadata().ok()?.permissions().mode();
+    let told = || {
+        let message = format!("every user of this machine may look into the data folder {}", data.display());
+        Diagnostic::warning(OPEN_TO_OTHERS, message).hint(format!("chmod 700 {}", data.display()))
+    };
+    (mode & 0o007 != 0).then(told)
 }
 
 /// Our own certificates, as AS2 and HTTPS will find them.
@@ -308,6 +321,18 @@ mod tests {
     }
 
     #[test]
+    fn a_data_folder_that_everybody_may_enter_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        for (mode, others) in [(0o755, true), (0o701, true), (0o750, false), (0o700, false)] {
+            fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+            let codes: Vec<_> = check(folder.path()).findings.into_iter().map(|finding| finding.code).collect();
+            assert_eq!(codes.contains(&OPEN_TO_OTHERS), others, "{mode:o}: {codes:?}");
+        }
+    }
+
+    #[test]
     fn a_file_that_belongs_to_nothing_is_known_by_what_it_holds() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
@@ -322,7 +347,9 @@ mod tests {
 
     #[test]
     fn the_repository_is_clean() {
-        let checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
+        let mut checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
+        // Whoever runs the program here has a data folder that is no part of the repository.
+        checked.findings.retain(|finding| finding.code != OPEN_TO_OTHERS);
         assert_eq!(checked.findings, vec![]);
         assert!(checked.what.starts_with("3 partners, 7 templates, "), "{}", checked.what);
     }

@@ -1,4 +1,5 @@
-//! `gangway find`: the first question of every support call.
+//! `gangway find`: the first question of every support call. What went to a partner shows how the conversation about it
+//! stands: that it was delivered says nothing of whether the partner took it.
 
 use std::process::ExitCode;
 
@@ -15,7 +16,8 @@ use crate::{
     ledger::{MessageFilter, MessageState},
 };
 
-/// Finds messages; every flag that is given must match.
+/// Finds messages; every flag that is given must match. What went to a partner shows whether it was accepted, rejected or answered, or
+/// what of that is overdue; `gangway orders` tells more.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -78,7 +80,18 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let found = args.at.ask(Request::Find { filter, limit: args.limit }, true)?;
     let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
-    let columns = ["id", "at", "direction", "channel", "partner", "state", "interchange", "bytes", "transport_id"];
+    let columns = [
+        "id",
+        "at",
+        "direction",
+        "channel",
+        "partner",
+        "state",
+        "conversation",
+        "interchange",
+        "bytes",
+        "transport_id",
+    ];
     match args.format {
         Format::Json => print_text(&format!("{found:#}\n"))?,
         Format::Text => {

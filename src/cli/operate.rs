@@ -90,7 +90,6 @@ pub(super) fn record(settings: &Settings, what: &str, on: &str, reason: &str) ->
     ) {
         Ok(_) => Ok(()),
         Err(ClientError::NotRunning(_)) => {
-            std::fs::create_dir_all(&settings.data)?;
             let record = AuditRecord { at: jiff::Timestamp::now(), who: who(), what, on, reason };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let ledger = SqliteLedger::open(&settings.data, &Options::default())?;

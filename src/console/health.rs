@@ -16,7 +16,7 @@ pub(super) async fn alive() -> &'static str {
 #[derive(Serialize)]
 struct Ready {
     ready: bool,
-    /// `ok`, or why the record does not answer.
+    /// `ok`, or why the record does not answer or takes nothing.
     ledger: String,
     /// `ok`, or that the process is coming to an end.
     process: &'static str,
@@ -29,7 +29,7 @@ struct Ready {
 pub(super) async fn ready(State(console): State<Arc<Console>>) -> Response {
     let asked = console.ledger.messages(MessageFilter::default(), None, 1);
     let ledger = match timeout(PATIENCE, asked).await {
-        Ok(Ok(_)) => "ok".to_owned(),
+        Ok(Ok(_)) => console.no_room().unwrap_or_else(|| "ok".to_owned()),
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
     };

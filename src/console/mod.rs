@@ -21,7 +21,7 @@ use tokio::time::timeout;
 use crate::{
     ledger::SharedLedger,
     net::{Served, Stop},
-    observe::{Deliveries, Metrics, Queue, Requested},
+    observe::{Deliveries, Metrics, Queue, Requested, Room},
 };
 
 /// The record has this long to answer.
@@ -57,6 +57,11 @@ impl Console {
             .route("/healthz", get(health::alive))
             .route("/readyz", get(health::ready))
             .with_state(Arc::new(self))
+    }
+
+    /// Why nothing can be stored, where there is no room.
+    fn no_room(&self) -> Option<String> {
+        self.ledger.no_room().borrow().clone()
     }
 
     /// Why nothing is delivered to partners, where the record says so.
@@ -97,6 +102,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
             Err(error) => tracing::warn!(consumer, %error, "The queue's figures could not be had."),
         }
     }
+    Room { lacking: console.no_room().is_some() }.emit(&console.metrics);
     Deliveries { paused: console.paused().await.is_some() }.emit(&console.metrics);
     ([(CONTENT_TYPE, Metrics::MEDIA_TYPE)], console.metrics.encode()).into_response()
 }

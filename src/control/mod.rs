@@ -94,6 +94,11 @@ pub enum Request {
         /// The most to list.
         limit: usize,
     },
+    /// An order's life across its documents.
+    Order {
+        /// Its number.
+        number: String,
+    },
     /// One message with its documents, timeline and deliveries.
     Show {
         /// Which.

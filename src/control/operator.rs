@@ -9,8 +9,8 @@ use super::{Answer, ReplayWhat, Request, Served, Standing, StandingQuery};
 use crate::{
     config::Diagnostic,
     document::MessageId,
-    exchange::{Exchange, Replayed},
-    ledger::{AuditRecord, Direction, LedgerError, MessageFilter, NumberSeries, OwnFile, SharedLedger},
+    exchange::{Exchange, Replayed, conversation, order_life},
+    ledger::{AuditRecord, Direction, LedgerError, Message, MessageFilter, NumberSeries, OwnFile, SharedLedger},
     onboard,
     partner::{Difference, Directory},
 };
@@ -126,7 +126,11 @@ impl Operator {
                 ledger.put_back(&consumer, position, &who, &needed(reason)?, now).await?;
                 Ok(json!({ "put_back": position }))
             }
-            Request::Find { filter, limit } => Ok(value(ledger.messages(filter, None, limit).await?)),
+            Request::Find { filter, limit } => self.find(filter, limit).await,
+            Request::Order { number } => match order_life(&**ledger, &number).await? {
+                Some(life) => Ok(value(life)),
+                None => Err(LedgerError::NotFound(format!("no document has the number {number} or names it")).into()),
+            },
             Request::Show { message } => self.show(message).await,
             Request::Replay { what, dry_run, who, reason } => self.replay(what, dry_run, &who, &reason).await,
             Request::Backup { file } => {
@@ -227,12 +231,29 @@ impl Operator {
         Ok(Standing { partner, last, seen, served })
     }
 
+    /// Messages, with how the conversation about each stands that went to a partner.
+    async fn find(&self, filter: MessageFilter, limit: usize) -> Result<Value, Failure> {
+        #[derive(Serialize)]
+        struct Found {
+            #[serde(flatten)]
+            message: Message,
+            conversation: Option<String>,
+        }
+        let mut found = Vec::new();
+        for message in self.ledger.messages(filter, None, limit).await? {
+            let conversation = conversation(&*self.ledger, &message).await?;
+            found.push(Found { message, conversation });
+        }
+        Ok(value(found))
+    }
+
     async fn show(&self, id: MessageId) -> Result<Value, Failure> {
         let ledger = &self.ledger;
         let message = ledger.message(id).await?.ok_or_else(|| LedgerError::NotFound(format!("message {id}")))?;
         let answers = MessageFilter { relates_to: Some(id), ..MessageFilter::default() };
         Ok(json!({
             "message": message,
+            "conversation": conversation(&**ledger, &message).await?,
             "documents": ledger.documents(id, 0, SHOWN).await?,
             "timeline": ledger.timeline(id).await?,
             "deliveries": ledger.deliveries(id).await?,

@@ -31,8 +31,12 @@ pub enum AlertKind {
     Gap,
     /// An event was handed out too often, and its key waits.
     Parked,
-    /// A partner's file is broken, or its certificate ends soon.
+    /// A partner's file is broken.
     Partner,
+    /// There is no room for the record, and nothing is taken.
+    NoRoom,
+    /// A certificate ends soon or has ended, a partner's or our own.
+    Certificate,
 }
 
 /// One thing to look at.

@@ -13,6 +13,8 @@ crate::codes! {
     UNAVAILABLE = "LED-0005";
     /// Nothing is delivered to partners, because the data was restored from a backup.
     PAUSED = "LED-0006";
+    /// Every user of the machine may look into the data folder.
+    OPEN_TO_OTHERS = "LED-0007";
 }
 
 /// The pages of this room.

@@ -316,7 +316,7 @@ mod tests {
         assert!(Arc::ptr_eq(&config, &tls.shown.load().config), "sessions go on where nothing changed");
         // Half of the new pair is there.
         fs::copy(two.join("cert.pem"), one.join("cert.pem")).unwrap();
-        assert!(matches!(tls.reload(), Err(TlsError::Pair(_))));
+        assert!(matches!(tls.reload(), Err(TlsError::Mismatch { .. })));
         assert!(tls.chain_on_disk().is_err());
         assert_eq!(tls.chain(), first);
         fs::copy(two.join("key.pem"), one.join("key.pem")).unwrap();

@@ -148,6 +148,20 @@ impl Deliveries {
     }
 }
 
+/// Whether there is room for the record, at the time of a scrape.
+#[derive(Debug)]
+pub struct Room {
+    /// There is none.
+    pub lacking: bool,
+}
+
+impl Room {
+    /// Writes it down; the ledger has the log line.
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.ledger_full.set(self.lacking.into());
+    }
+}
+
 /// A listener is open.
 #[derive(Debug)]
 pub struct Started<'a, A> {

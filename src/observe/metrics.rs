@@ -26,6 +26,7 @@ pub struct Metrics {
     pub(super) queue_depth: Family<QueueLabels, Gauge>,
     pub(super) queue_oldest_seconds: Family<ConsumerLabels, Gauge>,
     pub(super) deliveries_paused: Gauge,
+    pub(super) ledger_full: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,6 +78,7 @@ impl Metrics {
             queue_depth: Family::default(),
             queue_oldest_seconds: Family::default(),
             deliveries_paused: Gauge::default(),
+            ledger_full: Gauge::default(),
         };
         metrics.register("requests", "HTTP requests answered", metrics.requests.clone());
         metrics.register(
@@ -105,6 +107,11 @@ impl Metrics {
             "deliveries_paused",
             "1 while nothing is delivered to partners, after a restore",
             metrics.deliveries_paused.clone(),
+        );
+        metrics.register(
+            "ledger_full",
+            "1 while there is no room for the record, and nothing is taken",
+            metrics.ledger_full.clone(),
         );
         metrics.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         metrics

@@ -20,6 +20,16 @@ use crate::{
 /// The days before a certificate's end on which it is told about, each time more loudly.
 pub const EXPIRY_DAYS: [i64; 3] = [60, 30, 7];
 
+/// What stands in every private key in PEM.
+const KEY_MARK: &str = "PRIVATE KEY-----";
+
+/// Whose certificates a file has to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Theirs,
+    Ours,
+}
+
 /// What was read.
 #[derive(Debug, Default)]
 pub(super) struct Attached {
@@ -43,12 +53,13 @@ impl Attached {
         let mut attached = Self::default();
         for path in file.rest.iter().flat_map(|rest| &rest.client_certificates) {
             // What follows the first are authorities, which call nobody.
-            let first = attached.certificates_in(path, fetch, findings).and_then(|ders| ders.into_iter().next());
+            let first =
+                attached.certificates_in(path, Whose::Theirs, fetch, findings).and_then(|ders| ders.into_iter().next());
             attached.callers.extend(first);
         }
         let Some(as2) = &file.as2 else { return attached };
         for path in &as2.certificates.0 {
-            let Some(ders) = attached.certificates_in(path, fetch, findings) else { continue };
+            let Some(ders) = attached.certificates_in(path, Whose::Theirs, fetch, findings) else { continue };
             // What follows the first are authorities, which sign nothing here.
             let Some(der) = ders.first() else { continue };
             match Certificate::from_der(der) {
@@ -60,15 +71,16 @@ impl Attached {
             }
         }
         for path in &as2.trust {
-            let ders = attached.certificates_in(path, fetch, findings);
+            let ders = attached.certificates_in(path, Whose::Theirs, fetch, findings);
             attached.trust.extend(ders.into_iter().flatten());
         }
         for path in &as2.tls_certificates {
-            let first = attached.certificates_in(path, fetch, findings).and_then(|ders| ders.into_iter().next());
+            let first =
+                attached.certificates_in(path, Whose::Theirs, fetch, findings).and_then(|ders| ders.into_iter().next());
             attached.as2_callers.extend(first);
         }
         if let Some(path) = &as2.client_certificate {
-            let ders = attached.certificates_in(path, fetch, findings);
+            let ders = attached.certificates_in(path, Whose::Ours, fetch, findings);
             attached.client.extend(ders.into_iter().flatten());
         }
         attached
@@ -78,6 +90,7 @@ impl Attached {
     fn certificates_in(
         &mut self,
         path: &Spanned<PathBuf>,
+        whose: Whose,
         fetch: Fetch<'_>,
         findings: &mut Vec<Diagnostic>,
     ) -> Option<Vec<Vec<u8>>> {
@@ -88,13 +101,17 @@ impl Attached {
         let bytes = match fetch(path) {
             Ok(bytes) => bytes,
             Err(e) => {
-                told(
-                    format!("the certificate {shown} cannot be read: {e}"),
-                    "paths start at the folder of partner files",
-                );
+                // "certs\new.pem" is TOML, and has a line end in it.
+                let hint = match path.to_string_lossy().contains(char::is_control) {
+                    true => "a backslash began a special character in this path: write / in its place",
+                    false => "paths start at the folder of partner files",
+                };
+                told(format!("the certificate {} cannot be read: {e}", shown.to_string().escape_debug()), hint);
                 return None;
             }
         };
+        // Whether our own key stands beside our certificate is nobody's business.
+        let holds_a_key = bytes.windows(KEY_MARK.len()).any(|part| part == KEY_MARK.as_bytes());
         // What Windows calls .cer is often the bare certificate.
         let is_der = bytes.first() == Some(&0x30);
         let ders = match is_der {
@@ -102,6 +119,13 @@ impl Attached {
             false => CertificateDer::pem_slice_iter(&bytes).map(|der| der.map(|der| der.to_vec())).collect(),
         };
         match ders {
+            Ok(ders) if ders.is_empty() && holds_a_key => {
+                told(
+                    format!("{shown} is a private key, and no certificate: only its owner should have it"),
+                    "tell them, and ask for a new key's certificate; a private key must not be sent",
+                );
+                None
+            }
             Ok(ders) if ders.is_empty() => {
                 told(
                     format!("{shown} holds no certificate"),
@@ -110,6 +134,11 @@ impl Attached {
                 None
             }
             Ok(ders) => {
+                if holds_a_key && whose == Whose::Theirs {
+                    let message = format!("{shown} also holds a private key: only its owner should have it");
+                    let told = Diagnostic::warning(codes::BAD_CERTIFICATE, message).at(&path.origin, "");
+                    findings.push(told.hint("take the key out of the file, tell them, and ask for a new one; a private key must not be sent"));
+                }
                 self.files.push((shown.to_string(), bytes));
                 Some(ders)
             }

@@ -69,4 +69,8 @@ crate::codes! {
     SAME_CXML_CREDENTIAL = "PRT-0033";
     /// What goes to a partner over AS2 cannot be encrypted for it.
     NOT_ENCRYPTABLE = "PRT-0034";
+    /// An EDI identity that is probably a slip.
+    DOUBTFUL_ENVELOPE_ID = "PRT-0035";
+    /// A file that is nearly named like a partner's.
+    IGNORED_FILE = "PRT-0036";
 }

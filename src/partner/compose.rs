@@ -393,6 +393,11 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         }
     }
     if let Some(x12) = &file.x12 {
+        if let Some(same) = x12.ids.0.iter().find(|id| id.value == x12.ours.value) {
+            let told = Diagnostic::error(config::CONTRADICTION, format!("{} cannot be both of us", same.value));
+            let told = told.at(&same.origin, "").at(&x12.ours.origin, "here too");
+            findings.push(told.hint("`ids` is who they are, `ours` is who we are to them"));
+        }
         x12.write.iter().for_each(|write| layout::check(write, findings));
         let differences = overlay::overlay(&x12.overlay);
         findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));

@@ -60,6 +60,12 @@ pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
             told.at(&file.name.origin, "").hint("add [rest], [as2] or [sftp], or `via` in [x12] if a VAN carries it"),
         );
     }
+    for id in file.x12.iter().flat_map(|x12| x12.ids.0.iter().chain([&x12.ours])) {
+        if let Some(doubt) = id.value.doubt() {
+            let told = Diagnostic::warning(codes::DOUBTFUL_ENVELOPE_ID, doubt).at(&id.origin, "");
+            findings.push(told.hint("qualifier/id as they stand in ISA05 and ISA06 of their interchanges"));
+        }
+    }
     if partner.status == Status::Live {
         let examples: Vec<_> = EXAMPLE_KEYS.iter().map(|key| ApiKeyHash::of(key)).collect();
         for key in file.rest.iter().flat_map(|rest| &rest.api_keys) {

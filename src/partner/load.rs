@@ -215,6 +215,7 @@ impl<'f> Build<'f> {
         composed: &'f HashMap<String, Arc<Composed>>,
     ) -> Self {
         let mut findings: Vec<_> = files.unreadable.iter().map(|(_, told)| told.clone()).collect();
+        findings.extend(files.ignored.iter().cloned());
         findings.extend(templates.values().flat_map(|template| template.findings.iter().cloned()));
         findings.extend(composed.values().flat_map(|composed| composed.findings.iter().cloned()));
         let good = |(id, composed): (&String, &Arc<Composed>)| Some((id.clone(), composed.good.clone()?));

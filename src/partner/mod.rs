@@ -175,6 +175,7 @@ impl Partner {
             ("as2", self.as2.is_some()),
             ("sftp", self.sftp.is_some()),
             ("sftp-push", self.sftp_push.is_some()),
+            ("cxml", self.cxml.as_ref().is_some_and(|cxml| cxml.url.is_some() || !cxml.their_secrets.is_empty())),
             ("via", self.x12.as_ref().is_some_and(|x12| x12.via.is_some())),
         ];
         has.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()

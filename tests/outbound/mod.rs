@@ -1,7 +1,9 @@
 //! The way out, from the ERP's POST to the partner and back: documents, control numbers, deliveries, acknowledgements.
 
+mod certificates;
 mod couriers;
 mod cxml;
+mod desk;
 mod documents;
 mod drop_box;
 mod homecoming;

@@ -226,19 +226,58 @@ gwtest!(an_answer_may_say_which_form_of_the_order_it_means, async |dir| {
     let (gateway, erp, acme) = open(&dir).await;
     post(&erp, "1", "acme", "45").await;
     verbs(&erp, "purchase_order/45", 1).await;
-    let etag = header(&status(get(&acme, "/v1/orders/45", &[]).await, 200), "etag").to_owned();
+    let tag = async || header(&status(get(&acme, "/v1/orders/45", &[]).await, 200), "etag").to_owned();
+    let first = tag().await;
     accepted(erp.submit("2", &order_for("acme", "45", "change")).await.unwrap());
-    wait_for("the change", async || (header(&get(&acme, "/v1/orders/45", &[]).await, "etag") != etag).then_some(()))
-        .await;
+    wait_for("the order sent anew", async || (tag().await != first).then_some(())).await;
     let body = acknowledgement("45", "S-1").to_string().into_bytes();
     let send = async |etag: &str| {
         let headers = [("content-type", "application/json"), ("idempotency-key", "k"), ("if-match", etag)];
         let path = "/v1/orders/45/acknowledgements";
         acme.client().send(Method::POST, path, &headers, body.clone()).await.unwrap()
     };
-    assert_eq!(refused(send(&etag).await, 412), "API-0112");
-    let now = header(&get(&acme, "/v1/orders/45", &[]).await, "etag").to_owned();
+    assert_eq!(refused(send(&first).await, 412), "API-0112");
+    // Each change makes another order of it, too.
+    for sequence in ["1", "2"] {
+        let before = tag().await;
+        accepted(erp.submit(&format!("change {sequence}"), &change_of("45", sequence)).await.unwrap());
+        wait_for("the change", async || (tag().await != before).then_some(())).await;
+        assert_eq!(refused(send(&before).await, 412), "API-0112");
+    }
+    let now = tag().await;
+    let list = status(get(&acme, "/v1/orders?type=purchase_order&limit=1", &[]).await, 200).json();
+    assert_eq!(list["data"][0]["etag"], now.as_str());
     accepted(send(&now).await);
+    gateway.stop().await;
+});
+
+gwtest!(json_that_does_not_say_so_is_read_where_json_is_expected, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let send = async |key: &str, kind: Option<&str>, body: &str| {
+        let headers = [("idempotency-key", key), ("content-type", kind.unwrap_or_default())];
+        let path = "/v1/orders/45/acknowledgements";
+        let named = if kind.is_some() { &headers[..] } else { &headers[..1] };
+        acme.client().send(Method::POST, path, named, body.to_owned()).await.unwrap()
+    };
+    let kinds = [Some("text/plain;charset=UTF-8"), Some("application/octet-stream"), None, Some("application/json")];
+    for (n, kind) in kinds.into_iter().enumerate() {
+        // One of them as a system writes it that marks its texts.
+        let mark = if n % 2 == 0 { "" } else { "\u{feff}" };
+        let body = format!("{mark} {}", acknowledgement("45", &format!("S-{n}")));
+        let answer = send(&format!("k{n}"), kind, &body).await;
+        assert_eq!(answer.json()["state"], "accepted", "{kind:?} {answer:?}");
+        accepted(answer.clone());
+        let again = send(&format!("k{n}"), Some("application/json"), &body).await;
+        assert_eq!((again.text(), header(&again, "idempotency-replayed")), (answer.text(), "true"));
+    }
+    // Its mistakes are told.
+    assert_eq!(refused(send("m", Some("text/plain"), "{\"order_number\": 45}").await, 422), "NET-0109");
+    // X12 needs no other type than before, and still has to have one.
+    let x12 = String::from_utf8(answer_to(ACME, 7, "45")).unwrap();
+    accepted(send("x", Some("text/plain"), &x12).await);
+    assert_eq!(refused(send("y", None, &x12).await, 415), "NET-0106");
+    let events = drain(&erp, "erp", 5).await;
+    assert_eq!(events[3].event.data["seller_order_number"], "S-3");
     gateway.stop().await;
 });
 

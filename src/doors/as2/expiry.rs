@@ -1,5 +1,5 @@
 //! When certificates end, ours, the partners' and those of HTTPS: a metric at all times, and a line in the log 60, 30 and 7
-//! days before, each time more loudly.
+//! days before, each time more loudly; [`nearing`] is for whoever tells people.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -22,6 +22,8 @@ use crate::{
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(60 * 60);
+/// What the metric calls ourselves.
+const OWN: &str = "own";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Labels {
@@ -57,12 +59,8 @@ pub fn watch(
         loop {
             let (directory, ring, now) = (directory.load_full(), ring.load_full(), Timestamp::now());
             ends.clear();
-            let own = ring.own().iter().map(|own| ("own", own.key.certificate()));
-            let partners = directory.partners().flat_map(|partner| {
-                let as2 = partner.as2.iter();
-                as2.flat_map(|as2| &as2.certificates).map(|certificate| (partner.id.as_str(), certificate))
-            });
-            for (owner, certificate) in own.chain(partners) {
+            for (partner, certificate) in all(&directory, &ring) {
+                let owner = partner.unwrap_or(OWN);
                 let fingerprint = certificate.fingerprint();
                 let labels = Labels { owner: owner.to_owned(), fingerprint: fingerprint.to_owned() };
                 ends.get_or_create(&labels).set(certificate.not_after().as_second());
@@ -82,6 +80,44 @@ pub fn watch(
             }
         }
     })
+}
+
+/// A certificate that has come near to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nearing {
+    /// Whose it is; none is ourselves.
+    pub partner: Option<String>,
+    /// The name in it.
+    pub subject: String,
+    /// What tells it from others.
+    pub fingerprint: String,
+    /// It has less than so many days; 0 where it has ended.
+    pub step: i64,
+    /// When it ends, in words.
+    pub words: String,
+}
+
+/// The certificates that have come near to their ends, each with the last step that it passed.
+pub fn nearing(directory: &Directory, ring: &Ring, now: Timestamp) -> Vec<Nearing> {
+    let near = |(partner, certificate): (Option<&str>, &Certificate)| {
+        Some(Nearing {
+            partner: partner.map(str::to_owned),
+            subject: certificate.subject().to_owned(),
+            fingerprint: certificate.fingerprint().to_owned(),
+            step: step(certificate, now)?,
+            words: ending(certificate, now)?,
+        })
+    };
+    all(directory, ring).filter_map(near).collect()
+}
+
+/// Our own certificates, and those of the partners.
+fn all<'a>(directory: &'a Directory, ring: &'a Ring) -> impl Iterator<Item = (Option<&'a str>, &'a Certificate)> {
+    let partners = directory.partners().flat_map(|partner| {
+        let as2 = partner.as2.iter();
+        as2.flat_map(|as2| &as2.certificates).map(|certificate| (Some(partner.id.as_str()), certificate))
+    });
+    ring.own().iter().map(|own| (None, own.key.certificate())).chain(partners)
 }
 
 /// Logs where a certificate has come nearer to its end than was told before.

@@ -27,6 +27,7 @@ use super::{
 use crate::{
     document::{DocumentType, MessageId, Mode},
     exchange::Declared,
+    keys,
     ledger::{Direction, Document, DocumentState, Message, MessageFilter},
     net::{self, Context, Problem, Query},
     partner::ApiAccess,
@@ -55,6 +56,8 @@ pub(super) const ORDERS: Family = Family {
     main: &[DocumentType::PurchaseOrder],
     all: &[DocumentType::PurchaseOrder, DocumentType::PurchaseOrderChange],
 };
+/// What changes an order.
+const CHANGES: &[DocumentType] = &[DocumentType::PurchaseOrderChange];
 /// Forecasts and the ship schedules that make them firm.
 pub(super) const FORECASTS: Family = Family {
     main: &[DocumentType::Forecast, DocumentType::ShipSchedule],
@@ -133,6 +136,14 @@ impl Entry {
             etag: tag(document),
         }
     }
+
+    /// The same, with the ETag that an order has by its number.
+    async fn with_etag(mut self, rest: &Rest, access: &ApiAccess, document: &Document) -> Result<Self, Problem> {
+        if document.kind == Some(DocumentType::PurchaseOrder) {
+            self.etag = order_tag(rest, access, document).await?;
+        }
+        Ok(self)
+    }
 }
 
 #[derive(Serialize)]
@@ -184,7 +195,7 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
             (position.checked_add(1), super::messages::own(rest, access, &id.to_string()).await)
         {
             if is_shown(access, &message) {
-                gather(rest, &message, from, &fits, &mut found).await?;
+                gather(rest, access, &message, from, &fits, &mut found).await?;
             }
         }
     }
@@ -198,7 +209,7 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
         for message in page {
             before = Some(message.id);
             if is_shown(access, &message) {
-                gather(rest, &message, 0, &fits, &mut found).await?;
+                gather(rest, access, &message, 0, &fits, &mut found).await?;
             }
             if found.len() > limit {
                 more = true;
@@ -224,6 +235,7 @@ fn is_shown(access: &ApiAccess, message: &Message) -> bool {
 
 async fn gather(
     rest: &Rest,
+    access: &ApiAccess,
     message: &Message,
     from: u32,
     fits: &(impl Fn(&Document) -> bool + Sync),
@@ -231,8 +243,10 @@ async fn gather(
 ) -> Result<(), Problem> {
     let documents = rest.ledger.documents(message.id, from, crate::ledger::MAX_DOCUMENTS).await;
     let documents = documents.map_err(problems::from_ledger)?;
-    let wanted = documents.iter().filter(|document| fits(document));
-    found.extend(wanted.map(|document| ((message.id, document.position), Entry::of(message, document))));
+    for document in documents.iter().filter(|document| fits(document)) {
+        let entry = Entry::of(message, document).with_etag(rest, access, document).await?;
+        found.push(((message.id, document.position), entry));
+    }
     Ok(())
 }
 
@@ -284,8 +298,24 @@ async fn canonical(rest: &Rest, message: &Message, document: &Document) -> Resul
     event.map(|event| event.data).ok_or_else(lost)
 }
 
+/// The ETag of what one document says.
 fn tag(document: &Document) -> String {
-    format!("\"{}\"", document.digest.get(..32).unwrap_or(&document.digest))
+    quoted(&document.digest)
+}
+
+fn quoted(digest: &str) -> String {
+    format!("\"{}\"", digest.get(..32).unwrap_or(digest))
+}
+
+/// The ETag of an order as it stands: of what it says, and of its newest change.
+async fn order_tag(rest: &Rest, access: &ApiAccess, order: &Document) -> Result<String, Problem> {
+    let Some(number) = &order.number else { return Ok(tag(order)) };
+    let change = issued(rest, access, CHANGES, number, 1).await?.pop();
+    Ok(change.map_or_else(|| tag(order), |(_, change)| tag_of(order, &change)))
+}
+
+fn tag_of(order: &Document, change: &Document) -> String {
+    quoted(&keys::sha256_hex(format!("{}\n{}", order.digest, change.digest).as_bytes()))
 }
 
 fn nothing() -> Problem {
@@ -303,7 +333,10 @@ async fn one(
     Query::of(uri)?.finish()?;
     let (message, document) = issued(&rest, access, family.main, number, 1).await?.pop().ok_or_else(nothing)?;
     let json = canonical(&rest, &message, &document).await?;
-    let etag = tag(&document);
+    let etag = match document.kind {
+        Some(DocumentType::PurchaseOrder) => order_tag(&rest, access, &document).await?,
+        _ => tag(&document),
+    };
     let known = matches(headers, &IF_NONE_MATCH, &etag).unwrap_or(false);
     let mut response = if known {
         let mut response = Response::new(Body::empty());
@@ -340,9 +373,8 @@ pub(super) async fn changes(
         next: Option<String>,
     }
     Query::of(&uri)?.finish()?;
-    let kinds = [DocumentType::PurchaseOrderChange];
     let (mut data, mut deliveries) = (Vec::new(), Vec::new());
-    for (message, document) in issued(&rest, &access, &kinds, &number, MAX_CHANGES).await?.into_iter().rev() {
+    for (message, document) in issued(&rest, &access, CHANGES, &number, MAX_CHANGES).await?.into_iter().rev() {
         let json = canonical(&rest, &message, &document).await?;
         let Ok(json) = serde_json::from_slice(&json) else { continue };
         data.push(Change { entry: Entry::of(&message, &document), document: json });
@@ -359,8 +391,10 @@ async fn unchanged(rest: &Rest, access: &ApiAccess, number: &str, headers: &Head
     if !headers.contains_key(IF_MATCH) {
         return Ok(());
     }
-    let now = issued(rest, access, ORDERS.main, number, 1).await?.pop();
-    let etag = now.map(|(_, document)| tag(&document)).unwrap_or_default();
+    let etag = match issued(rest, access, ORDERS.main, number, 1).await?.pop() {
+        Some((_, order)) => order_tag(rest, access, &order).await?,
+        None => String::new(),
+    };
     match matches(headers, &IF_MATCH, &etag) {
         Some(true) if !etag.is_empty() => Ok(()),
         _ if etag.is_empty() => Err(problems::STALE.because("There is no such order whose form could be the same.")),

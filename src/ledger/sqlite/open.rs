@@ -128,7 +128,14 @@ pub(super) fn first_connection(places: &Places, cache_mb: u32, max_pages: Option
 
 /// A connection that writes, with every setting that durability rests on.
 pub(super) fn connect(path: &Path, cache_mb: u32) -> Outcome<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // The engine would let others read it. What it makes beside the file, it makes as the file is.
+    match private(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(from_io("cannot make", path, &error).into());
+        }
+        _ => {}
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(128);

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use super::{
     super::{
         AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
-        GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-        News, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice,
-        Taken, Unfinished, Watch,
+        GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, LogPage, Message, MessageFilter,
+        MessageState, News, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt, Result,
+        Revision, Slice, Taken, Unfinished, Watch,
     },
     SqliteLedger,
     arrivals::{self, NewEntry, NewRevision},
@@ -172,7 +172,7 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| standing::event(&reader.conn, id)).await
     }
 
-    async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>> {
+    async fn log(&self, after: u64, filter: LogFilter, limit: usize) -> Result<LogPage> {
         self.read(move |reader| standing::log(&reader.conn, after, &filter, limit)).await
     }
 
@@ -220,6 +220,10 @@ impl Ledger for SqliteLedger {
         let record = decision(who, "queue.put_back", consumer, position, reason, now);
         let (name, position) = (consumer.to_owned(), rows::signed(position));
         self.write(Weight::default(), move |tx| standing::put_back(tx, &name, position, &record)).await
+    }
+
+    fn no_room(&self) -> watch::Receiver<Option<String>> {
+        self.room.watch()
     }
 
     fn changed(&self) -> watch::Receiver<u64> {
