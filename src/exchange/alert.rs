@@ -25,6 +25,8 @@ pub enum AlertKind {
     Rejected,
     /// An acknowledgement of nothing that was sent.
     Unmatched,
+    /// An acknowledgement that breaks the standard, so that it says nothing, and nobody but us can tell its sender.
+    BrokenAcknowledgement,
     /// Interchanges of a partner whose numbers have no gaps have not come.
     Gap,
     /// An event was handed out too often, and its key waits.
@@ -33,6 +35,8 @@ pub enum AlertKind {
     Partner,
     /// A certificate ends soon or has ended, a partner's or our own.
     Certificate,
+    /// There is no room for the record, and nothing is taken.
+    NoRoom,
 }
 
 /// One thing to look at.

@@ -225,7 +225,7 @@ fn entry(
         time: at,
         correlation: arrival.correlation.clone(),
         replaces: None,
-        data: json,
+        data: document::with_orders(&json, &document.orders),
     });
     document.event = event.as_ref().map(|event| event.id);
     let payload = match &arrival.body.content {

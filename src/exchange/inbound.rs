@@ -358,13 +358,14 @@ fn entry(
     arrival: &Arrival,
     subject: &Subject,
     read: &FirstPass,
-    composed: Composed,
+    mut composed: Composed,
     transport: Option<Claim>,
     config: &str,
     scribe: &dyn Scribe,
 ) -> Entry {
     let reading = &read.reading;
     let first = reading.interchanges.first();
+    let owed = composed.owed();
     let state = if read.large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
     // Whoever did not show who it is has claimed nothing: the same may come again once that is mended, on either side.
     let stranger = composed.problem.as_ref().is_some_and(|problem| problem.code == codes::BAD_CREDENTIAL);
@@ -421,7 +422,7 @@ fn entry(
     }));
     let mut claims = composed.claims;
     claims.extend(transport);
-    let (documents, owed) = if complete { (composed.documents, composed.owed) } else { (Vec::new(), Vec::new()) };
+    let (documents, owed) = if complete { (composed.documents, owed) } else { (Vec::new(), Vec::new()) };
     if !complete {
         // Theirs follow with the documents.
         claims.retain(|claim| !matches!(claim.kind, ClaimKind::Business | ClaimKind::Set));

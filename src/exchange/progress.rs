@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     Exchange,
+    conversation::is_answered,
     events_out::{Overdue, Told},
     sending::later,
 };
@@ -18,8 +19,6 @@ use crate::{
 
 /// How many deliveries or watches are looked at together.
 const PAGE: usize = 256;
-/// How many documents of an order are looked at for an answer.
-const MOST: usize = 500;
 
 /// What happened to a document.
 pub(super) struct Happened {
@@ -168,7 +167,7 @@ impl Exchange {
             WatchKind::Acknowledgement => {
                 matches!(document.state, DocumentState::Acknowledged | DocumentState::Rejected)
             }
-            WatchKind::Answer => self.is_answered(&document).await?,
+            WatchKind::Answer => is_answered(&**ledger, &document).await?,
         };
         let mut news = News { ends: vec![id], ..News::default() };
         if ended {
@@ -205,23 +204,5 @@ impl Exchange {
             Overdue { message: &message, about, number, due }.emit(&self.inner.telemetry);
         }
         Ok(())
-    }
-
-    /// Whether the partner answered an order, or a change after it was issued.
-    async fn is_answered(&self, document: &Document) -> Result<bool, LedgerError> {
-        for order in &document.orders {
-            let all = self.inner.ledger.documents_by_number(order, MOST).await?;
-            let answers = all.iter().filter(|other| other.partner == document.partner).any(|other| match other.kind {
-                Some(DocumentType::OrderChangeAcknowledgement) => other.message > document.message,
-                Some(DocumentType::OrderAcknowledgement) => {
-                    document.kind == Some(DocumentType::PurchaseOrder) || other.message > document.message
-                }
-                _ => false,
-            });
-            if !answers {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }

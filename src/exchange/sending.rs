@@ -18,7 +18,7 @@ use super::{
     rendering::{self, Numbers, Parties, Sheet, Unwritable, Written},
 };
 use crate::{
-    document::{DocumentType, MessageId, Mode, Verb, event_type},
+    document::{self, DocumentType, MessageId, Mode, Verb, event_type},
     keys,
     ledger::{
         Channel, Direction, Document, DocumentState, Fact, LedgerError, Message, MessageState, NewEvent, News,
@@ -192,7 +192,7 @@ impl Exchange {
     ) -> Result<(), LedgerError> {
         let send = &partner.send;
         for (series, first) in [(interchanges, send.first_interchange), (groups, send.first_group)] {
-            if first > 1 && self.inner.ledger.next_number(series).await? == 1 {
+            if first > 1 {
                 self.inner.ledger.begin_number(series, first).await?;
             }
         }
@@ -369,7 +369,7 @@ fn document(
         time: now,
         correlation: ready.origin.correlation.clone(),
         replaces: None,
-        data: ready.sheet.json.clone(),
+        data: document::with_orders(&ready.sheet.json, &document.orders),
     };
     (document, Some(event))
 }

@@ -23,7 +23,7 @@ pub use queue::{
 };
 pub use record::{
     AuditRecord, Claim, ClaimKey, ClaimKind, Committed, Document, Entry, Fact, Holder, Message, MessageFilter,
-    NewEvent, News, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
+    NewEvent, News, Owed, OwnFile, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
 };
 pub use state::{Channel, Direction, DocumentState, MessageState};
 
@@ -258,8 +258,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// The partners to whom something is owed that is not settled, in order of their ids.
     async fn owing(&self) -> Result<Vec<String>>;
 
-    /// What is owed to a partner and not settled: the `limit` oldest, in order, each with its number.
-    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>>;
+    /// What is owed to a partner and not settled: the `limit` oldest of those numbered after `after`, in order, each with
+    /// its number.
+    async fn owed(&self, partner: &str, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>>;
+
+    /// What is owed to a partner because of one message and not settled.
+    async fn owed_of(&self, partner: &str, message: MessageId) -> Result<Vec<(u64, Owed)>>;
 
     /// Whether what is owed under this number is not settled yet.
     async fn is_owed(&self, number: u64) -> Result<bool>;
@@ -345,8 +349,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// The audit log, newest first; an error where its chain is broken.
     async fn audit_log(&self, limit: usize) -> Result<Vec<AuditRecord>>;
 
-    /// Writes one file that holds everything, while work goes on. Refuses to overwrite.
-    async fn backup(&self, file: &Path) -> Result<()>;
+    /// Why nothing can be stored for want of room: from the first write that finds none until there is some again,
+    /// which is looked for also when nobody writes.
+    fn no_room(&self) -> tokio::sync::watch::Receiver<Option<String>>;
+
+    /// Writes one file that holds everything, with the data folder's own files, while work goes on. Refuses to overwrite.
+    async fn backup(&self, file: &Path, own: Vec<OwnFile>) -> Result<()>;
 
     /// Ends what is in flight and closes the store. Later calls fail with [`LedgerError::Unavailable`].
     async fn close(&self) -> Result<()>;

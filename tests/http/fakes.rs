@@ -159,6 +159,7 @@ pub struct FakeLedger {
     pub queue: Mutex<Vec<Queued>>,
     pub nacked: Mutex<Vec<(LeaseToken, String, u32)>>,
     pub out: AtomicBool,
+    pub no_room: watch::Sender<Option<String>>,
     pub leases: AtomicUsize,
     /// So many events of the log are looked at in one go.
     pub looks_at: AtomicUsize,
@@ -185,6 +186,7 @@ impl Default for FakeLedger {
             queue: Mutex::default(),
             nacked: Mutex::default(),
             out: AtomicBool::new(false),
+            no_room: watch::Sender::default(),
             leases: AtomicUsize::new(0),
             looks_at: AtomicUsize::new(usize::MAX),
             hold: Mutex::default(),
@@ -444,13 +446,19 @@ impl Ledger for FakeLedger {
     async fn put_back(&self, _: &str, _: u64, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
     }
+    fn no_room(&self) -> watch::Receiver<Option<String>> {
+        self.no_room.subscribe()
+    }
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
     async fn owing(&self) -> Result<Vec<String>> {
         unused()
     }
-    async fn owed(&self, _: &str, _: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, _: &str, _: u64, _: usize) -> Result<Vec<(u64, Owed)>> {
+        unused()
+    }
+    async fn owed_of(&self, _: &str, _: MessageId) -> Result<Vec<(u64, Owed)>> {
         unused()
     }
     async fn is_owed(&self, _: u64) -> Result<bool> {
@@ -513,7 +521,7 @@ impl Ledger for FakeLedger {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {
-        unused()
+        Ok(None)
     }
     async fn resume_deliveries(&self, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
@@ -524,7 +532,7 @@ impl Ledger for FakeLedger {
     async fn audit_log(&self, _: usize) -> Result<Vec<AuditRecord>> {
         unused()
     }
-    async fn backup(&self, _: &Path) -> Result<()> {
+    async fn backup(&self, _: &Path, _: Vec<OwnFile>) -> Result<()> {
         unused()
     }
     async fn remember(&self, _: &'static str, _: &str, _: Bytes) -> Result<()> {

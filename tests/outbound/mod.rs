@@ -3,6 +3,7 @@
 mod certificates;
 mod couriers;
 mod cxml;
+mod desk;
 mod documents;
 mod drop_box;
 mod homecoming;

@@ -1,6 +1,10 @@
 //! Orders out, answers in: what a supplier reads is delivered, what it answers is an event, and nothing counts twice.
 
-use gangway::play::{Answer, Supplier, canonical::handed_over, x12::Order};
+use gangway::play::{
+    Answer, Supplier,
+    canonical::handed_over,
+    x12::{Interchange, Order, shipment_notice},
+};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -194,6 +198,27 @@ gwtest!(an_invoice_with_another_content_is_a_conflict, async |dir| {
     // A notice that names no order is about the one of its address, and keeps its place among that one's events.
     assert_eq!(events[1].event.kind, "gangway.shipment_notice.received.v1");
     assert_eq!(events[0].event.partitionkey, events[1].event.partitionkey);
+    gateway.stop().await;
+});
+
+gwtest!(a_notice_of_several_orders_lists_them, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let order = |number: &str| json!({ "kind": "order", "order": { "number": number } });
+    let notice = json!({ "number": "ASN-2", "levels": [{ "kind": "shipment", "levels": [order("45"), order("46")] }] });
+    accepted(acme.post_json("k", "45", "shipments", notice.to_string().into_bytes()).await.unwrap());
+    // As X12, with an order in place of the second carton.
+    let notice = shipment_notice(&Order::sample("47", 2), "ASN-3");
+    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(notice).to_bytes();
+    let bytes = String::from_utf8(bytes).unwrap();
+    let bytes = bytes.replace("HL*5*2*P~", "HL*5*1*O~").replace("MAN*GM*00007123450000000002~", "PRF*48~").into_bytes();
+    accepted(acme.post_x12("x", bytes).await.unwrap());
+    let events = drain(&erp, "erp", 2).await;
+    for (leased, (number, orders)) in events.into_iter().zip([("ASN-2", ["45", "46"]), ("ASN-3", ["47", "48"])]) {
+        let event = leased.event;
+        assert_eq!(event.partitionkey, format!("acme/shipment_notice/{number}"));
+        let listed: Vec<_> = event.data["orders"].as_array().unwrap().iter().map(|one| &one["number"]).collect();
+        assert_eq!(listed, orders, "{}", event.data);
+    }
     gateway.stop().await;
 });
 

@@ -99,7 +99,7 @@ impl Crier {
             match rest.ledger.partners_after(after, PAGE).await {
                 Ok((reached, partners)) => {
                     partners.iter().for_each(|partner| self.bells.ring(partner));
-                    // Positions have no gaps: so many are a whole page.
+                    // Positions have no gaps but where a backup was restored: so many are a whole page.
                     if reached - std::mem::replace(&mut after, reached) >= PAGE as u64 {
                         continue;
                     }
