@@ -259,6 +259,7 @@ impl Gateway {
                 ledger: Arc::clone(&ledger),
                 directory: Arc::clone(&directory),
                 ring: Arc::clone(&ring),
+                tls: tls.clone(),
                 consumers: names.clone(),
             };
             tasks.push(tokio::spawn(sending.run(exchange.alerts())));

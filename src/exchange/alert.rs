@@ -33,10 +33,10 @@ pub enum AlertKind {
     Parked,
     /// A partner's file is broken.
     Partner,
-    /// There is no room for the record, and nothing is taken.
-    NoRoom,
     /// A certificate ends soon or has ended, a partner's or our own.
     Certificate,
+    /// There is no room for the record, and nothing is taken.
+    NoRoom,
 }
 
 /// One thing to look at.

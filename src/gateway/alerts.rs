@@ -15,12 +15,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::{
-    doors::as2::{self, Nearing, Ring},
+    doors::as2::{self, Nearing, Owner, Ring},
     exchange::{Alert, AlertKind},
     keys,
     ledger::{SharedLedger, codes},
     net::{
-        Egress,
+        Egress, Tls,
         webhook::{Hook, Posted, post},
     },
     partner::Directory,
@@ -47,8 +47,10 @@ pub(super) struct Sending {
     pub(super) notes: PathBuf,
     pub(super) ledger: SharedLedger,
     pub(super) directory: Arc<ArcSwap<Directory>>,
-    /// Our own certificates.
+    /// Our own certificates for AS2 …
     pub(super) ring: Arc<ArcSwap<Ring>>,
+    /// … and for HTTPS.
+    pub(super) tls: Option<Tls>,
     pub(super) consumers: Vec<String>,
 }
 
@@ -152,8 +154,8 @@ impl Sending {
             }
         }
         let directory = self.directory.load();
-        found
-            .extend(as2::nearing(&directory, &self.ring.load(), now).into_iter().map(|near| of_certificate(near, now)));
+        let near = as2::nearing(&directory, &self.ring.load(), self.tls.as_ref(), now);
+        found.extend(near.into_iter().map(|near| of_certificate(near, now)));
         for partner in directory.stale() {
             found.push(Alert {
                 kind: AlertKind::Partner,
@@ -198,20 +200,28 @@ impl Sending {
 
 /// What is said of a certificate, by whose it is and what it waits for.
 fn of_certificate(near: Nearing, now: Timestamp) -> Alert {
-    let Nearing { partner, subject, fingerprint, step, words } = near;
-    let text = match &partner {
-        Some(partner) => format!(
+    let Nearing { owner, subject, fingerprint, step, words } = near;
+    let text = match &owner {
+        Owner::Partner(partner) => format!(
             "An AS2 certificate of {partner} {words}: {subject}. Ask for the next one and name it beside this one in the \
              partner's file."
         ),
-        None => format!(
+        Owner::Https => format!(
+            "A certificate of HTTPS {words}: {subject}. Put the next one in its place, and have it read by `gangway reload`."
+        ),
+        Owner::Us => format!(
             "Our own AS2 certificate {words}: {subject}. Make the next one with `gangway certs new`, send it to your partners, \
              then `gangway certs rotate`."
         ),
     };
+    let (of, partner) = match owner {
+        Owner::Partner(partner) => (partner.clone(), Some(partner)),
+        Owner::Https => ("https".to_owned(), None),
+        Owner::Us => ("own".to_owned(), None),
+    };
     Alert {
         kind: AlertKind::Certificate,
-        subject: format!("{}/{fingerprint}/{step}", partner.as_deref().unwrap_or("own")),
+        subject: format!("{of}/{fingerprint}/{step}"),
         partner,
         message: None,
         text,
@@ -255,20 +265,21 @@ mod tests {
     #[test]
     fn each_step_of_a_certificate_is_told_once() {
         let now = Timestamp::from_second(1_795_000_000).unwrap();
-        let near = |partner: Option<&str>, step| Nearing {
-            partner: partner.map(str::to_owned),
+        let acme = || Owner::Partner("acme".into());
+        let near = |owner: Owner, step| Nearing {
+            owner,
             subject: "CN=acme".into(),
             fingerprint: "ab12".into(),
             step,
             words: "ends in 29 days, on 2026-12-20".into(),
         };
-        let theirs = of_certificate(near(Some("acme"), 30), now);
+        let theirs = of_certificate(near(acme(), 30), now);
         let notes = Notes::from([(name(&theirs), now)]);
         let hour = Duration::from_secs(3600);
         let later = now + SignedDuration::from_hours(24 * 22);
-        assert!(!is_new(&notes, &name(&of_certificate(near(Some("acme"), 30), later)), later, hour));
-        assert!(is_new(&notes, &name(&of_certificate(near(Some("acme"), 7), later)), later, hour));
-        assert!(is_new(&notes, &name(&of_certificate(near(None, 30), later)), later, hour), "ours is another one");
+        assert!(!is_new(&notes, &name(&of_certificate(near(acme(), 30), later)), later, hour));
+        assert!(is_new(&notes, &name(&of_certificate(near(acme(), 7), later)), later, hour));
+        assert!(is_new(&notes, &name(&of_certificate(near(Owner::Us, 30), later)), later, hour), "ours is another one");
         assert!(theirs.text.starts_with("An AS2 certificate of acme ends in 29 days, on 2026-12-20: CN=acme."));
     }
 }

@@ -82,11 +82,22 @@ pub fn watch(
     })
 }
 
+/// Whose a certificate is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// Our own for AS2.
+    Us,
+    /// What callers of HTTPS are shown.
+    Https,
+    /// A partner's for AS2.
+    Partner(String),
+}
+
 /// A certificate that has come near to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nearing {
-    /// Whose it is; none is ourselves.
-    pub partner: Option<String>,
+    /// Whose it is.
+    pub owner: Owner,
     /// The name in it.
     pub subject: String,
     /// What tells it from others.
@@ -98,17 +109,20 @@ pub struct Nearing {
 }
 
 /// The certificates that have come near to their ends, each with the last step that it passed.
-pub fn nearing(directory: &Directory, ring: &Ring, now: Timestamp) -> Vec<Nearing> {
-    let near = |(partner, certificate): (Option<&str>, &Certificate)| {
+pub fn nearing(directory: &Directory, ring: &Ring, tls: Option<&Tls>, now: Timestamp) -> Vec<Nearing> {
+    let near = |owner, certificate: &Certificate| {
         Some(Nearing {
-            partner: partner.map(str::to_owned),
+            owner,
             subject: certificate.subject().to_owned(),
             fingerprint: certificate.fingerprint().to_owned(),
             step: step(certificate, now)?,
             words: ending(certificate, now)?,
         })
     };
-    all(directory, ring).filter_map(near).collect()
+    let owner = |partner: Option<&str>| partner.map_or(Owner::Us, |id| Owner::Partner(id.to_owned()));
+    let https = tls.into_iter().flat_map(Tls::chain).filter_map(|der| Certificate::from_der(&der).ok());
+    let as2 = all(directory, ring).filter_map(|(partner, certificate)| near(owner(partner), certificate));
+    as2.chain(https.filter_map(|certificate| near(Owner::Https, &certificate))).collect()
 }
 
 /// Our own certificates, and those of the partners.
