@@ -1,7 +1,10 @@
 //! Issues the acknowledgements that are owed: renders the facts for the control numbers that are next, and commits
 //! bytes, delivery and numbers together. If somebody else took the numbers meanwhile, it renders again.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
@@ -206,10 +209,10 @@ impl Exchange {
         };
         let due = Due { id, owed, about, said: Said::Verdict { interchange, verdict } };
         let Said::Verdict { verdict, .. } = &due.said else { return Ok(None) };
-        if !answers.contains_key(&first) {
-            answers.insert(first, self.answers(first, &due.owed.partner).await?);
-        }
-        let Some(answers) = answers.get(&first) else { return Ok(None) };
+        let answers = match answers.entry(first) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(self.answers(first, &due.owed.partner).await?),
+        };
         let Some(original) = self.answer_to(answers, position, verdict).await? else {
             if answers.is_coming(position) {
                 return Err(LedgerError::Conflict(format!("the acknowledgement of {first} is not issued yet")));

@@ -193,10 +193,9 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
         before = Some(id);
         if let (Some(from), Ok(message)) =
             (position.checked_add(1), super::messages::own(rest, access, &id.to_string()).await)
+            && is_shown(access, &message)
         {
-            if is_shown(access, &message) {
-                gather(rest, access, &message, from, &fits, &mut found).await?;
-            }
+            gather(rest, access, &message, from, &fits, &mut found).await?;
         }
     }
     let mut more = true;
