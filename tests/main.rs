@@ -24,6 +24,7 @@ mod outbound;
 mod power;
 mod power_cut;
 mod sftp;
+mod slices;
 mod spine;
 mod standards;
 mod supplier;

@@ -1,7 +1,10 @@
 //! Stored bytes processed again with today's configuration: what was held runs on, what came out otherwise becomes a
 //! correction, and what came out the same keeps its event. A dry run shows the difference and stores nothing.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,7 +22,7 @@ use crate::{
     document::{EventId, MessageId},
     ledger::{
         Claim, ClaimKind, Committed, Direction, Document, DocumentState, Fact, LedgerError, MAX_DOCUMENTS, Message,
-        MessageState, NewEvent, Owed, Revision,
+        MessageState, NewEvent, Revision, fitting,
     },
 };
 
@@ -130,7 +133,17 @@ impl Exchange {
             let problem = composed.problem.map(|problem| problem.to_json());
             let detail = format!("{} changed, {} unchanged: {reason}", plan.changes.len(), plan.unchanged);
             let fact = Fact { at: self.now(), what: "replayed".into(), detail };
-            match self.store(id, state, problem, partner, plan, owed, fact).await? {
+            let revision = Revision {
+                message: id,
+                state,
+                problem,
+                partner,
+                claims: plan.claims,
+                documents: plan.documents,
+                owed,
+                facts: vec![fact],
+            };
+            match self.revise(revision).await? {
                 Committed::Stored => {
                     self.inner.owed.notify_one();
                     return Ok(replayed);
@@ -196,43 +209,31 @@ impl Exchange {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of one revision")]
-    async fn store(
-        &self,
-        id: MessageId,
-        state: MessageState,
-        problem: Option<Value>,
-        partner: Option<String>,
-        plan: Plan,
-        owed: Vec<Owed>,
-        fact: Fact,
-    ) -> Result<Committed, LedgerError> {
-        let mut claims = plan.claims;
-        let mut rest = plan.documents;
-        let mut owed = Some(owed);
-        // All but the last slice leave the message as it stands, so that a crash between two is mended by a replay.
+    /// Stores a revision of any size, in as many transactions as it takes. All but the last leave the message held, so that a
+    /// crash between two is mended by doing it again.
+    pub(super) async fn revise(&self, mut whole: Revision) -> Result<Committed, LedgerError> {
         loop {
-            let after = rest.split_off(rest.len().min(MAX_DOCUMENTS));
-            let last = after.is_empty();
-            let positions: Vec<_> = rest.iter().map(|(document, _)| document.position).collect();
-            let (now, later): (Vec<Claim>, Vec<Claim>) =
-                claims.into_iter().partition(|claim| of_envelope(claim) || positions.contains(&claim.position));
-            let revision = Revision {
-                message: id,
-                state: if last { state } else { MessageState::Held },
-                problem: problem.clone(),
-                partner: partner.clone(),
+            let after = whole.documents.split_off(fitting(&whole.documents));
+            if after.is_empty() {
+                return self.inner.ledger.revise(whole).await;
+            }
+            let positions: HashSet<_> = whole.documents.iter().map(|(document, _)| document.position).collect();
+            let (now, later) =
+                whole.claims.into_iter().partition(|claim| of_envelope(claim) || positions.contains(&claim.position));
+            let piece = Revision {
+                message: whole.message,
+                state: MessageState::Held,
+                problem: whole.problem.clone(),
+                partner: whole.partner.clone(),
                 claims: now,
-                documents: rest,
-                owed: if last { owed.take().unwrap_or_default() } else { Vec::new() },
-                facts: if last { vec![fact.clone()] } else { Vec::new() },
+                documents: whole.documents,
+                owed: Vec::new(),
+                facts: Vec::new(),
             };
-            match self.inner.ledger.revise(revision).await? {
-                Committed::Stored if last => return Ok(Committed::Stored),
-                Committed::Stored => {}
+            match self.inner.ledger.revise(piece).await? {
+                Committed::Stored => (whole.claims, whole.documents) = (later, after),
                 taken @ Committed::Taken(_) => return Ok(taken),
             }
-            (claims, rest) = (later, after);
         }
     }
 }

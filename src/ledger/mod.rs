@@ -12,6 +12,7 @@ mod queue;
 mod record;
 pub mod sqlite;
 mod state;
+mod weight;
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = codes::EXPLAIN;
@@ -25,6 +26,7 @@ pub use record::{
     NewEvent, News, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
 };
 pub use state::{Channel, Direction, DocumentState, MessageState};
+pub use weight::{fits, fitting, json_size, weight};
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
