@@ -276,8 +276,10 @@ pub trait Ledger: Send + Sync + 'static {
     /// Gives a delivery up that is not done with; what waits behind it goes on.
     async fn cancel(&self, delivery: u64, record: AuditRecord) -> Result<()>;
 
-    /// Leaves something more to be done about a message.
-    async fn owe(&self, owed: Owed, record: AuditRecord) -> Result<()>;
+    /// Has documents sent anew: leaves `owed` to be done, and gives up what is dead of the messages that it `replaces`, so
+    /// that it does not wait behind that. [`LedgerError::Conflict`], and nothing changes, while one of these messages is
+    /// still on its way, something else waits behind it, or the same is owed already.
+    async fn reissue(&self, replaces: Vec<MessageId>, owed: Vec<Owed>, record: AuditRecord) -> Result<()>;
 
     /// Deliveries that came to an end of which nobody was told yet.
     async fn untold(&self, limit: usize) -> Result<Vec<Delivery>>;

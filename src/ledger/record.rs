@@ -196,6 +196,18 @@ pub struct Fact {
     pub detail: String,
 }
 
+impl Fact {
+    /// That something which a message left to be done is done, by the message `by`.
+    pub fn settled(at: Timestamp, what: &str, by: MessageId) -> Self {
+        Self { at, what: what.to_owned(), detail: format!("in {by}") }
+    }
+
+    /// The message by which it was done, where this tells that something was.
+    pub fn settled_by(&self) -> Option<MessageId> {
+        self.detail.strip_prefix("in ")?.parse().ok()
+    }
+}
+
 /// What a message leaves to be done: an acknowledgement that a partner has to get, a document that has to go out, what an
 /// acknowledgement says of something that we sent. Facts, worked out later and settled by what comes of them.
 #[derive(Debug, Clone, PartialEq)]

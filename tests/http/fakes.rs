@@ -466,7 +466,7 @@ impl Ledger for FakeLedger {
     async fn cancel(&self, _: u64, _: AuditRecord) -> Result<()> {
         unused()
     }
-    async fn owe(&self, _: Owed, _: AuditRecord) -> Result<()> {
+    async fn reissue(&self, _: Vec<MessageId>, _: Vec<Owed>, _: AuditRecord) -> Result<()> {
         unused()
     }
     async fn untold(&self, _: usize) -> Result<Vec<Delivery>> {

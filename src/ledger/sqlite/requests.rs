@@ -285,9 +285,8 @@ impl Ledger for SqliteLedger {
         self.write(Weight::default(), move |tx| deliveries::cancel(tx, rows::signed(delivery), &record)).await
     }
 
-    async fn owe(&self, owed: Owed, record: AuditRecord) -> Result<()> {
-        let (message, owed) = (owed.message, vec![owed]);
-        self.write(Weight::default(), move |tx| deliveries::owe(tx, message, &owed, &record)).await
+    async fn reissue(&self, replaces: Vec<MessageId>, owed: Vec<Owed>, record: AuditRecord) -> Result<()> {
+        self.write(Weight::default(), move |tx| deliveries::reissue(tx, &replaces, &owed, &record)).await
     }
 
     async fn untold(&self, limit: usize) -> Result<Vec<Delivery>> {
