@@ -1,4 +1,5 @@
-//! `GET /erp/v1/orders/{number}`: every document that names an order, oldest first, as one list.
+//! `GET /erp/v1/orders/{number}`: the documents that name an order, oldest first, as one list. Where they are very many,
+//! the newest of them: what a long-running order is asked for is how it stands.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,7 +14,7 @@ use serde::Serialize;
 use super::{Erp, problems};
 use crate::{
     document::{DocumentType, EventId, MessageId},
-    ledger::{Channel, Direction, DocumentState, Fact, Message, MessageState},
+    ledger::{Channel, Direction, DocumentState, Fact, Message, MessageState, NumberFilter},
     net::{self, Problem, Query},
 };
 
@@ -51,14 +52,18 @@ pub(super) async fn order(
     struct Order {
         number: String,
         documents: Vec<Step>,
-        /// Whether there are more than are told of here.
+        /// Whether there are older ones than are told of here.
         truncated: bool,
+        /// Where there are: the list begins here.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
     }
     Query::of(&uri)?.finish()?;
     let failed = problems::from_ledger(problems::NO_ORDER);
-    let mut documents = erp.ledger.documents_by_number(&number, MAX_DOCUMENTS + 1).await.map_err(&failed)?;
+    let all = erp.ledger.documents_by_number(&number, NumberFilter::default(), MAX_DOCUMENTS + 1).await;
+    let mut documents = all.map_err(&failed)?;
     let truncated = documents.len() > MAX_DOCUMENTS;
-    documents.truncate(MAX_DOCUMENTS);
+    documents.drain(..documents.len().saturating_sub(MAX_DOCUMENTS));
     if documents.is_empty() {
         return Err(problems::NO_ORDER.because("No document has this number or names it as its order."));
     }
@@ -92,5 +97,6 @@ pub(super) async fn order(
             },
         });
     }
-    Ok(net::json(StatusCode::OK, &Order { number, documents: steps, truncated }))
+    let since = steps.first().filter(|_| truncated).map(|oldest| oldest.at);
+    Ok(net::json(StatusCode::OK, &Order { number, documents: steps, truncated, since }))
 }

@@ -12,14 +12,13 @@ use super::{
 use crate::{
     document::{AcknowledgedError, DocumentType, MessageId, Progress, Verb, event_type},
     ledger::{
-        Delivery, DeliveryState, Document, DocumentState, LedgerError, Message, NewEvent, News, Watch, WatchKind,
+        Delivery, DeliveryState, Document, DocumentState, LedgerError, Message, NewEvent, News, NumberFilter, Watch,
+        WatchKind,
     },
 };
 
 /// How many deliveries or watches are looked at together.
 const PAGE: usize = 256;
-/// How many documents of an order are looked at for an answer.
-const MOST: usize = 500;
 
 /// What happened to a document.
 pub(super) struct Happened {
@@ -209,18 +208,25 @@ impl Exchange {
 
     /// Whether the partner answered an order, or a change after it was issued.
     async fn is_answered(&self, document: &Document) -> Result<bool, LedgerError> {
-        for order in &document.orders {
-            let all = self.inner.ledger.documents_by_number(order, MOST).await?;
-            let answers = all.iter().filter(|other| other.partner == document.partner).any(|other| match other.kind {
-                Some(DocumentType::OrderChangeAcknowledgement) => other.message > document.message,
-                Some(DocumentType::OrderAcknowledgement) => {
-                    document.kind == Some(DocumentType::PurchaseOrder) || other.message > document.message
+        use DocumentType::{OrderAcknowledgement, OrderChangeAcknowledgement, PurchaseOrder};
+        let of_partner = NumberFilter { partner: document.partner.clone(), ..NumberFilter::default() };
+        let after = Some(document.message);
+        let mut answers = vec![NumberFilter {
+            kinds: vec![OrderAcknowledgement, OrderChangeAcknowledgement],
+            after,
+            ..of_partner.clone()
+        }];
+        if document.kind == Some(PurchaseOrder) {
+            // It may have been issued a second time since it was acknowledged.
+            answers.push(NumberFilter { kinds: vec![OrderAcknowledgement], ..of_partner });
+        }
+        'orders: for order in &document.orders {
+            for answer in &answers {
+                if !self.inner.ledger.documents_by_number(order, answer.clone(), 1).await?.is_empty() {
+                    continue 'orders;
                 }
-                _ => false,
-            });
-            if !answers {
-                return Ok(false);
             }
+            return Ok(false);
         }
         Ok(true)
     }

@@ -23,7 +23,7 @@ pub use queue::{
 };
 pub use record::{
     AuditRecord, Claim, ClaimKey, ClaimKind, Committed, Document, Entry, Fact, Holder, Message, MessageFilter,
-    NewEvent, News, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
+    NewEvent, News, NumberFilter, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
 };
 pub use state::{Channel, Direction, DocumentState, MessageState};
 pub use weight::{fits, fitting, json_size, weight};
@@ -159,8 +159,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// Adds to what happened to a message.
     async fn note(&self, id: MessageId, facts: Vec<Fact>) -> Result<()>;
 
-    /// The documents that name a business number, oldest first.
-    async fn documents_by_number(&self, number: &str, limit: usize) -> Result<Vec<Document>>;
+    /// The newest `limit` of the documents that name a business number, oldest first.
+    async fn documents_by_number(&self, number: &str, filter: NumberFilter, limit: usize) -> Result<Vec<Document>>;
 
     // ---- the ERP's queue ------------------------------------------------------------------------------------------
 

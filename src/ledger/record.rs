@@ -351,6 +351,26 @@ pub struct MessageFilter {
     pub to: Option<Timestamp>,
 }
 
+/// Which documents of a business number to find; every field that is given must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NumberFilter {
+    /// From or for this partner.
+    pub partner: Option<String>,
+    /// Of one of these kinds; of any where there are none.
+    pub kinds: Vec<DocumentType>,
+    /// In messages after this one.
+    pub after: Option<MessageId>,
+}
+
+impl NumberFilter {
+    /// Whether a document is one of those.
+    pub fn fits(&self, document: &Document) -> bool {
+        (self.partner.is_none() || self.partner == document.partner)
+            && (self.kinds.is_empty() || document.kind.is_some_and(|kind| self.kinds.contains(&kind)))
+            && self.after.is_none_or(|after| document.message > after)
+    }
+}
+
 /// What a person did, for the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AuditRecord {

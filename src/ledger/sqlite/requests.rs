@@ -15,8 +15,8 @@ use super::{
     super::{
         AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
         GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-        News, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision, Slice, Taken,
-        Unfinished, Watch,
+        News, NumberFilter, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision,
+        Slice, Taken, Unfinished, Watch,
     },
     SqliteLedger,
     arrivals::{self, NewEntry, NewRevision},
@@ -110,9 +110,10 @@ impl Ledger for SqliteLedger {
         self.write(Weight::default(), job).await
     }
 
-    async fn documents_by_number(&self, number: &str, limit: usize) -> Result<Vec<Document>> {
+    async fn documents_by_number(&self, number: &str, filter: NumberFilter, limit: usize) -> Result<Vec<Document>> {
         let number = number.to_owned();
-        self.read(move |reader| lookups::documents_by_number(&reader.conn, reader.indexed, &number, limit)).await
+        self.read(move |reader| lookups::documents_by_number(&reader.conn, reader.indexed, &number, &filter, limit))
+            .await
     }
 
     async fn declare(&self, consumers: Vec<Consumer>) -> Result<()> {
