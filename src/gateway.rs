@@ -2,6 +2,8 @@
 //! reverse.
 
 mod alerts;
+mod https;
+mod own_files;
 mod reload;
 
 use std::{
@@ -14,7 +16,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use serde::Serialize;
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 
 use crate::{
     config::{Consumer as ConsumerSettings, Diagnostic, SecretError, Settings, Start},
@@ -32,15 +34,17 @@ use crate::{
     exchange::{Capacity, Courier, Exchange, Intake, Outlet, Snapshot},
     keys::{self, Secret},
     ledger::{
-        Consumer, LedgerError, SharedLedger, StartAt,
+        Consumer, LedgerError, SharedLedger, StartAt, codes,
         sqlite::{Options, SqliteLedger},
     },
     mapping::Library,
-    net::{self, App, Balancers, Egress, Limits, Serving, Stop, Tls, bind, serve_behind},
+    net::{self, App, Balancers, Egress, Limits, Serving, Stop, bind, serve_behind},
     observe::{Metrics, Started},
     partner::{Directory, Partner, Sources},
     spool::{MEMORY_LIMIT, Spool},
 };
+
+pub use https::inspect as inspect_https;
 
 /// How long what is in flight may take when the gateway stops.
 const GRACE: Duration = Duration::from_secs(25);
@@ -80,6 +84,7 @@ pub struct Listening {
     pub sftp: Option<SocketAddr>,
 }
 
+pub use own_files::{OWN_FILES, own_files};
 pub use reload::Reload;
 
 /// Why the gateway did not start.
@@ -155,6 +160,13 @@ impl Gateway {
         let (directory, snapshot) = (Arc::clone(reload.directory()), Arc::clone(reload.snapshot()));
 
         ledger.declare(settings.consumers.iter().map(consumer).collect()).await?;
+        if let Some(why) = ledger.deliveries_paused().await? {
+            tracing::warn!(
+                code = %codes::PAUSED,
+                why,
+                "Deliveries to partners wait for `gangway restore --resume --reason …`; `gangway deliveries list` has them."
+            );
+        }
         let capacity = Capacity {
             threads: match settings.limits.workers {
                 0 => std::thread::available_parallelism().map_or(2, usize::from),
@@ -201,7 +213,18 @@ impl Gateway {
         let as2 = as2.telling(Arc::new(exchange.clone())).limited_by(exchange.limiter());
         let own_url = settings.as2.url.as_ref().map(|url| url.value.clone());
         let as2_courier = As2Courier::new(caller, Arc::clone(&ring), Arc::clone(&receipts), own_url);
-        let mut tasks = vec![receipts.spawn(), as2::watch(Arc::clone(&directory), Arc::clone(&ring), &metrics)];
+        let tls = match settings.public.https.get() {
+            Some(_) => {
+                let of_tls = Arc::clone(&directory);
+                Some(https::tls(&settings)?.asking(move || of_tls.load().wants_certificates()))
+            }
+            None => None,
+        };
+        tls.iter().for_each(|tls| reload.keep_serving(tls.clone()));
+        let read_again = Arc::new(Notify::new());
+        let watch =
+            as2::watch(Arc::clone(&directory), Arc::clone(&ring), tls.clone(), Arc::clone(&read_again), &metrics);
+        let mut tasks = vec![receipts.spawn(), watch];
         tasks.extend(issuer.iter().map(Issuer::spawn));
         let (rest, telling) = rest.open();
         tasks.extend(telling);
@@ -235,6 +258,7 @@ impl Gateway {
                 notes: data.join("alerts.json"),
                 ledger: Arc::clone(&ledger),
                 directory: Arc::clone(&directory),
+                ring: Arc::clone(&ring),
                 consumers: names.clone(),
             };
             tasks.push(tokio::spawn(sending.run(exchange.alerts())));
@@ -261,12 +285,12 @@ impl Gateway {
         serve(plain, &public, None, balancers.clone())?;
         let (secure, address) = open("the public TLS listener", settings.public.https.get()).await?;
         listening.public_tls = address;
-        if secure.is_some() {
-            let of_tls = Arc::clone(&directory);
-            let tls = tls(&settings)?.asking(move || of_tls.load().wants_certificates());
-            serve(secure, &public, Some(tls), balancers)?;
-        }
+        serve(secure, &public, tls, balancers)?;
 
+        let (sftp, address) = open("the SFTP listener", settings.sftp.address.get()).await?;
+        listening.sftp = address;
+
+        // Every listener is bound by now, so that the page tells of all of them.
         let of_console = Arc::clone(&directory);
         let console = Console {
             ledger: Arc::clone(&ledger),
@@ -284,8 +308,6 @@ impl Gateway {
         let private = App::new("private", private).watched(requests_into(Arc::clone(&metrics)));
         serve(listener, &private, None, Balancers::none())?;
 
-        let (sftp, address) = open("the SFTP listener", settings.sftp.address.get()).await?;
-        listening.sftp = address;
         if let Some(listener) = sftp {
             let own = data.join("sftp");
             let keys = HostKeys::open(&own, settings.sftp.rsa_host_key).map_err(|error| io(own.display(), error))?;
@@ -298,12 +320,17 @@ impl Gateway {
         }
 
         let (ring, kept) = (Arc::clone(&ring), settings.clone());
-        reload.also(move || match Ring::open(&kept) {
-            Ok((opened, _)) => ring.store(Arc::new(opened)),
-            Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+        reload.also(move || {
+            match Ring::open(&kept) {
+                Ok((opened, _)) => ring.store(Arc::new(opened)),
+                Err(error) => tracing::error!(%error, "Our AS2 keys cannot be read again; those from before are used."),
+            }
+            read_again.notify_one();
         });
         tokio::spawn(reload::watch(Arc::clone(&reload), stop.clone()));
         let operator = Operator::running(exchange, names, Arc::clone(&reload) as Arc<dyn Configuration>);
+        let of_backups = data.clone();
+        let operator = operator.carrying(move || own_files(&of_backups));
         let control = control_socket(&data, operator, stop.clone());
         listening.write(&data)?;
         for (listener, address) in listening.named() {
@@ -371,9 +398,7 @@ fn io(what: impl std::fmt::Display, error: io::Error) -> StartError {
 }
 
 fn make_folder(data: &Path) -> Result<(), StartError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(data);
-    made.map_err(|error| io(format!("the data folder {}", data.display()), error))
+    keys::make_folder(data).map_err(|error| io(format!("the data folder {}", data.display()), error))
 }
 
 fn spool(settings: &Settings, ledger: &SharedLedger) -> Result<Spool, StartError> {
@@ -405,21 +430,6 @@ fn token(settings: &Settings) -> Result<Secret, StartError> {
             Ok(token)
         }
     }
-}
-
-fn tls(settings: &Settings) -> Result<Tls, StartError> {
-    let tls = match (&settings.public.certificate, &settings.public.key) {
-        (Some(chain), Some(key)) => Tls::from_pem(&settings.resolve(chain), &settings.resolve(key)),
-        _ => Tls::own(&settings.data.join("tls"), &["localhost".into(), "127.0.0.1".into()]).map(|(tls, made)| {
-            if made {
-                tracing::warn!(
-                    "A TLS certificate was made that nobody else trusts; set public.certificate and public.key."
-                );
-            }
-            tls
-        }),
-    };
-    tls.map_err(|error| StartError::Settings(error.to_string()))
 }
 
 async fn open(

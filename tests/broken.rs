@@ -23,7 +23,7 @@ fn folder() -> PathBuf {
 
 fn load(folder: &Path) -> (Directory, Vec<Diagnostic>) {
     let library = Library::builtin().unwrap();
-    let sources = Sources { partners: folder.to_owned(), last_good: None, largest_body: 1 << 30 };
+    let sources = Sources { partners: folder.to_owned(), largest_body: 1 << 30, ..Sources::default() };
     Directory::load(&sources, &|id| library.by_id(id).is_some())
 }
 
@@ -143,6 +143,7 @@ proptest::proptest! {
             partners: partners.clone(),
             last_good: Some(folder.path().join("last-good")),
             largest_body: 1 << 30,
+            ours: None,
         };
         let loader = Loader::new(sources.clone());
         let (before, findings) = loader.load(&|_| true);

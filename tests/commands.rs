@@ -1,6 +1,8 @@
 //! What commands say and how they end when something is missing or wrong: exit codes as they are promised, and words that a
 //! person can act on.
 
+use std::process::Command;
+
 use crate::util::{Dir, Gateway, cast::assemble, gwtest};
 
 /// Runs a command; how it ended, and what it said on the way.
@@ -60,6 +62,21 @@ gwtest!(commands_without_a_gateway_say_what_is_missing, async |dir| {
     );
 });
 
+gwtest!(a_command_before_the_first_start_makes_a_data_folder_for_its_owner_alone, async |dir| {
+    use std::os::unix::fs::PermissionsExt;
+    assemble(&dir);
+    let program = env!("CARGO_BIN_EXE_gangway");
+    let new =
+        format!("umask 022; exec {program} partner new delta --template api-x12 --their-id ZZ/DELTA --our-id ZZ/US");
+    let done = Command::new("sh").args(["-c", &new]).current_dir(dir.join("")).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let mode = |name: &str| std::fs::metadata(dir.join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("data"), mode("data/ledger.db")), (0o700, 0o600));
+    assert!(!dir.run_well(&["check"]).contains("LED-0007"));
+    std::fs::set_permissions(dir.join("data"), PermissionsExt::from_mode(0o755)).unwrap();
+    assert!(dir.run_well(&["check"]).contains("warning[LED-0007]"));
+});
+
 gwtest!(commands_to_a_gateway_say_what_is_missing, async |dir| {
     assemble(&dir);
     let gateway = Gateway::start(&dir).await;
@@ -75,7 +92,7 @@ gwtest!(commands_to_a_gateway_say_what_is_missing, async |dir| {
             ("queue release 1 --reason mended", 1, "event 1 is not pending for erp"),
             ("queue skip 1", 2, "--reason <REASON>"),
             ("backup none/file", 1, "there is no folder"),
-            ("backup file", 0, "Everything is in"),
+            ("backup file", 0, "has the data folder: the record, the payloads, as2 (3 files), erp.token"),
             ("backup file", 1, "is there already"),
             ("restore file", 78, "a restore never overwrites"),
             ("restore --resume", 2, "reason"),

@@ -9,7 +9,7 @@ use std::{
 
 use bytes::Bytes;
 use gangway::play::{
-    Upload,
+    Endpoint, Upload,
     x12::{Interchange, Order, order_acknowledgement},
 };
 
@@ -155,8 +155,11 @@ gwtest!(a_full_disk_loses_nothing_and_mends_itself, async |dir| {
         return;
     };
     assemble(&dir);
+    let people = Endpoint::start().await.unwrap();
+    let alerts = format!("\n[alerts]\nurl = \"{}\"\n", people.url());
+    dir.create("gangway.toml", settings() + &alerts);
     let gateway = Gateway::start(&dir).await;
-    let (supplier, erp) = (gateway.supplier(ACME_KEY), gateway.erp());
+    let (supplier, erp, operator) = (gateway.supplier(ACME_KEY), gateway.erp(), gateway.private());
     let before = accepted(supplier.post_x12("before", answer_to(ACME, 1, "PO-1")).await.unwrap());
     let filler = fill(&dir);
     // There may be room left in what the store has reserved; sooner or later it must say that there is none.
@@ -174,11 +177,32 @@ gwtest!(a_full_disk_loses_nothing_and_mends_itself, async |dir| {
     }
     let (number, answer) = refused.expect("a refusal");
     assert!(answer.header("retry-after").is_some() && answer.json()["code"].is_string(), "{}", answer.text());
+    // Who sends work here learns of it, and so do people: once, and in the log.
+    let full = async |expected: u16, gauge: &str| {
+        let ready = status(operator.get("/readyz").await.unwrap(), expected).json();
+        let metrics = operator.get("/metrics").await.unwrap().text();
+        assert!(metrics.contains(&format!("gangway_ledger_full {gauge}\n")), "{metrics}");
+        ready
+    };
+    let ready = full(503, "1").await;
+    assert!(ready["ledger"].as_str().unwrap().contains("no room left"), "{ready}");
+    let told = crate::util::wait_for("the alert", async || people.taken().first().cloned()).await;
+    let alert: serde_json::Value = serde_json::from_slice(&told.body).unwrap();
+    assert_eq!(alert["type"], "gangway.alert.no_room.v1", "{alert}");
+    let log = std::fs::read_to_string(dir.join("gateway.log")).unwrap();
+    assert!(log.lines().any(|line| line.contains("ERROR") && line.contains("LED-0004")), "{log}");
     // What was promised is there and can be read; once there is room, the same hand-over is taken.
     for id in &promised {
         status(erp.payload(id).await.unwrap(), 200);
     }
     std::fs::remove_file(filler).unwrap();
+    // It becomes ready without anybody's work: nobody sends any to one that is not.
+    crate::util::wait_for("readiness", async || {
+        operator.get("/readyz").await.is_ok_and(|answer| answer.status == 200).then_some(())
+    })
+    .await;
+    full(200, "0").await;
+    assert_eq!(people.taken().len(), 1);
     let body = answer_to(ACME, number, &format!("PO-{number}"));
     let again = crate::util::wait_for("room", async || {
         let answer = supplier.post_x12(&format!("k{number}"), body.clone()).await.unwrap();

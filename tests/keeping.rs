@@ -49,6 +49,70 @@ gwtest!(a_backup_under_load_restores_to_something_whole, async |dir| {
     gateway.stop().await;
 });
 
+gwtest!(a_restored_gateway_is_known_by_the_keys_that_partners_have, async |dir| {
+    let settings = settings().replace("address = \"off\"", "address = \"127.0.0.1:0\"");
+    assemble(&dir);
+    dir.create("gangway.toml", &settings);
+    let gateway = Gateway::start(&dir).await;
+    let file = dir.join("gangway.backup");
+    let told = dir.run_well(&["backup", file.to_str().unwrap()]);
+    assert!(
+        told.contains("as2 (3 files), erp.token, last-good (")
+            && told.contains("sftp (2 files), tls (2 files)")
+            && told.contains("Not in it is"),
+        "{told}"
+    );
+    gateway.stop().await;
+    let elsewhere = Dir::new("restored_keys");
+    assemble(&elsewhere);
+    elsewhere.create("gangway.toml", &settings);
+    let told = elsewhere.run_well(&["restore", file.to_str().unwrap()]);
+    assert!(told.contains("With it: as2 (3 files), erp.token, last-good"), "{told}");
+    let gateway = Gateway::start(&elsewhere).await;
+    // AS2 certificates and SFTP host keys by their fingerprints, from when each signs, and the ERP's token.
+    let shown = elsewhere.run_well(&["certs", "show"]);
+    assert!(shown.contains("\nssh-ed25519") && shown.contains(" now "), "{shown}");
+    assert_eq!(shown, dir.run_well(&["certs", "show"]));
+    for name in ["erp.token", "tls/cert.pem", "tls/key.pem"] {
+        let read = |dir: &Dir| std::fs::read(dir.join("data").join(name)).ok();
+        assert_eq!(read(&elsewhere), read(&dir), "{name}");
+    }
+    assert!(gateway.erp().whole_log().await.unwrap().is_empty(), "whoever has that token is let in");
+    gateway.stop().await;
+});
+
+gwtest!(a_restored_gateway_says_everywhere_that_deliveries_wait, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let file = dir.join("gangway.backup");
+    dir.run_well(&["backup", file.to_str().unwrap()]);
+    gateway.stop().await;
+    let elsewhere = Dir::new("restored_paused");
+    assemble(&elsewhere);
+    elsewhere.run_well(&["restore", file.to_str().unwrap()]);
+    let gateway = Gateway::start(&elsewhere).await;
+    let read = async |path: &str| status(gateway.private().get(path).await.unwrap(), 200).text();
+    let log = std::fs::read_to_string(elsewhere.join("gateway.log")).unwrap();
+    let line = log.lines().find(|line| line.contains("LED-0006")).expect("a line in the log");
+    assert!(line.contains("WARN") && line.contains("gangway restore --resume"), "{line}");
+    let paused = format!("restored from {}", file.display());
+    let says = async || {
+        let ready: serde_json::Value = serde_json::from_str(&read("/readyz").await).unwrap();
+        assert_eq!(ready["ready"], true, "it takes what comes: {ready}");
+        (
+            ready["deliveries_paused"].as_str().map(str::to_owned),
+            read("/").await.contains("gangway restore --resume"),
+            read("/metrics").await.contains("gangway_deliveries_paused 1\n"),
+            elsewhere.run_well(&["deliveries", "list"]).starts_with("LED-0006: nothing goes out"),
+        )
+    };
+    assert_eq!(says().await, (Some(paused), true, true, true));
+    assert_eq!(elsewhere.run_well(&["deliveries", "list", "--format", "json"]).trim(), "[]", "a list and nothing else");
+    elsewhere.run_well(&["restore", "--resume", "--reason", "asked acme"]);
+    assert_eq!(says().await, (None, false, false, false));
+    gateway.stop().await;
+});
+
 gwtest!(a_held_document_runs_again_once_its_mapping_is_mended, async |dir| {
     assemble(&dir);
     let (name, builtin) = mapping_of("855");

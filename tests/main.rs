@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "nobody imports from a test binary; `pub` says what the harness offers")]
 
 mod accepting;
+mod acknowledgements;
 mod architecture;
 mod as2;
 mod broken;
@@ -21,8 +22,10 @@ mod mapping_corpus;
 mod neighbour;
 mod newcomer;
 mod outbound;
+mod partner_copies;
 mod power;
 mod power_cut;
+mod reload;
 mod sftp;
 mod slices;
 mod spine;

@@ -24,6 +24,7 @@ use super::{
     algorithm::Digest,
     ber::{BerError, Element, Elements, tag},
     fault::Fault,
+    key::SMALLEST_RSA,
     oid,
 };
 
@@ -219,6 +220,15 @@ impl Certificate {
         match &self.0.key {
             PublicKey::Rsa { bits, .. } => Some(*bits),
             _ => None,
+        }
+    }
+
+    /// Whether something can be encrypted for it; else why not.
+    pub fn encryptable(&self) -> Result<(), &'static str> {
+        match self.rsa_bits() {
+            None => Err("its key is not RSA"),
+            Some(bits) if bits < SMALLEST_RSA => Err("its key has fewer than 2048 bits"),
+            Some(_) => Ok(()),
         }
     }
 

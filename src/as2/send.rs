@@ -8,7 +8,7 @@ use super::{
     build::{self, Part},
     certificate::Certificate,
     content::Content,
-    disposition::Disposition,
+    disposition::{Disposition, Modifier},
     entropy::token,
     fault::Fault,
     headers::write_name,
@@ -320,12 +320,17 @@ impl Expectation {
         match &mdn.mic {
             Some(told) if self.mics.iter().any(|mic| mic.agrees(told)) => Ok(mdn.disposition.clone()),
             Some(told) => Err(Fault::MdnMic { told: told.to_string(), sent: sent() }),
-            // Only an unsigned receipt may leave it out.
+            // Only an unsigned receipt may leave it out; and one about a repetition, as pyas2 writes it: what it had before
+            // under our id is what came again, since a message keeps its bytes and its id.
             None if !self.signed => Ok(mdn.disposition.clone()),
+            None if mdn.disposition == REPETITION && mdn.original_message_id.is_some() => Ok(mdn.disposition.clone()),
             None => Err(Fault::MdnMic { told: "no MIC".into(), sent: sent() }),
         }
     }
 }
+
+/// What a partner says of a message whose first receipt did not reach us.
+const REPETITION: Disposition = Disposition::Warning(Modifier::DuplicateDocument);
 
 /// An id without the brackets that some add and others take away.
 fn bare(id: &[u8]) -> &[u8] {

@@ -32,7 +32,7 @@ use crate::{
     ledger::sqlite::SqliteLedger,
     mapping::Library,
     net::Egress,
-    partner::{Directory, Partner, Receipt, ReceiptBy, Sources},
+    partner::{Directory, Loader, Partner, Receipt, ReceiptBy, Sources},
 };
 
 /// How long the partner's server may take.
@@ -114,7 +114,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn directory(settings: &Settings) -> Directory {
     let (library, _) = Library::load(Some(&settings.mappings));
-    Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some()).0
+    Loader::new(Sources::of(settings)).preview(&|id| library.by_id(id).is_some()).0
 }
 
 fn whose(directory: &Directory, id: &str) -> anyhow::Result<Arc<Partner>> {

@@ -20,7 +20,7 @@ use crate::{
         sftp::HostKeys,
     },
     mapping::Library,
-    partner::{Directory, Sources, ending},
+    partner::{Loader, Sources, ending},
 };
 
 /// Our own AS2 keys, and every certificate that partners and we know each other by.
@@ -108,7 +108,13 @@ fn pair(settings: &Settings, name: Option<String>, folder: &std::path::Path) -> 
 }
 
 fn rotate(settings: &Settings, name: &str, from: Option<Timestamp>) -> anyhow::Result<ExitCode> {
-    let from = from.unwrap_or_else(Timestamp::now);
+    let now = Timestamp::now();
+    // A key that signs since then would have signed what another did.
+    if let Some(past) = from.filter(|from| *from < now) {
+        let message = format!("{past:.0} is over: give a time to come, or no --from, and {name} signs from now on");
+        return Err(exit(USAGE, message));
+    }
+    let from = from.unwrap_or(now);
     ring::schedule(&ring::folder(settings), name, Some(from)).map_err(|error| exit(USAGE, error))?;
     record(settings, &format!("certs rotate: signs from {from:.0}"), name, "-")?;
     reload(settings)?;
@@ -139,7 +145,7 @@ fn show(settings: &Settings) -> anyhow::Result<ExitCode> {
         }
     }
     let (library, _) = Library::load(Some(&settings.mappings));
-    let (directory, _) = Directory::load(&Sources::of(settings), &|id| library.by_id(id).is_some());
+    let (directory, _) = Loader::new(Sources::of(settings)).preview(&|id| library.by_id(id).is_some());
     let mut rows = Vec::new();
     for partner in directory.partners() {
         for certificate in partner.as2.iter().flat_map(|as2| &as2.certificates) {

@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal as _},
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -13,8 +14,10 @@ use crate::{
         render::{Format, render, tidy},
     },
     doors,
+    gateway::inspect_https,
+    ledger::codes::OPEN_TO_OTHERS,
     mapping::{Library, fixtures},
-    partner::{Directory, Files, Sources, codes, effective},
+    partner::{Directory, Files, Sources, codes, effective, unreadable_secrets},
 };
 
 /// The settings' usual name.
@@ -167,7 +170,8 @@ impl Target {
 
 fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     findings.extend(settings.inspect());
-    findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
+    findings.extend(of_certificates(&settings));
+    findings.extend(open_to_others(&settings.data));
     let sources = Sources::of(&settings).without_last_good();
     let files = Files::read(&settings.partners);
     let (library, found) = Library::load(Some(&settings.mappings));
@@ -175,6 +179,7 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let (directory, found) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
     findings.extend(found);
     findings.extend(own_keys(&settings, &files, &directory));
+    findings.extend(unreadable_secrets(&files, &directory, &settings.root));
     let named = |id: &str| directory.partners().any(|partner| partner.mappings.values().any(|own| own == id));
     findings.extend(library.unused(named));
     let count = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
@@ -185,6 +190,24 @@ fn whole((settings, mut findings): (Settings, Vec<Diagnostic>)) -> Checked {
     let outcomes = fixtures::run(&library, &settings.mappings, None, false).unwrap_or_default();
     let coverage = fixtures::coverage(&outcomes).iter().map(|one| covered(&library, one)).collect();
     Checked { what, findings, coverage }
+}
+
+/// Whether a data folder that is there lets others in than its owner, and perhaps a group.
+fn open_to_others(data: &Path) -> Option<Diagnostic> {
+    let mode = data.metadata().ok()?.permissions().mode();
+    let told = || {
+        let message = format!("every user of this machine may look into the data folder {}", data.display());
+        Diagnostic::warning(OPEN_TO_OTHERS, message).hint(format!("chmod 700 {}", data.display()))
+    };
+    (mode & 0o007 != 0).then(told)
+}
+
+/// Our own certificates, as AS2 and HTTPS will find them.
+fn of_certificates(settings: &Settings) -> Vec<Diagnostic> {
+    let now = jiff::Timestamp::now();
+    let mut findings = doors::as2::inspect(settings, now);
+    findings.extend(inspect_https(settings, now));
+    findings
 }
 
 /// Our own keys for partners' SFTP servers, as far as they are in files.
@@ -223,7 +246,7 @@ fn alone(file: &Path) -> Checked {
             if is_settings.iter().any(|key| node.at(key).is_some()) {
                 let (settings, mut findings) = Settings::parse(&source, &root);
                 findings.extend(settings.inspect());
-                findings.extend(doors::as2::inspect(&settings, jiff::Timestamp::now()));
+                findings.extend(of_certificates(&settings));
                 findings
             } else if node.at("mapping").is_some() {
                 // Held against the built-in mappings, which it may extend.
@@ -298,6 +321,18 @@ mod tests {
     }
 
     #[test]
+    fn a_data_folder_that_everybody_may_enter_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        for (mode, others) in [(0o755, true), (0o701, true), (0o750, false), (0o700, false)] {
+            fs::set_permissions(&data, fs::Permissions::from_mode(mode)).unwrap();
+            let codes: Vec<_> = check(folder.path()).findings.into_iter().map(|finding| finding.code).collect();
+            assert_eq!(codes.contains(&OPEN_TO_OTHERS), others, "{mode:o}: {codes:?}");
+        }
+    }
+
+    #[test]
     fn a_file_that_belongs_to_nothing_is_known_by_what_it_holds() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
@@ -312,7 +347,9 @@ mod tests {
 
     #[test]
     fn the_repository_is_clean() {
-        let checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
+        let mut checked = check(Path::new(env!("CARGO_MANIFEST_DIR")));
+        // Whoever runs the program here has a data folder that is no part of the repository.
+        checked.findings.retain(|finding| finding.code != OPEN_TO_OTHERS);
         assert_eq!(checked.findings, vec![]);
         assert!(checked.what.starts_with("3 partners, 7 templates, "), "{}", checked.what);
     }

@@ -2,11 +2,16 @@
 
 use std::process::ExitCode;
 
-use super::operate::{Format, Where, print_rows, who};
+use serde_json::Value;
+
+use super::{
+    operate::{Format, Where, print_rows, who},
+    print_text,
+};
 use crate::{
     control::Request,
     document::MessageId,
-    ledger::{DeliveryFilter, DeliveryState},
+    ledger::{DeliveryFilter, DeliveryState, codes},
 };
 
 /// Looks at deliveries.
@@ -85,7 +90,27 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Reissue(Decide { message, reason }) => (Request::Reissue { message, who, reason }, false),
         Command::Cancel { delivery, reason } => (Request::Cancel { delivery, who, reason }, false),
     };
+    if let Request::Deliveries { .. } = request {
+        let paused = args.at.ask(Request::DeliveriesPaused, true)?;
+        if let Some(why) = paused.get("paused").and_then(Value::as_str) {
+            head(why, args.format)?;
+        }
+    }
     let answer = args.at.ask(request, reads)?;
     print_rows(&answer, &["id", "partner", "channel", "state", "attempts", "due", "message"], args.format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says above the list that nothing goes out.
+fn head(why: &str, format: Format) -> anyhow::Result<()> {
+    let text = format!(
+        "{}: nothing goes out, because this data was {why}. Let it go with gangway restore --resume --reason \"…\"",
+        codes::PAUSED
+    );
+    match format {
+        Format::Text => print_text(&format!("{text}\n\n"))?,
+        // What a program reads is the list alone.
+        Format::Json => eprintln!("{text}"),
+    }
+    Ok(())
 }

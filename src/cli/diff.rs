@@ -1,4 +1,4 @@
-//! `gangway diff`: what a reload would change, by meaning.
+//! `gangway diff`: what a reload would change, by meaning, and what only a restart would.
 
 use std::process::ExitCode;
 
@@ -42,7 +42,8 @@ fn text(differences: &[Difference]) -> String {
     for one in differences {
         if one.of != of {
             of = &one.of;
-            out.push_str(&format!("{of}\n"));
+            let restart = if one.restart { " changed: restart to use it" } else { "" };
+            out.push_str(&format!("{of}{restart}\n"));
         }
         let place = one.place.as_deref().map(|place| format!("   # {place}")).unwrap_or_default();
         let what = match (&one.running, &one.on_disk) {
@@ -68,6 +69,7 @@ mod tests {
             running: running.map(str::to_owned),
             on_disk: on_disk.map(str::to_owned),
             place: on_disk.map(|_| "partners/acme.toml:3".into()),
+            restart: false,
         };
         let all = [
             one("status", Some("\"test\""), Some("\"live\"")),
@@ -78,6 +80,12 @@ mod tests {
             text(&all),
             "partner acme\n  ~ status: \"test\" -> \"live\"   # partners/acme.toml:3\n  + x12.via: \"van\"   # \
              partners/acme.toml:3\n  - limits.requests: \"6/min\"\n"
+        );
+        let settings =
+            Difference { of: "gangway.toml".into(), restart: true, ..one("limits.uploads", Some("64"), Some("6")) };
+        assert_eq!(
+            text(&[settings]),
+            "gangway.toml changed: restart to use it\n  ~ limits.uploads: 64 -> 6   # partners/acme.toml:3\n"
         );
         assert_eq!(text(&[]), "What runs is what is on disk.\n");
     }

@@ -1,6 +1,9 @@
-//! `gangway find`: the first question of every support call.
+//! `gangway find`: the first question of every support call. What went to a partner shows how the conversation about it
+//! stands: that it was delivered says nothing of whether the partner took it.
 
 use std::process::ExitCode;
+
+use serde_json::Value;
 
 use super::{
     FINDINGS,
@@ -13,12 +16,13 @@ use crate::{
     ledger::{MessageFilter, MessageState},
 };
 
-/// Finds messages; every flag that is given must match.
+/// Finds messages; every flag that is given must match. What went to a partner shows whether it was accepted, rejected or answered, or
+/// what of that is overdue; `gangway orders` tells more.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
     at: Where,
-    /// The partner that it is from or for.
+    /// The partner that it is from or for; also what came over its connection from nobody we know.
     #[arg(long)]
     partner: Option<String>,
     /// A business number: of an order, a shipment, an invoice.
@@ -76,11 +80,24 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let found = args.at.ask(Request::Find { filter, limit: args.limit }, true)?;
     let rows = found.as_array().map(Vec::as_slice).unwrap_or_default();
-    let columns = ["id", "at", "direction", "channel", "partner", "state", "interchange", "bytes", "transport_id"];
+    let columns = [
+        "id",
+        "at",
+        "direction",
+        "channel",
+        "partner",
+        "state",
+        "conversation",
+        "interchange",
+        "bytes",
+        "transport_id",
+    ];
     match args.format {
         Format::Json => print_text(&format!("{found:#}\n"))?,
         Format::Text => {
-            let rows: Vec<Vec<_>> = rows.iter().map(|row| columns.map(|column| cell(row, column)).into()).collect();
+            let show =
+                |row: &Value| columns.map(|column| if column == "partner" { whose(row) } else { cell(row, column) });
+            let rows: Vec<Vec<_>> = rows.iter().map(|row| show(row).into()).collect();
             if rows.is_empty() {
                 eprintln!("Nothing was found.");
             }
@@ -88,4 +105,25 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if rows.is_empty() { ExitCode::from(FINDINGS) } else { ExitCode::SUCCESS })
+}
+
+/// The partner of a message. Where its sender is nobody we know, whose connection it came over.
+fn whose(row: &Value) -> String {
+    match cell(row, "partner").as_str() {
+        "-" => format!("? over {}", cell(row, "connection")),
+        partner => partner.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_known_is_told_by_their_connection() {
+        assert_eq!(whose(&json!({ "partner": "small", "connection": "opentext" })), "small");
+        assert_eq!(whose(&json!({ "partner": null, "connection": "opentext" })), "? over opentext");
+    }
 }

@@ -13,6 +13,7 @@ mod find;
 mod numbers;
 mod online;
 mod operate;
+mod orders;
 mod partner;
 mod queue;
 mod reload;
@@ -73,7 +74,7 @@ enum Command {
     Deliveries(deliveries::Args),
     /// Look at the control numbers of what goes out, or have them go on elsewhere.
     Numbers(numbers::Args),
-    /// Have the running gateway read partners and mappings again.
+    /// Have the running gateway read partners, mappings and certificates again.
     Reload(reload::Args),
     /// Make partners, and see how they stand.
     Partner(partner::Args),
@@ -83,6 +84,8 @@ enum Command {
     Replay(replay::Args),
     /// Find messages.
     Find(find::Args),
+    /// Show an order's whole conversation.
+    Orders(orders::Args),
     /// Write everything into one file, while the gateway works.
     Backup(backup::Args),
     /// Make a data folder from a backup.
@@ -122,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Diff(args) => diff::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Find(args) => find::run(args),
+        Command::Orders(args) => orders::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Explain(args) => explain::run(&args),

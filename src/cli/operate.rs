@@ -12,6 +12,7 @@ use super::{CONFIGURATION, TRY_AGAIN, USAGE, exit, print_text};
 use crate::{
     config::{Settings, Severity, render},
     control::{Answer, ClientError, Operator, Request, call},
+    gateway,
     ledger::{
         AuditRecord, Ledger as _,
         sqlite::{Options, SqliteLedger},
@@ -65,7 +66,9 @@ fn alone(settings: &Settings, request: Request) -> anyhow::Result<Answer> {
     let consumers = settings.consumers.iter().map(|consumer| consumer.name.clone()).collect();
     let ledger = SqliteLedger::open_read_only(&settings.data).map_err(|error| exit(TRY_AGAIN, error))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(Operator::alone(Arc::new(ledger), consumers).answer(request)))
+    let data = settings.data.clone();
+    let operator = Operator::alone(Arc::new(ledger), consumers).carrying(move || gateway::own_files(&data));
+    Ok(runtime.block_on(operator.answer(request)))
 }
 
 /// Who asks, as far as the system knows; it goes to the audit log. Where nothing has a name, as in most containers, it is
@@ -87,7 +90,6 @@ pub(super) fn record(settings: &Settings, what: &str, on: &str, reason: &str) ->
     ) {
         Ok(_) => Ok(()),
         Err(ClientError::NotRunning(_)) => {
-            std::fs::create_dir_all(&settings.data)?;
             let record = AuditRecord { at: jiff::Timestamp::now(), who: who(), what, on, reason };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             let ledger = SqliteLedger::open(&settings.data, &Options::default())?;

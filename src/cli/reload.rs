@@ -1,4 +1,4 @@
-//! `gangway reload`: the running gateway reads partners and mappings again.
+//! `gangway reload`: the running gateway reads partners, mappings and certificates again.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,8 @@ use super::{
 };
 use crate::control::Request;
 
-/// Has the running gateway read partners and mappings again. Whoever's file is broken is served as before.
+/// Has the running gateway read partners, mappings and certificates again. Whoever's file is broken is served as before, and
+/// what changed in gangway.toml waits for a restart, which is told.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -22,7 +23,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let findings = answer.as_array().map(Vec::as_slice).unwrap_or_default();
     for finding in findings {
         let field = |name| cell(finding, name);
-        print_text(&format!("{}: {}[{}]: {}\n", field("file"), field("severity"), field("code"), field("message")))?;
+        let file = finding.get("file").and_then(|file| file.as_str()).map(|file| format!("{file}: "));
+        let (severity, code, message) = (field("severity"), field("code"), field("message"));
+        print_text(&format!("{}{severity}[{code}]: {message}\n", file.unwrap_or_default()))?;
     }
     print_text("The configuration was read again.\n")?;
     let errors = findings.iter().any(|finding| finding.get("severity").is_some_and(|severity| severity == "error"));

@@ -1,14 +1,20 @@
 //! `gangway restore FILE`: a data folder from a backup. Control numbers jump, since some may have been used after the
 //! backup was made, and deliveries wait until a person lets them go.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use super::{
-    CONFIGURATION, exit,
+    CONFIGURATION,
+    backup::told,
+    exit,
     operate::{Where, who},
     print_text,
 };
-use crate::{control::Request, ledger::sqlite};
+
+use crate::{control::Request, gateway::OWN_FILES, ledger::sqlite};
 
 /// Restores a backup, or lets deliveries go out again afterwards.
 #[derive(Debug, clap::Args)]
@@ -36,12 +42,43 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let settings = args.at.settings()?;
     let stride = u64::from(settings.control_numbers.restore_stride);
-    sqlite::restore(&file, &settings.data, stride).map_err(|error| exit(CONFIGURATION, error))?;
+    let restored = sqlite::restore(&file, &settings.data, stride).map_err(|error| exit(CONFIGURATION, error))?;
     print_text(&format!(
         "{} is restored into {}. Control numbers went {stride} ahead, and deliveries wait for\n\
          gangway restore --resume --reason \"…\"\n",
         file.display(),
         settings.data.display()
     ))?;
+    print_text(&own_files(restored.own_files.as_deref(), &settings.data))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What became of the keys.
+fn own_files(restored: Option<&[String]>, data: &Path) -> String {
+    match restored {
+        Some([]) => "No keys were in it, for the gateway had made none.\n".into(),
+        Some(names) => format!("With it: {}.\n", told(names.iter().map(String::as_str))),
+        None => {
+            let places: String = OWN_FILES.iter().map(|place| format!("    {place}\n")).collect();
+            format!(
+                "This backup is of an earlier version, which left our keys out. Before you serve, copy them from the old\n\
+                 data folder into {}, as far as they are there; what is missing is made anew, and partners do not know it:\n\
+                 {places}",
+                data.display()
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_restores_is_told_which_keys_to_copy() {
+        let names = ["as2/a.key".to_owned(), "erp.token".to_owned()];
+        assert_eq!(own_files(Some(&names), Path::new("data")), "With it: as2 (1 file), erp.token.\n");
+        assert!(own_files(Some(&[]), Path::new("data")).contains("No keys"));
+        insta::assert_snapshot!(own_files(None, Path::new("data")));
+    }
 }

@@ -12,7 +12,8 @@ use crate::{
     observe::{self, Output},
 };
 
-/// Runs the gateway. SIGTERM and SIGINT finish what is in flight and stop it; SIGHUP reads partners and mappings again.
+/// Runs the gateway. SIGTERM and SIGINT finish what is in flight and stop it; SIGHUP reads partners, mappings and
+/// certificates again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The settings; without a file, gangway.toml where one stands, else safe local defaults.

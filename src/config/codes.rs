@@ -33,4 +33,6 @@ crate::codes! {
     CONTRADICTION = "CFG-0015";
     /// There are more mistakes than are listed.
     TOO_MANY = "CFG-0016";
+    /// What runs has other settings than the file.
+    RESTART_NEEDED = "CFG-0017";
 }

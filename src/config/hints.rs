@@ -20,6 +20,9 @@ pub fn did_you_mean<'c>(wrong: &str, candidates: impl IntoIterator<Item = &'c st
     near.or_else(|| alike.next().filter(|_| alike.next().is_none()))
 }
 
+/// Quotes that word processors and mail programs put in the place of " and '.
+const CURLY: [char; 10] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»'];
+
 /// `"a", "b" or "c"`.
 pub(super) fn choices<'c>(all: impl IntoIterator<Item = &'c str>) -> String {
     let all: Vec<_> = all.into_iter().map(|one| format!("\"{one}\"")).collect();
@@ -41,8 +44,21 @@ pub(super) fn syntax(line: &str, message: &str) -> Option<String> {
     let line = line.split(" #").next().unwrap_or_default().trim();
     if let Some((key, value)) = line.split_once('=') {
         let (key, value) = (key.trim(), value.trim());
-        let zeros = value.len() > 1 && value.starts_with('0') && value.bytes().all(|b| b.is_ascii_digit());
-        if zeros {
+        if value.trim_start_matches(['[', ' ']).starts_with(CURLY) {
+            return Some(format!("these quotes are typographic: write {key} = {}", value.replace(CURLY, "\"")));
+        }
+        if message.contains("escape") && value.contains('\\') {
+            let slashes = value.replace("\\\\", "\\").replace('\\', "/");
+            return Some(format!("a backslash begins a special character: write / in paths, {key} = {slashes}"));
+        }
+        let items = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let items = || items.into_iter().flat_map(|items| items.split(',')).map(str::trim);
+        let is_code = |item: &str| item.len() > 1 && item.starts_with('0') && item.bytes().all(|b| b.is_ascii_digit());
+        if items().any(is_code) && !value.contains(['"', '\'']) {
+            let quoted: Vec<_> = items().map(|item| format!("\"{item}\"")).collect();
+            return Some(format!("codes are text, and 01 is not 1: write {key} = [{}]", quoted.join(", ")));
+        }
+        if is_code(value) {
             return Some(format!("codes are text, and 01 is not 1: write {key} = \"{value}\""));
         }
         let plain = value.parse::<f64>().is_ok() || value == "true" || value == "false";
@@ -63,6 +79,12 @@ pub(super) fn syntax(line: &str, message: &str) -> Option<String> {
         if !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Some(format!("TOML uses \"=\": write {key} = {}", value.trim()));
         }
+    } else if message.contains("must be quoted") && line.starts_with(CURLY) {
+        return Some(format!("these quotes are typographic: write {}", line.replace(CURLY, "\"")));
+    } else if message.contains("must be quoted") && !line.contains(['"', '\'', '[', ']', '{', '}']) {
+        // One of a list over several lines.
+        let (item, comma) = line.strip_suffix(',').map_or((line, ""), |item| (item.trim(), ","));
+        return Some(format!("texts stand in quotes: write \"{item}\"{comma}"));
     } else if line.starts_with('[') && !line.ends_with(']') {
         return Some("a section's header ends with \"]\" on its line".to_owned());
     }
@@ -103,6 +125,15 @@ mod tests {
             syntax("ids = [01/123]", "string values must be quoted").unwrap(),
             "texts stand in quotes: write ids = [\"01/123\"]"
         );
+        assert_eq!(hint("id = AS2CO"), "texts stand in quotes: write id = \"AS2CO\"");
+        assert_eq!(hint("name = “Acme”"), "these quotes are typographic: write name = \"Acme\"");
+        assert_eq!(hint("ids = [‘01/1’, „ZZ/A“]"), "these quotes are typographic: write ids = [\"01/1\", \"ZZ/A\"]");
+        assert_eq!(hint("ids = [0123, 45]"), "codes are text, and 01 is not 1: write ids = [\"0123\", \"45\"]");
+        let escape = |line| syntax(line, "missing escaped value").unwrap_or_default();
+        assert!(escape(r#"key = "certs\acme.pem""#).ends_with("key = \"certs/acme.pem\""));
+        let item = |line| syntax(line, "string values must be quoted").unwrap_or_default();
+        assert_eq!(item("    01/123456789,"), "texts stand in quotes: write \"01/123456789\",");
+        assert_eq!(item("    “ZZ/A”,"), "these quotes are typographic: write \"ZZ/A\",");
         assert!(syntax("[x12]", "duplicate key").unwrap().contains("stands twice"));
         assert!(hint("name = \"Acme").contains("quote is open"));
         assert_eq!(syntax("x = 5", "something else"), None);

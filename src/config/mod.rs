@@ -4,6 +4,7 @@
 //! ([`Reader`]), so that a person sees all the mistakes of all files in one run, each with its line, a code that
 //! `gangway explain` knows, and what to do.
 
+mod changes;
 pub mod codes;
 mod declare;
 mod diagnostic;
@@ -24,6 +25,7 @@ mod unit;
 mod values;
 mod words;
 
+pub use changes::Change;
 pub use diagnostic::{Diagnostic, Label, Severity};
 pub use entries::{Entries, Key, Named};
 pub use hints::did_you_mean;

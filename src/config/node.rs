@@ -188,6 +188,7 @@ fn syntax(source: &Arc<Source>, message: &str, span: Option<std::ops::Range<usiz
     let span = span.unwrap_or(0..0);
     let start = source.text.get(..span.start).map_or(0, |before| before.rfind('\n').map_or(0, |newline| newline + 1));
     let line = source.text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+    let message = message.strip_suffix(", expected literal string").unwrap_or(message);
     let told = Diagnostic::error(codes::SYNTAX, format!("this is not TOML: {message}"));
     if let Some(secret) = hints::secret_part(line) {
         // Half a line of a secret is still a secret: neither shown nor repeated.

@@ -256,9 +256,10 @@ choice! {
 }
 
 /// One reader of the queue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Consumer {
     /// Its name in URLs.
+    #[serde(skip)]
     pub name: String,
     /// The document types it wants; empty means all.
     pub types: Vec<DocumentType>,
@@ -273,9 +274,13 @@ pub struct Consumer {
 }
 
 /// The settings of one gateway, checked, their folders resolved.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Settings {
+    /// The file that they were read from, or would have been; absent where there can be none.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// The folder where relative paths start.
+    #[serde(skip)]
     pub root: PathBuf,
     /// The folder of everything that is recorded.
     pub data: PathBuf,
@@ -300,6 +305,7 @@ pub struct Settings {
     /// The ERP's own access.
     pub erp: Erp,
     /// Who reads the queue; never empty.
+    #[serde(serialize_with = "by_name")]
     pub consumers: Vec<Consumer>,
     /// What one gateway takes on at once.
     pub limits: SettingsLimits,
@@ -332,13 +338,16 @@ impl Settings {
         let path = match path {
             Some(path) => path,
             None if Path::new(FILE).exists() => Path::new(FILE),
-            None => return (Self::default(), Vec::new()),
+            None => return (Self { file: Some(FILE.into()), ..Self::default() }, Vec::new()),
         };
         let root = path.parent().unwrap_or_else(|| Path::new(""));
-        match Source::read(path, &path.display().to_string()) {
+        // A pipe is read once.
+        let file = path.is_file().then(|| path.to_owned());
+        let (settings, findings) = match Source::read(path, &path.display().to_string()) {
             Ok(source) => Self::parse(&source, root),
             Err(unreadable) => (Self::at(root), vec![*unreadable]),
-        }
+        };
+        (Self { file, ..settings }, findings)
     }
 
     /// The defaults, with relative paths starting at `root`.
@@ -365,17 +374,11 @@ impl Settings {
     /// often runs where the secrets are not).
     pub fn inspect(&self) -> Vec<Diagnostic> {
         let mut findings = Vec::new();
-        if let Some(token) = &self.erp.token
-            && let Err(error) = token.resolve(&self.root)
-        {
-            let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&token.origin, "");
-            findings.push(told.hint("a gateway with these settings cannot start here"));
-        }
-        if let Some(key) = &self.as2.key
-            && let Err(error) = key.resolve(&self.root)
-        {
-            let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&key.origin, "");
-            findings.push(told.hint("a gateway with these settings cannot start here"));
+        for secret in self.erp.token.iter().chain(&self.as2.key).chain(&self.alerts.secrets) {
+            if let Err(error) = secret.resolve(&self.root) {
+                let told = Diagnostic::warning(codes::SECRET_UNREADABLE, format!("{error}")).at(&secret.origin, "");
+                findings.push(told.hint("a gateway with these settings cannot start here"));
+            }
         }
         for path in [&self.public.certificate, &self.public.key, &self.as2.certificate].into_iter().flatten() {
             if let Err(error) = std::fs::File::open(self.resolve(path)) {
@@ -419,6 +422,7 @@ impl Settings {
                 .into();
         }
         Self {
+            file: None,
             root: root.to_owned(),
             data: root.join(file.data),
             partners: root.join(file.partners),
@@ -529,6 +533,10 @@ impl Settings {
             }
         }
     }
+}
+
+fn by_name<S: serde::Serializer>(consumers: &[Consumer], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(consumers.iter().map(|consumer| (&consumer.name, consumer)))
 }
 
 /// A table with nothing written in it.

@@ -5,7 +5,7 @@
 
 use std::{fmt, ops::Deref, ops::Range, path::Path, sync::Arc};
 
-use super::{Diagnostic, Label, Severity, codes};
+use super::{Diagnostic, Label, Severity, codes, hints};
 
 /// The largest file that is read: ours are a few kilobytes, and a log that landed in the folder is not one of them.
 const MAX_BYTES: u64 = 1 << 20;
@@ -44,12 +44,30 @@ impl Source {
                 unreadable(format!("this file cannot be read: {e}"), "check that it exists and who may read it")
             })?
             .ok_or_else(|| unreadable("this file is larger than 1 MiB".into(), "is it really one of ours?"))?;
-        let text = String::from_utf8(bytes).map_err(|e| {
-            let at = e.utf8_error().valid_up_to();
-            let line = 1 + e.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
-            unreadable(format!("line {line} is not UTF-8"), "save the file as UTF-8 (an editor may say \"Unicode\")")
-        })?;
+        if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
+            let hint = "save the file as UTF-8; what an editor calls \"Unicode\" is often UTF-16";
+            return Err(unreadable("this file is UTF-16, which is not read".into(), hint));
+        }
+        let text =
+            String::from_utf8(bytes).map_err(|e| Self::not_utf8(name, e.as_bytes(), e.utf8_error().valid_up_to()))?;
         Ok(Self::new(name, text))
+    }
+
+    /// What is told of a file whose byte `at` is the first that is not UTF-8. Half a line of a secret is not shown.
+    fn not_utf8(name: &str, bytes: &[u8], at: usize) -> Box<Diagnostic> {
+        let text = String::from_utf8_lossy(bytes);
+        let start = text.get(..at).map_or(0, |before| before.rfind('\n').map_or(0, |newline| newline + 1));
+        let line = text.get(start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let shown = match hints::secret_part(line) {
+            Some(part) => super::read::blot(&text, start + part.start..start + part.end),
+            None => text.as_ref().into(),
+        };
+        let source = Self::new(name, shown);
+        // Hidden bytes keep their places, so that the column is right either way.
+        let width = source.text.get(at..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let told = Diagnostic::error(codes::UNREADABLE, "this character is not UTF-8");
+        let told = told.at(&Origin::new(&source, at..at + width), "");
+        Box::new(told.hint("save the file as UTF-8; editors on Windows may have it as ANSI or Windows-1252"))
     }
 
     /// The line and the column of a byte, both from 1; columns count characters.
@@ -253,7 +271,15 @@ mod tests {
         let path = folder.path().join("latin1.toml");
         std::fs::write(&path, b"name = \"a\"\ncity = \"Z\xFCrich\"\n").unwrap();
         let told = Source::read(&path, "latin1.toml").unwrap_err();
-        assert_eq!((told.code, told.message.as_str()), (codes::UNREADABLE, "line 2 is not UTF-8"));
+        assert_eq!((told.code, told.line()), (codes::UNREADABLE, Some(("latin1.toml", 2))));
+        let label = &told.labels[0];
+        assert_eq!((&label.source[label.span.clone()], label.span.start), ("\u{FFFD}", 20));
+        std::fs::write(&path, b"name = \"a\"\ntoken = \"geh\xE4im\"\n").unwrap();
+        let told = Source::read(&path, "latin1.toml").unwrap_err();
+        assert_eq!((told.line(), told.labels[0].span.start), (Some(("latin1.toml", 2)), 23));
+        assert!(!told.labels[0].source.contains("geh") && !told.labels[0].source.contains("im"));
+        std::fs::write(&path, b"\xFF\xFEn\0a\0").unwrap();
+        assert!(Source::read(&path, "wide.toml").unwrap_err().message.contains("UTF-16"));
         assert_eq!(Source::read(&folder.path().join("none"), "none").unwrap_err().code, codes::UNREADABLE);
     }
 }

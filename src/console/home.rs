@@ -32,7 +32,9 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 });
 
 pub(super) async fn home(State(console): State<Arc<Console>>) -> Response {
-    let page = page(&console.listeners, console.started.elapsed().as_secs(), &(console.stale)());
+    let (up, paused) = (console.started.elapsed().as_secs(), console.paused().await);
+    let hindrances = Hindrances { no_room: console.no_room(), paused, stale: (console.stale)() };
+    let page = page(&console.listeners, up, &hindrances);
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
         (CONTENT_SECURITY_POLICY, POLICY.clone()),
@@ -41,7 +43,15 @@ pub(super) async fn home(State(console): State<Arc<Console>>) -> Response {
     (headers, page).into_response()
 }
 
-fn page(listeners: &[(String, String)], up: u64, stale: &[String]) -> String {
+/// What a person has to see to.
+struct Hindrances {
+    no_room: Option<String>,
+    paused: Option<String>,
+    stale: Vec<String>,
+}
+
+fn page(listeners: &[(String, String)], up: u64, hindrances: &Hindrances) -> String {
+    let Hindrances { no_room, paused, stale } = hindrances;
     let mut page = String::with_capacity(2048);
     let mut line = |text: std::fmt::Arguments<'_>| {
         // Writing to a String cannot fail.
@@ -59,6 +69,16 @@ fn page(listeners: &[(String, String)], up: u64, stale: &[String]) -> String {
         line(format_args!("<tr><th scope=\"row\">{}<td><code>{}</code>", escape(name), escape(address)));
     }
     line(format_args!("</table>"));
+    if let Some(why) = no_room {
+        line(format_args!("<p>Nothing is taken until there is room again: {}.</p>", escape(why)));
+    }
+    if let Some(why) = paused {
+        line(format_args!(
+            "<p>Nothing is delivered to partners until <code>gangway restore --resume --reason \"…\"</code>: {}. \
+             <code>gangway deliveries list</code> has what waits.</p>",
+            escape(why)
+        ));
+    }
     if !stale.is_empty() {
         let names: Vec<_> = stale.iter().map(|name| escape(name)).collect();
         line(format_args!(
@@ -106,7 +126,13 @@ mod tests {
     #[test]
     fn the_page_says_what_runs_and_escapes_it() {
         let listeners = [("public http".to_owned(), "127.0.0.1:8080".to_owned())];
-        let page = page(&listeners, 3700, &["<b>acme</b>".into()]).replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        let hindrances = Hindrances {
+            no_room: Some("no room left for the record: <i>".into()),
+            paused: Some("restored from <b>".into()),
+            stale: vec!["<b>acme</b>".into()],
+        };
+        let page = page(&listeners, 3700, &hindrances);
+        let page = page.replace(env!("CARGO_PKG_VERSION"), "VERSION");
         let body = page.split_once("</style>").unwrap().1;
         insta::assert_snapshot!(body);
         assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("<script"), "no outside assets");

@@ -3,7 +3,10 @@
 mod health;
 mod home;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -13,12 +16,16 @@ use axum::{
     routing::get,
 };
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use crate::{
     ledger::SharedLedger,
     net::{Served, Stop},
-    observe::{Metrics, Queue, Requested},
+    observe::{Deliveries, Metrics, Queue, Requested, Room},
 };
+
+/// The record has this long to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells which partners run on an earlier version of their file, because the present one is broken.
 pub type StalePartners = Box<dyn Fn() -> Vec<String> + Send + Sync>;
@@ -51,6 +58,16 @@ impl Console {
             .route("/readyz", get(health::ready))
             .with_state(Arc::new(self))
     }
+
+    /// Why nothing can be stored, where there is no room.
+    fn no_room(&self) -> Option<String> {
+        self.ledger.no_room().borrow().clone()
+    }
+
+    /// Why nothing is delivered to partners, where the record says so.
+    async fn paused(&self) -> Option<String> {
+        timeout(PATIENCE, self.ledger.deliveries_paused()).await.ok()?.ok()?
+    }
 }
 
 /// Counts and logs the requests of an app: see [`App::watched`](crate::net::App::watched).
@@ -69,7 +86,7 @@ pub fn requests_into(metrics: Arc<Metrics>) -> impl Fn(&Served<'_>) + Send + Syn
     }
 }
 
-/// `GET /metrics`: the queue's figures are taken at the time of asking.
+/// `GET /metrics`: the record's figures are taken at the time of asking.
 async fn metrics(State(console): State<Arc<Console>>) -> Response {
     let now = Timestamp::now();
     for consumer in &console.consumers {
@@ -85,5 +102,7 @@ async fn metrics(State(console): State<Arc<Console>>) -> Response {
             Err(error) => tracing::warn!(consumer, %error, "The queue's figures could not be had."),
         }
     }
+    Room { lacking: console.no_room().is_some() }.emit(&console.metrics);
+    Deliveries { paused: console.paused().await.is_some() }.emit(&console.metrics);
     ([(CONTENT_TYPE, Metrics::MEDIA_TYPE)], console.metrics.encode()).into_response()
 }

@@ -6,7 +6,7 @@ mod operator;
 mod server;
 
 pub use client::{ClientError, call, running};
-pub use operator::{Configuration, Failure, Operator};
+pub use operator::{Configuration, Failure, Operator, OwnFiles};
 pub use server::serve;
 
 use std::path::PathBuf;
@@ -94,6 +94,11 @@ pub enum Request {
         /// The most to list.
         limit: usize,
     },
+    /// An order's life across its documents.
+    Order {
+        /// Its number.
+        number: String,
+    },
     /// One message with its documents, timeline and deliveries.
     Show {
         /// Which.
@@ -115,7 +120,7 @@ pub enum Request {
         /// Where to.
         file: PathBuf,
     },
-    /// Reads partners and mappings again.
+    /// Reads partners, mappings and certificates again.
     Reload,
     /// What a reload would change, by meaning.
     Diff,
@@ -147,6 +152,8 @@ pub enum Request {
         /// The most to list.
         limit: usize,
     },
+    /// Why nothing is delivered, if it is so.
+    DeliveriesPaused,
     /// Sends a message again, byte for byte.
     Resend {
         /// Which.

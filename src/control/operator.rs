@@ -1,6 +1,6 @@
 //! Answers requests, on the ledger and the exchange of the running gateway, or on a ledger alone.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -9,8 +9,8 @@ use super::{Answer, ReplayWhat, Request, Served, Standing, StandingQuery};
 use crate::{
     config::Diagnostic,
     document::MessageId,
-    exchange::{Exchange, Replayed},
-    ledger::{AuditRecord, Direction, LedgerError, MessageFilter, NumberSeries, SharedLedger},
+    exchange::{Exchange, Replayed, conversation, order_life},
+    ledger::{AuditRecord, Direction, LedgerError, Message, MessageFilter, NumberSeries, OwnFile, SharedLedger},
     onboard,
     partner::{Difference, Directory},
 };
@@ -28,7 +28,11 @@ pub struct Operator {
     exchange: Option<Exchange>,
     consumers: Vec<String>,
     configuration: Option<Arc<dyn Configuration>>,
+    own_files: Option<Arc<OwnFiles>>,
 }
+
+/// Reads the data folder's own files.
+pub type OwnFiles = dyn Fn() -> io::Result<Vec<OwnFile>> + Send + Sync;
 
 /// The configuration of the running gateway.
 pub trait Configuration: Send + Sync {
@@ -72,12 +76,17 @@ impl Operator {
     /// One on the running gateway.
     pub fn running(exchange: Exchange, consumers: Vec<String>, configuration: Arc<dyn Configuration>) -> Self {
         let ledger = exchange.ledger().clone();
-        Self { ledger, exchange: Some(exchange), consumers, configuration: Some(configuration) }
+        Self { ledger, exchange: Some(exchange), consumers, configuration: Some(configuration), own_files: None }
     }
 
     /// One on a ledger alone.
     pub fn alone(ledger: SharedLedger, consumers: Vec<String>) -> Self {
-        Self { ledger, exchange: None, consumers, configuration: None }
+        Self { ledger, exchange: None, consumers, configuration: None, own_files: None }
+    }
+
+    /// Has backups carry the data folder's own files.
+    pub fn carrying(self, own_files: impl Fn() -> io::Result<Vec<OwnFile>> + Send + Sync + 'static) -> Self {
+        Self { own_files: Some(Arc::new(own_files)), ..self }
     }
 
     /// Does what is asked and says what came of it.
@@ -117,12 +126,18 @@ impl Operator {
                 ledger.put_back(&consumer, position, &who, &needed(reason)?, now).await?;
                 Ok(json!({ "put_back": position }))
             }
-            Request::Find { filter, limit } => Ok(value(ledger.messages(filter, None, limit).await?)),
+            Request::Find { filter, limit } => self.find(filter, limit).await,
+            Request::Order { number } => match order_life(&**ledger, &number).await? {
+                Some(life) => Ok(value(life)),
+                None => Err(LedgerError::NotFound(format!("no document has the number {number} or names it")).into()),
+            },
             Request::Show { message } => self.show(message).await,
             Request::Replay { what, dry_run, who, reason } => self.replay(what, dry_run, &who, &reason).await,
             Request::Backup { file } => {
-                ledger.backup(&file).await?;
-                Ok(json!({ "backup": file }))
+                let own = self.own_files().await?;
+                let names: Vec<_> = own.iter().map(|file| file.name.clone()).collect();
+                ledger.backup(&file, own).await?;
+                Ok(json!({ "backup": file, "own_files": names }))
             }
             Request::Reload => {
                 let findings = self.of_configuration(|configuration| configuration.reload()).await?;
@@ -146,6 +161,7 @@ impl Operator {
             }
             Request::Audit { limit } => Ok(value(ledger.audit_log(limit).await?)),
             Request::Deliveries { filter, limit } => Ok(value(ledger.all_deliveries(filter, None, limit).await?)),
+            Request::DeliveriesPaused => Ok(json!({ "paused": ledger.deliveries_paused().await? })),
             Request::Resend { message, who, reason } => {
                 Ok(value(self.exchange()?.resend(message, &who, &needed(reason)?).await?))
             }
@@ -174,6 +190,13 @@ impl Operator {
                 Ok(json!({ "resumed": true }))
             }
         }
+    }
+
+    async fn own_files(&self) -> Result<Vec<OwnFile>, Failure> {
+        let Some(read) = self.own_files.clone() else { return Ok(Vec::new()) };
+        let failed = |error: String| LedgerError::Unavailable(format!("the backup was not begun: {error}"));
+        let read = tokio::task::spawn_blocking(move || read()).await.map_err(|error| failed(error.to_string()))?;
+        Ok(read.map_err(|error| failed(error.to_string()))?)
     }
 
     fn exchange(&self) -> Result<&Exchange, Failure> {
@@ -208,12 +231,29 @@ impl Operator {
         Ok(Standing { partner, last, seen, served })
     }
 
+    /// Messages, with how the conversation about each stands that went to a partner.
+    async fn find(&self, filter: MessageFilter, limit: usize) -> Result<Value, Failure> {
+        #[derive(Serialize)]
+        struct Found {
+            #[serde(flatten)]
+            message: Message,
+            conversation: Option<String>,
+        }
+        let mut found = Vec::new();
+        for message in self.ledger.messages(filter, None, limit).await? {
+            let conversation = conversation(&*self.ledger, &message).await?;
+            found.push(Found { message, conversation });
+        }
+        Ok(value(found))
+    }
+
     async fn show(&self, id: MessageId) -> Result<Value, Failure> {
         let ledger = &self.ledger;
         let message = ledger.message(id).await?.ok_or_else(|| LedgerError::NotFound(format!("message {id}")))?;
         let answers = MessageFilter { relates_to: Some(id), ..MessageFilter::default() };
         Ok(json!({
             "message": message,
+            "conversation": conversation(&**ledger, &message).await?,
             "documents": ledger.documents(id, 0, SHOWN).await?,
             "timeline": ledger.timeline(id).await?,
             "deliveries": ledger.deliveries(id).await?,

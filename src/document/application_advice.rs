@@ -30,6 +30,8 @@ document! {
         security_level: maybe String,
         /// N1 loops, UBL `SenderParty`, `ReceiverParty`.
         parties: list Party,
+        /// The orders, where there are several: those that it names further down. Filled in by the gateway.
+        orders: list OrderReference,
         /// OTI loops: one for each document, or group, that is spoken of. UBL `DocumentResponse`.
         reports: list TransactionReport,
     }

@@ -74,6 +74,8 @@ document! {
         equipment: list Equipment,
         /// MAN.
         marks: list Mark,
+        /// The orders, where there are several: those that it names further down. Filled in by the gateway.
+        orders: list OrderReference,
         /// LIN loops: an item, mostly at one place. UBL `ForecastLine`.
         lines: list ForecastLine,
         /// CTT.

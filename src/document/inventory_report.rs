@@ -38,6 +38,8 @@ document! {
         measurements: list Measurement,
         /// Who has it, for whom, and where. N1 loops before the first item, UBL `InventoryReportingParty`.
         parties: list Party,
+        /// The orders, where there are several: those that it names further down. Filled in by the gateway.
+        orders: list OrderReference,
         /// LIN loops, UBL `InventoryReportLine`.
         lines: list InventoryLine,
         /// CTT.

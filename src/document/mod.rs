@@ -53,4 +53,4 @@ pub use scalar::{Date, Decimal, Time, is_foreign_code};
 pub use schema::{schema, schema_id};
 pub use ship_schedule::{ShipSchedule, ShipScheduleLine};
 pub use shipment_notice::{Level, Load, ShipmentNotice};
-pub use summary::{Summary, summarise, summarise_beside};
+pub use summary::{Summary, summarise, summarise_beside, with_orders};

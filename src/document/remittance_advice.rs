@@ -56,6 +56,8 @@ document! {
         dates: list DocumentDate,
         /// N1 loops, UBL `AccountingCustomerParty`, `AccountingSupplierParty`.
         parties: list Party,
+        /// The orders, where there are several: those that it names further down. Filled in by the gateway.
+        orders: list OrderReference,
         /// For whom it is paid; mostly one. ENT loops.
         entities: list RemittanceEntity,
     }

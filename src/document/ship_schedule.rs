@@ -31,6 +31,8 @@ document! {
         dates: list DocumentDate,
         /// N1 loops.
         parties: list Party,
+        /// The orders, where there are several: those that it names further down. Filled in by the gateway.
+        orders: list OrderReference,
         /// LIN loops.
         lines: list ShipScheduleLine,
         /// CTT.

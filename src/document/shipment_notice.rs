@@ -28,6 +28,8 @@ document! {
         status_reason: maybe String,
         /// DTM before the first HL.
         dates: list DocumentDate,
+        /// The orders, where there are several: those that it names further down. Filled in by the gateway.
+        orders: list OrderReference,
         /// The levels that hang below no other: mostly one shipment. HL loops.
         levels: list Level,
         /// CTT.

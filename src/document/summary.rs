@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, ops::Range};
 
+use bytes::Bytes;
 use serde::{
     Deserialize,
     de::{Error as _, IgnoredAny},
@@ -66,6 +67,23 @@ pub fn summarise(kind: DocumentType, json: &[u8]) -> Result<Summary, serde_json:
     }?;
     let subject = format!("{kind}/{}", handles.number);
     Ok(Summary { number: Some(handles.number), orders: handles.orders.found, identity: handles.identity, subject })
+}
+
+/// A document as its event has it. What is about several orders lists them in `orders`, unless it does so itself: its place
+/// on the queue promises no order against theirs, and whoever must wait for one of them has to know it.
+pub fn with_orders(json: &Bytes, orders: &[String]) -> Bytes {
+    #[derive(Deserialize)]
+    struct Listing {
+        orders: Option<IgnoredAny>,
+    }
+    let lists_them = || serde_json::from_slice::<Listing>(json).is_ok_and(|listing| listing.orders.is_some());
+    let (Some(fields), true) = (json.strip_prefix(b"{"), orders.len() > 1) else { return json.clone() };
+    if lists_them() {
+        return json.clone();
+    }
+    let all: Vec<_> = orders.iter().map(|order| serde_json::json!({ "number": order })).collect();
+    let all = serde_json::Value::from(all).to_string();
+    [b"{\"orders\":", all.as_bytes(), b",", fields].concat().into()
 }
 
 /// The same of a document whose `lines`, with the comma before them, are known to stand at a place: where they say nothing of
@@ -362,6 +380,21 @@ mod tests {
         let summary = summarise(DocumentType::ShipmentNotice, json).unwrap();
         assert_eq!(summary.orders, ["B", "A"]);
         assert_eq!(summary.identity, Some(vec!["original".into(), "S1".into()]));
+    }
+
+    #[test]
+    fn several_orders_are_listed_unless_the_document_does_so() {
+        let list = |json: &'static str, orders: &[&str]| {
+            let orders: Vec<_> = orders.iter().map(|&order| order.to_owned()).collect();
+            String::from_utf8(with_orders(&Bytes::from_static(json.as_bytes()), &orders).to_vec()).unwrap()
+        };
+        let listed = r#"{"orders":[{"number":"A"},{"number":"\"B"}],"number":"S1"}"#;
+        assert_eq!(list(r#"{"number":"S1"}"#, &["A", "\"B"]), listed);
+        crate::document::check(DocumentType::ShipmentNotice, listed.as_bytes()).unwrap();
+        assert_eq!(list(r#"{"number":"S1"}"#, &["A"]), r#"{"number":"S1"}"#);
+        assert_eq!(list(r#"{"number":"S1"}"#, &[]), r#"{"number":"S1"}"#);
+        let own = r#"{"number":"R1","orders":[{"number":"A"},{"number":"B"}]}"#;
+        assert_eq!(list(own, &["A", "B"]), own);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The way out to a partner's own endpoint: canonical JSON goes as a CloudEvent, everything else as it is. Standard Webhooks
-//! signs it; an endpoint that answers 410 is left alone until the partner's file names another one.
+//! signs it; an endpoint that answers 410 is left alone until the partner's file is another one.
 
 use std::{
     collections::HashSet,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use async_trait::async_trait;
@@ -27,7 +27,7 @@ pub struct WebhookCourier {
     egress: Arc<Egress>,
     /// Where `file:` secrets start.
     root: PathBuf,
-    /// Endpoints that want nothing any more.
+    /// The digests of partners' files whose endpoints said that they are gone.
     gone: Mutex<HashSet<String>>,
 }
 
@@ -35,6 +35,11 @@ impl WebhookCourier {
     /// One that calls by `egress`; secrets in files start at `root`.
     pub fn new(egress: Arc<Egress>, root: PathBuf) -> Self {
         Self { egress, root, gone: Mutex::default() }
+    }
+
+    /// The files whose endpoints are left alone; one that was written anew is another one.
+    fn gone(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -49,9 +54,10 @@ impl Courier for WebhookCourier {
             return Carried::Refused { detail: format!("The file of {} has no [webhook].", parcel.partner.id) };
         };
         let url = terms.url.as_str();
-        let is_gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner).contains(url);
-        if is_gone {
-            return Carried::Refused { detail: format!("{url} said that it is gone; name another one in [webhook].") };
+        if self.gone().contains(&parcel.partner.digest) {
+            let detail =
+                format!("{url} said that it is gone (410); it is called again when the partner's file changes.");
+            return Carried::Refused { detail };
         }
         let mut secrets = Vec::with_capacity(terms.secrets.len());
         for secret in &terms.secrets {
@@ -74,7 +80,7 @@ impl Courier for WebhookCourier {
             }
             Posted::Refused(detail) => Carried::Refused { detail: format!("{url}: {detail}.") },
             Posted::Gone => {
-                self.gone.lock().unwrap_or_else(PoisonError::into_inner).insert(url.to_owned());
+                self.gone().insert(parcel.partner.digest.clone());
                 Carried::Refused { detail: format!("{url} says that it is gone (410), and is not called any more.") }
             }
         }

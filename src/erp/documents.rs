@@ -69,7 +69,7 @@ pub(super) async fn submit(
     let key = net::idempotency_key(&head.headers).map_err(|detail| {
         problems::KEY.because(detail.clone()).at(vec![Place::header("Idempotency-Key", codes::KEY, detail)])
     })?;
-    let body = net::whole(body, LARGEST).await?;
+    let body = net::without_mark(net::whole(net::decoded(&head.headers, body)?, LARGEST).await?);
     let correlation = context.id.correlation();
     if lines {
         return many(&erp, key, &body, &correlation).await;

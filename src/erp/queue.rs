@@ -1,6 +1,9 @@
 //! `/erp/v1/queue/{consumer}…`: ack, nack, extend, and how things stand. [`super::lease`] hands events out.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use axum::{
     extract::{Path, Request, State},
@@ -62,13 +65,13 @@ pub(super) async fn ack(
     request: Request,
 ) -> Result<Response, Problem> {
     let mut fields = read(request).await?;
-    let leases = leases(&mut fields);
+    let leases = Leases::of(&mut fields);
     fields.finish()?;
-    let outcomes = erp.ledger.ack(&consumer, leases.clone(), Timestamp::now()).await.map_err(of_consumer)?;
+    let outcomes = erp.ledger.ack(&consumer, leases.each.clone(), Timestamp::now()).await.map_err(of_consumer)?;
     let count = |wanted| outcomes.iter().filter(|outcome| **outcome == wanted).count() as u64;
     erp.telemetry.acked.inc_by(count(AckOutcome::Acked));
     erp.telemetry.stale.inc_by(count(AckOutcome::Stale));
-    Ok(results(&leases, &outcomes, "acked"))
+    Ok(leases.results(&outcomes, "acked"))
 }
 
 /// `POST …/extend`.
@@ -78,11 +81,12 @@ pub(super) async fn extend(
     request: Request,
 ) -> Result<Response, Problem> {
     let mut fields = read(request).await?;
-    let leases = leases(&mut fields);
+    let leases = Leases::of(&mut fields);
     let secs = fields.number("lease_secs", LEASE_SECS, 60);
     fields.finish()?;
-    let outcomes = erp.ledger.extend(&consumer, leases.clone(), secs, Timestamp::now()).await.map_err(of_consumer)?;
-    Ok(results(&leases, &outcomes, "extended"))
+    let outcomes =
+        erp.ledger.extend(&consumer, leases.each.clone(), secs, Timestamp::now()).await.map_err(of_consumer)?;
+    Ok(leases.results(&outcomes, "extended"))
 }
 
 /// `POST …/nack`.
@@ -176,20 +180,29 @@ fn lease_read(text: &str) -> Option<LeaseToken> {
     text.parse().ok()
 }
 
-/// The leases that a request names, each once: what is named twice is done once and told once.
-fn leases(fields: &mut Fields) -> Vec<LeaseToken> {
-    let mut seen = HashSet::new();
-    let mut leases = fields.list("leases", MAX_LEASES, "a lease as it was given out", lease_read);
-    leases.retain(|lease| seen.insert(*lease));
-    leases
+/// The leases that a request names: what is named twice is done once, and told as often as it was named.
+struct Leases {
+    named: Vec<LeaseToken>,
+    each: Vec<LeaseToken>,
 }
 
-fn results(leases: &[LeaseToken], outcomes: &[AckOutcome], done: &'static str) -> Response {
-    let result = |(lease, outcome): (&LeaseToken, &AckOutcome)| Outcome {
-        lease: lease.to_string(),
-        outcome: word(*outcome, done),
-    };
-    net::json(StatusCode::OK, &Results { results: leases.iter().zip(outcomes).map(result).collect() })
+impl Leases {
+    fn of(fields: &mut Fields) -> Self {
+        let named = fields.list("leases", MAX_LEASES, "a lease as it was given out", lease_read);
+        let mut seen = HashSet::new();
+        let each = named.iter().copied().filter(|lease| seen.insert(*lease)).collect();
+        Self { named, each }
+    }
+
+    /// What became of each that was named, in that order.
+    fn results(&self, outcomes: &[AckOutcome], done: &'static str) -> Response {
+        let of: HashMap<_, _> = self.each.iter().zip(outcomes).collect();
+        let result = |lease: &LeaseToken| {
+            let outcome = word(**of.get(lease)?, done);
+            Some(Outcome { lease: lease.to_string(), outcome })
+        };
+        net::json(StatusCode::OK, &Results { results: self.named.iter().filter_map(result).collect() })
+    }
 }
 
 fn word(outcome: AckOutcome, done: &'static str) -> &'static str {

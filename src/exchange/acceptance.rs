@@ -75,7 +75,7 @@ impl Exchange {
             owed: Vec::new(),
             facts: vec![fact],
         };
-        self.revise(revision).await?;
+        self.revise(revision, Vec::new()).await?;
         Ok(replayed)
     }
 

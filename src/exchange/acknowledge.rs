@@ -6,20 +6,22 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Exchange, events::AcknowledgementIssued, message_id, policy, rendering};
+use super::{
+    Exchange,
+    answered::{self, Answers},
+    events::AcknowledgementIssued,
+    message_id, policy, rendering,
+};
 use crate::{
     document::{DocumentType, MessageId},
     keys,
     ledger::{
-        Channel, Direction, Document, DocumentState, Fact, LedgerError, Message, MessageFilter, MessageState,
-        NumberSeries, Outgoing, Owed, Payload,
+        Channel, Direction, Document, DocumentState, Fact, LedgerError, Message, MessageState, News, NumberSeries,
+        Outgoing, Owed, Payload,
     },
     partner::Partner,
     x12::{self, AckNumbers, InterchangeVerdict},
 };
-
-/// How many acknowledgements of one message are looked at.
-const PAGE: usize = 128;
 
 /// An acknowledgement that is owed, with the message that earned it.
 pub(super) struct Due {
@@ -32,13 +34,22 @@ pub(super) struct Due {
 /// What an acknowledgement says.
 pub(super) enum Said {
     /// What the checks came to.
-    Verdict(Box<InterchangeVerdict>),
+    Verdict {
+        /// The interchange's place in the message.
+        interchange: usize,
+        /// All of it.
+        verdict: Box<InterchangeVerdict>,
+    },
     /// What was said to the message that came first.
     Again {
-        /// That message.
-        first: MessageId,
-        /// The interchange's place in it.
+        /// The interchange's place in the message.
         interchange: usize,
+        /// The message that came first.
+        first: MessageId,
+        /// The interchange's place in that one, where it was noted.
+        position: Option<u32>,
+        /// What the checks came to this time, where it was noted.
+        verdict: Option<Box<InterchangeVerdict>>,
     },
 }
 
@@ -66,17 +77,29 @@ impl Exchange {
                 continue;
             };
             let due = Due { id, owed, about, said };
-            if matches!(due.said, Said::Verdict(_)) { fresh.push(due) } else { again.push(due) }
+            if matches!(due.said, Said::Verdict { .. }) { fresh.push(due) } else { again.push(due) }
         }
-        while !fresh.is_empty() {
-            let (refused, error) = self.issue_together(fresh, partner).await?;
-            (fresh, failed) = (refused, error.or(failed));
-        }
+        failed = self.issue_all(fresh, partner).await?.or(failed);
         // After those: what they repeat may have been among them.
+        let (mut unsaid, mut answers) = (Vec::new(), HashMap::new());
         for due in again {
-            failed = self.repeat(&due).await.err().or(failed);
+            match self.repeat(due, &mut answers).await {
+                Ok(nothing_said) => unsaid.extend(nothing_said),
+                Err(error) => failed = Some(error),
+            }
         }
+        failed = self.issue_all(unsaid, partner).await?.or(failed);
         failed.map_or(Ok(()), Err)
+    }
+
+    /// Issues all of these, with others' numbers where somebody took theirs. Answers what went wrong last.
+    async fn issue_all(&self, mut due: Vec<Due>, partner: &Partner) -> Result<Option<LedgerError>, LedgerError> {
+        let mut failed = None;
+        while !due.is_empty() {
+            let (refused, error) = self.issue_together(due, partner).await?;
+            (due, failed) = (refused, error.or(failed));
+        }
+        Ok(failed)
     }
 
     /// Renders for the numbers that are next, and hands all to the ledger together, so that they share a commit. Gives back
@@ -90,8 +113,8 @@ impl Exchange {
         let (mut ready, mut failed) = (Vec::with_capacity(due.len()), None);
         for due in due {
             match self.render(due, partner, &mut next).await? {
-                Some(rendered) => ready.push(rendered),
-                None => failed = Some(LedgerError::Conflict("its partner's file says now that none is sent".into())),
+                Ok(rendered) => ready.push(rendered),
+                Err(due) => self.leave_unsaid(&due).await?,
             }
         }
         // Polled in this order, and so committed in it: each finds its numbers the next ones.
@@ -109,20 +132,29 @@ impl Exchange {
         Ok((refused, failed))
     }
 
-    /// One acknowledgement, with the numbers that `next` has for it or the ledger says; `None` where none is earned.
+    /// Settles what is not to be said any more, since its partner's file was changed meanwhile.
+    async fn leave_unsaid(&self, due: &Due) -> Result<(), LedgerError> {
+        let detail = "its partner's file says now that none is sent".to_owned();
+        let fact = Fact { at: self.now(), what: "not acknowledged".into(), detail };
+        let news = News { settles: vec![due.id], facts: vec![(due.about.id, fact)], ..News::default() };
+        self.inner.ledger.tell(news).await.map(|_| ())
+    }
+
+    /// One acknowledgement, with the numbers that `next` has for it or the ledger says; given back where none is earned.
     async fn render(
         &self,
         due: Due,
         partner: &Partner,
         next: &mut HashMap<NumberSeries, u64>,
-    ) -> Result<Option<Rendered>, LedgerError> {
-        let Said::Verdict(verdict) = &due.said else { return Ok(None) };
+    ) -> Result<Result<Rendered, Due>, LedgerError> {
+        let Said::Verdict { interchange: place, verdict } = &due.said else { return Ok(Err(due)) };
+        let place = *place;
         let terms = partner.x12.as_ref().ok_or_else(|| no_terms(&partner.id))?;
         let how = policy::acknowledgement(terms);
         let header = &verdict.header;
         let interchanges = rendering::interchange_series(&header.receiver, &header.sender, header.usage);
         // One series for all groups of the answer: that of the first group's parties.
-        let answered = verdict.groups.iter().map(|group| &group.header).find(|group| group.functional_id != "FA");
+        let answered = verdict.groups.iter().map(|group| &group.header).find(|group| !group.acknowledges());
         let groups = match answered {
             Some(group) => rendering::group_series(&group.receiver, &group.sender, header.usage),
             None => rendering::group_series(&header.receiver.id, &header.sender.id, header.usage),
@@ -135,7 +167,7 @@ impl Exchange {
         let at = self.now();
         let civil = at.to_zoned(TimeZone::UTC).datetime();
         let Some(bytes) = x12::acknowledge(verdict, &how, AckNumbers { interchange, group }, civil) else {
-            return Ok(None);
+            return Ok(Err(due));
         };
         let count = x12::acknowledgement_groups(verdict, &how);
         let mut numbers = vec![(interchanges, interchange)];
@@ -143,8 +175,8 @@ impl Exchange {
         for (series, number) in &numbers {
             next.insert(series.clone(), NumberSeries::after(*number, 1));
         }
-        let outgoing = outgoing(at, &due, bytes.into(), numbers, Some(interchange));
-        Ok(Some(Rendered { due, outgoing }))
+        let outgoing = outgoing(at, &due, place, bytes.into(), numbers, Some(interchange));
+        Ok(Ok(Rendered { due, outgoing }))
     }
 
     async fn next_of(&self, next: &HashMap<NumberSeries, u64>, series: &NumberSeries) -> Result<u64, LedgerError> {
@@ -163,25 +195,49 @@ impl Exchange {
         }
     }
 
-    /// Sends what the first arrival's acknowledgement said, byte for byte.
-    async fn repeat(&self, due: &Due) -> Result<(), LedgerError> {
-        let Said::Again { first, interchange } = due.said else { return Ok(()) };
-        let filter =
-            MessageFilter { relates_to: Some(first), direction: Some(Direction::Out), ..MessageFilter::default() };
-        let mut said = self.inner.ledger.messages(filter, None, PAGE).await?;
-        said.sort_by_key(|message| message.id);
-        let Some(original) = said.get(interchange).or_else(|| said.last()) else {
-            return Err(LedgerError::Conflict(format!("the acknowledgement of {first} is not issued yet")));
+    /// Sends what the acknowledgement of the first arrival said, byte for byte. Gives it back to be rendered where that one
+    /// earned none: its partner's file may have asked for none then.
+    async fn repeat(&self, due: Due, answers: &mut HashMap<MessageId, Answers>) -> Result<Option<Due>, LedgerError> {
+        let Due { id, owed, about, said } = due;
+        let Said::Again { interchange, first, position, verdict } = said else { return Ok(None) };
+        let verdict = match verdict {
+            Some(verdict) => verdict,
+            None => Box::new(self.verdict_again(&about, interchange).await?),
         };
-        let payload = self.inner.ledger.payload(original.id).await?;
-        let payload = payload.ok_or_else(|| LedgerError::NotFound(format!("the payload of {}", original.id)))?;
-        let bytes = self.inner.ledger.read_payload(&payload)?;
-        let number = original.interchange.as_ref().and_then(|number| number.parse().ok());
-        let outgoing = outgoing(self.now(), due, bytes, Vec::new(), number);
-        if self.inner.ledger.issue(outgoing.clone()).await? {
-            self.tell_issued(&outgoing, due);
+        let due = Due { id, owed, about, said: Said::Verdict { interchange, verdict } };
+        let Said::Verdict { verdict, .. } = &due.said else { return Ok(None) };
+        if !answers.contains_key(&first) {
+            answers.insert(first, self.answers(first, &due.owed.partner).await?);
         }
-        Ok(())
+        let Some(answers) = answers.get(&first) else { return Ok(None) };
+        let Some(original) = self.answer_to(answers, position, verdict).await? else {
+            if answers.is_coming(position) {
+                return Err(LedgerError::Conflict(format!("the acknowledgement of {first} is not issued yet")));
+            }
+            return Ok(Some(due));
+        };
+        let (bytes, number) = self.said_then(original).await?;
+        let outgoing = outgoing(self.now(), &due, interchange, bytes, Vec::new(), number);
+        if self.inner.ledger.issue(outgoing.clone()).await? {
+            self.tell_issued(&outgoing, &due);
+        }
+        Ok(None)
+    }
+
+    /// The bytes of an acknowledgement that was issued, and its ISA13.
+    async fn said_then(&self, id: MessageId) -> Result<(Bytes, Option<u64>), LedgerError> {
+        let lost = || LedgerError::NotFound(format!("acknowledgement {id}"));
+        let message = self.inner.ledger.message(id).await?.ok_or_else(lost)?;
+        let payload = self.inner.ledger.payload(id).await?.ok_or_else(lost)?;
+        let number = message.interchange.and_then(|number| number.parse().ok());
+        Ok((self.inner.ledger.read_payload(&payload)?, number))
+    }
+
+    /// What the checks of an interchange come to, from the stored bytes: older facts do not tell it.
+    async fn verdict_again(&self, message: &Message, interchange: usize) -> Result<InterchangeVerdict, LedgerError> {
+        let (read, _) = self.read_again(message).await?;
+        let found = read.reading.interchanges.into_iter().nth(interchange);
+        found.map(|one| one.verdict).ok_or_else(|| LedgerError::NotFound(format!("an interchange of {}", message.id)))
     }
 }
 
@@ -192,6 +248,7 @@ fn no_terms(partner: &str) -> LedgerError {
 fn outgoing(
     at: Timestamp,
     due: &Due,
+    place: usize,
     bytes: Bytes,
     numbers: Vec<(NumberSeries, u64)>,
     interchange: Option<u64>,
@@ -211,7 +268,7 @@ fn outgoing(
         range: (0, bytes.len() as u64),
         digest: digest.clone(),
         problem: None,
-        extras: None,
+        extras: Some(answered::note(place)),
         mapping: None,
         event: None,
         revision: 0,

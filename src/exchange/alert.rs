@@ -25,12 +25,18 @@ pub enum AlertKind {
     Rejected,
     /// An acknowledgement of nothing that was sent.
     Unmatched,
+    /// An acknowledgement that breaks the standard, so that it says nothing, and nobody but us can tell its sender.
+    BrokenAcknowledgement,
     /// Interchanges of a partner whose numbers have no gaps have not come.
     Gap,
     /// An event was handed out too often, and its key waits.
     Parked,
-    /// A partner's file is broken, or its certificate ends soon.
+    /// A partner's file is broken.
     Partner,
+    /// There is no room for the record, and nothing is taken.
+    NoRoom,
+    /// A certificate ends soon or has ended, a partner's or our own.
+    Certificate,
 }
 
 /// One thing to look at.

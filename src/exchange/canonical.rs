@@ -24,6 +24,7 @@ use crate::{
         Channel, Claim, ClaimKind, Committed, Direction, Document, DocumentState, Entry, Fact, Message, MessageState,
         NewEvent, Payload,
     },
+    net,
     partner::Status,
     spool::Content,
 };
@@ -57,6 +58,7 @@ fn read(declared: &Declared, source: &Source) -> Result<Fitting, Refused> {
             Bytes::from(all)
         }
     };
+    let json = net::without_mark(json);
     let mut summary = document::check(declared.kind, &json).map_err(Refused::NotCanonical)?;
     if let Some(order) = &declared.order {
         if summary.orders.is_empty() {
@@ -223,7 +225,7 @@ fn entry(
         time: at,
         correlation: arrival.correlation.clone(),
         replaces: None,
-        data: json,
+        data: document::with_orders(&json, &document.orders),
     });
     document.event = event.as_ref().map(|event| event.id);
     let payload = match &arrival.body.content {

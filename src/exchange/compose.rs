@@ -13,7 +13,7 @@ use super::{
     reading::{Problem, ReadDocument, ReadInterchange, Reading},
 };
 use crate::{
-    document::{MessageId, Mode, Verb, event_type},
+    document::{self, MessageId, Mode, Verb, event_type},
     keys,
     ledger::{Claim, ClaimKey, ClaimKind, Document, DocumentState, Holder, MessageState, NewEvent, Owed, Taken},
     partner::{DuplicateNumber, Partner},
@@ -50,11 +50,23 @@ pub(super) struct Composed {
     pub(super) problem: Option<Problem>,
     pub(super) claims: Vec<Claim>,
     pub(super) documents: Vec<(Document, Option<NewEvent>)>,
-    pub(super) owed: Vec<Owed>,
+    /// The acknowledgements that its interchanges earn, each with its interchange's place.
+    pub(super) earned: Vec<(usize, Owed)>,
+    /// What its interchanges say of what we sent, each with its interchange's place.
+    pub(super) heard: Vec<(usize, Owed)>,
     /// The message that this one repeats.
     pub(super) repeats: Option<MessageId>,
     /// Interchanges that count: neither held, nor rejected, nor here before.
     pub(super) counted: Vec<bool>,
+    /// How its interchanges and documents came out.
+    pub(super) tally: Tally,
+}
+
+impl Composed {
+    /// All that it leaves to be done.
+    pub(super) fn owed(&mut self) -> Vec<Owed> {
+        self.earned.drain(..).chain(self.heard.drain(..)).map(|(_, owed)| owed).collect()
+    }
 }
 
 /// Composes everything that a reading comes to, except for documents that it did not keep.
@@ -64,9 +76,11 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
         problem: reading.problem.clone(),
         claims: Vec::new(),
         documents: Vec::new(),
-        owed: Vec::new(),
+        earned: Vec::new(),
+        heard: Vec::new(),
         repeats: None,
         counted: Vec::new(),
+        tally: Tally::default(),
     };
     let mut tally = Tally::default();
     for (index, interchange) in reading.interchanges.iter().enumerate() {
@@ -82,15 +96,15 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
             }
             Standing::Repeats { first } => {
                 tally.duplicate += 1;
-                if first != subject.id {
-                    composed.repeats = Some(first);
-                    composed.owed.extend(owed::again(subject, interchange, index, first));
+                if first.message != subject.id {
+                    composed.repeats = Some(first.message);
+                    composed.earned.extend(owed::again(subject, interchange, index, first).map(|owed| (index, owed)));
                 }
                 continue;
             }
             Standing::Refused => {
                 tally.rejected += 1;
-                composed.owed.extend(owed::refused(subject, interchange, index));
+                composed.earned.extend(owed::refused(subject, interchange, index).map(|owed| (index, owed)));
                 continue;
             }
             Standing::Rejected => tally.rejected += 1,
@@ -105,10 +119,11 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
                 tally.accepted += u32::from(interchange.sets == 0);
             }
         }
-        composed.owed.extend(owed::earned(subject, interchange, index));
+        composed.earned.extend(owed::earned(subject, interchange, index).map(|owed| (index, owed)));
         if composed.counted.last() == Some(&true) {
-            composed.owed.extend(owed::heard_of_interchanges(subject, interchange));
-            composed.owed.extend(owed::heard(subject, interchange, &interchange.documents));
+            let heard = owed::heard_of_interchanges(subject, interchange).into_iter();
+            let heard = heard.chain(owed::heard(subject, interchange, &interchange.documents));
+            composed.heard.extend(heard.map(|owed| (index, owed)));
         }
         let mut kept = documents(subject, interchange, &interchange.documents, known);
         tally.count(kept.documents.iter().map(|(document, _)| document));
@@ -116,6 +131,7 @@ pub(super) fn compose(subject: &Subject, reading: &Reading, digests: &[[u8; 32]]
         composed.claims.append(&mut kept.claims);
     }
     composed.state = tally.state(composed.problem.is_some());
+    composed.tally = tally;
     composed
 }
 
@@ -129,13 +145,13 @@ enum Standing {
     Held(Problem),
     /// It was here before, byte for byte.
     Repeats {
-        first: MessageId,
+        first: Place,
     },
     /// Its number was here before, and its partner's file says to refuse that.
     Refused,
 }
 
-/// Who asks for a claim.
+/// Who asks for a claim, or holds it.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
     pub(super) message: MessageId,
@@ -163,7 +179,7 @@ fn standing(interchange: &ReadInterchange, place: Place, digest: [u8; 32], known
     let holder = known.holder(ClaimKind::Interchange, interchange.key).filter(|holder| !place.holds(holder));
     let Some(holder) = holder else { return Standing::Counts { claim: true } };
     if holder.digest == digest {
-        return Standing::Repeats { first: holder.message };
+        return Standing::Repeats { first: Place { message: holder.message, position: holder.position } };
     }
     let terms = interchange.partner.as_ref().and_then(|partner| partner.x12.as_ref());
     match terms.map_or(DuplicateNumber::Hold, |terms| terms.duplicate_interchange) {
@@ -284,7 +300,7 @@ fn event(subject: &Subject, partner: &str, mode: Mode, document: &ReadDocument, 
         time: subject.at,
         correlation: subject.correlation.clone(),
         replaces: revision.checked_sub(1).map(|before| subject.id.event(document.position, before)),
-        data: document.json.clone(),
+        data: document::with_orders(&document.json, &document.orders),
     })
 }
 

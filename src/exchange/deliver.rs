@@ -284,7 +284,7 @@ impl Exchange {
             let document = ledger.documents(*origin, *position, 1).await?.pop();
             orders.extend(document.map(|document| document.orders).unwrap_or_default());
         }
-        for (_, owed) in ledger.owed(partner, usize::MAX).await? {
+        for (_, owed) in ledger.owed(partner, 0, usize::MAX).await? {
             let Ok(Facts::Send { position }) = serde_json::from_str(&owed.facts) else { continue };
             if origins.contains(&(owed.message, position)) {
                 return Err(LedgerError::Conflict(format!("{} waits to be sent as it is", owed.message)));

@@ -44,6 +44,8 @@ struct Rounds {
     at_work: HashMap<Id, (String, u64)>,
     /// The partners of whom documents wait for others to go with.
     waiting: BTreeSet<String>,
+    /// Where to go on with those of whom there was more than is looked at together.
+    marks: HashMap<String, Mark>,
     turns: Arc<Semaphore>,
     /// Those whose turn in this round is yet to come, since there was no seat for them.
     next: VecDeque<String>,
@@ -54,12 +56,20 @@ struct Rounds {
 }
 
 /// What is left of a partner's work when a task ends.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Default)]
 struct Left {
     /// Documents wait for others to go with.
     waits: bool,
-    /// There is more than was looked at, and what was first is done.
-    more: bool,
+    /// There is more than was looked at.
+    more: Option<Mark>,
+}
+
+/// How far a partner's work has come.
+struct Mark {
+    /// What is owed up to this number was looked at.
+    after: u64,
+    /// What waits on the way, which nothing behind it overtakes.
+    desk: Desk,
 }
 
 impl Rounds {
@@ -68,6 +78,7 @@ impl Rounds {
             tasks: JoinSet::new(),
             at_work: HashMap::new(),
             waiting: BTreeSet::new(),
+            marks: HashMap::new(),
             turns: Arc::new(Semaphore::new(SIDE_BY_SIDE)),
             next: VecDeque::new(),
             calls: 0,
@@ -92,8 +103,9 @@ impl Rounds {
 
     fn begin(&mut self, exchange: &Exchange, partner: String) {
         self.waiting.remove(&partner);
+        let mark = self.marks.remove(&partner);
         let (exchange, turns, of) = (exchange.clone(), Arc::clone(&self.turns), partner.clone());
-        let task = self.tasks.spawn(async move { exchange.work_off(&of, &turns).await });
+        let task = self.tasks.spawn(async move { exchange.work_off(&of, mark, &turns).await });
         self.at_work.insert(task.id(), (partner, self.calls));
     }
 
@@ -105,10 +117,13 @@ impl Rounds {
             Err(error) => (error.id(), Left::default()),
         };
         let Some((partner, calls)) = self.at_work.remove(&id) else { return false };
+        self.again |= left.more.is_some() || calls < self.calls;
+        if let Some(mark) = left.more {
+            self.marks.insert(partner.clone(), mark);
+        }
         if left.waits {
             self.waiting.insert(partner);
         }
-        self.again |= left.more || calls < self.calls;
         self.again || !self.next.is_empty()
     }
 
@@ -168,43 +183,42 @@ impl Exchange {
         Ok(())
     }
 
-    /// Does what is owed to a partner. What the ledger does not say now is asked again with the next call or tick.
-    async fn work_off(&self, partner: &str, turns: &Semaphore) -> Left {
-        let all = match self.inner.ledger.owed(partner, EACH).await {
+    /// Does what is owed to a partner, from where it was left on: what cannot be done hides nothing that is behind it.
+    /// What the ledger does not say now is asked again with the next call or tick.
+    async fn work_off(&self, partner: &str, mark: Option<Mark>, turns: &Semaphore) -> Left {
+        let Mark { after, mut desk } = mark.unwrap_or_else(|| Mark { after: 0, desk: Desk::new(self.now()) });
+        let all = match self.inner.ledger.owed(partner, after, EACH).await {
             Ok(all) => all,
             Err(error) => {
                 tracing::warn!(partner, %error, "What is owed cannot be looked up now; it is tried again.");
                 return Left::default();
             }
         };
-        let first = all.first().map(|(number, _)| *number).filter(|_| all.len() == EACH);
-        let waits = self.work_through(partner, all, turns).await;
-        let more = match first {
-            Some(first) => self.inner.ledger.is_owed(first).await.is_ok_and(|owed| !owed),
-            None => false,
-        };
-        Left { waits, more }
+        let last = all.last().map(|(number, _)| *number).filter(|_| all.len() == EACH);
+        let through = self.work_through(partner, all, &mut desk, turns).await;
+        Left { waits: desk.waits(), more: last.filter(|_| through).map(|after| Mark { after, desk }) }
     }
 
-    /// Does all of it in its order, each piece in turn with the other partners'. Answers whether documents wait for others
-    /// to go with.
-    async fn work_through(&self, partner: &str, all: Vec<(u64, Owed)>, turns: &Semaphore) -> bool {
-        let mut desk = Desk::new(self.now());
+    /// Does all of it in its order, each piece in turn with the other partners'. Answers whether it came to
+    /// the end.
+    async fn work_through(&self, partner: &str, all: Vec<(u64, Owed)>, desk: &mut Desk, turns: &Semaphore) -> bool {
         // Acknowledgements that follow each other are issued together.
         let mut together = Vec::new();
         for (id, owed) in all {
             let said = match serde_json::from_str(&owed.facts) {
-                Ok(Facts::Verdict { verdict, .. }) => Said::Verdict(verdict),
-                Ok(Facts::Again { first, interchange }) => Said::Again { first, interchange },
+                Ok(Facts::Verdict { interchange, verdict }) => Said::Verdict { interchange, verdict },
+                Ok(Facts::Again { interchange, first, position, verdict }) => {
+                    Said::Again { interchange, first, position, verdict }
+                }
                 facts => {
                     let _turn = turns.acquire().await;
                     let before = self.acknowledge(partner, std::mem::take(&mut together)).await;
                     let done = match facts {
-                        Ok(facts) => self.attend_to(facts, id, &owed, &mut desk).await,
+                        Ok(facts) => self.attend_to(facts, id, &owed, desk).await,
                         Err(error) => Err(LedgerError::Corrupt(format!("what is owed: {error}"))),
                     };
                     if holds_up(partner, before) || holds_up(partner, done) {
-                        return desk.waits();
+                        return false;
                     }
                     continue;
                 }
@@ -213,18 +227,18 @@ impl Exchange {
             if together.len() == TOGETHER {
                 let _turn = turns.acquire().await;
                 if holds_up(partner, self.acknowledge(partner, std::mem::take(&mut together)).await) {
-                    return desk.waits();
+                    return false;
                 }
             }
         }
         let _turn = turns.acquire().await;
         if holds_up(partner, self.acknowledge(partner, together).await) {
-            return desk.waits();
+            return false;
         }
-        if let Err(error) = self.close_due(&mut desk).await {
+        if let Err(error) = self.close_due(desk).await {
             tracing::warn!(partner, %error, "Documents cannot be sent now; they are tried again.");
         }
-        desk.waits()
+        true
     }
 
     /// Does what is no acknowledgement of ours.

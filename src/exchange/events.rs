@@ -7,7 +7,10 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family},
 };
 
-use super::sequence::{Order, Sequence};
+use super::{
+    events_out::AcknowledgementsBroken,
+    sequence::{Order, Sequence},
+};
 use crate::{
     config::Rate,
     document::MessageId,
@@ -66,6 +69,18 @@ impl Telemetry {
     }
 }
 
+impl Telemetry {
+    /// Tells a person of a message that waits, or of whose documents some do.
+    fn held(&self, message: &Message) {
+        let text = match message.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()) {
+            Some(text) => format!("A message is held: {text}"),
+            None => "Documents of a message are held.".to_owned(),
+        };
+        let (alarm, partner) = (&self.outgoing.alarm, message.partner.as_deref());
+        alarm.raise(super::alert::AlertKind::Held, message.id.to_string(), partner, message.id, text);
+    }
+}
+
 /// An arrival is on stable storage.
 pub(super) struct ArrivalCommitted<'a> {
     pub(super) message: &'a Message,
@@ -77,15 +92,10 @@ impl ArrivalCommitted<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         let Self { message, documents, elapsed } = self;
         telemetry.count(documents);
+        AcknowledgementsBroken { message: message.id, documents }.emit(telemetry);
         Committed { elapsed }.emit(&telemetry.common);
         if message.state == MessageState::Held {
-            let partner = message.partner.as_deref();
-            let text = match message.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()) {
-                Some(text) => format!("A message is held: {text}"),
-                None => "Documents of a message are held.".to_owned(),
-            };
-            let alarm = &telemetry.outgoing.alarm;
-            alarm.raise(super::alert::AlertKind::Held, message.id.to_string(), partner, message.id, text);
+            telemetry.held(message);
         }
         if let Some(problem) = &message.problem {
             let partner = message.partner.as_deref().unwrap_or_default();
@@ -131,12 +141,14 @@ impl OverQuota<'_> {
 
 /// A slice of a large message's documents is on stable storage.
 pub(super) struct SliceCommitted<'a> {
+    pub(super) message: MessageId,
     pub(super) documents: &'a [Document],
 }
 
 impl SliceCommitted<'_> {
     pub(super) fn emit(self, telemetry: &Telemetry) {
         telemetry.count(self.documents);
+        AcknowledgementsBroken { message: self.message, documents: self.documents }.emit(telemetry);
     }
 }
 
@@ -148,9 +160,12 @@ pub(super) struct MessageFinished<'a> {
 }
 
 impl MessageFinished<'_> {
-    pub(super) fn emit(self) {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
         let Self { message, state, documents } = self;
         let correlation = &message.correlation;
+        if state == MessageState::Held {
+            telemetry.held(message);
+        }
         tracing::info!(message = %message.id, correlation, ?state, documents, "A large message was worked out.");
     }
 }

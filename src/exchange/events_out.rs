@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     document::{DocumentType, MessageId, Verb},
-    ledger::{Delivery, Document, Message},
+    ledger::{Delivery, Document, DocumentState, Message},
     observe::Metrics,
 };
 
@@ -247,6 +247,36 @@ impl DeliveryTried<'_> {
             Carried::TryAgain { detail, .. } | Carried::Refused { detail } => {
                 tracing::warn!(delivery = id, %message, partner, attempt = delivery.attempts + 1, outcome, "{detail}");
             }
+        }
+    }
+}
+
+/// Acknowledgements from a partner break the standard. They say nothing of what was sent, which stays unacknowledged.
+pub(super) struct AcknowledgementsBroken<'a> {
+    pub(super) message: MessageId,
+    pub(super) documents: &'a [Document],
+}
+
+impl AcknowledgementsBroken<'_> {
+    pub(super) fn emit(self, telemetry: &Telemetry) {
+        let Self { message, documents } = self;
+        let broken = |document: &&Document| {
+            document.kind == Some(DocumentType::FunctionalAcknowledgement) && document.state == DocumentState::Rejected
+        };
+        for document in documents.iter().filter(broken) {
+            telemetry.outgoing.acknowledgements.get_or_create(&OutcomeLabels { outcome: "broken" }).inc();
+            let partner = document.partner.as_deref();
+            let why = document.problem.as_ref().and_then(|problem| problem.get("text")?.as_str()).unwrap_or_default();
+            let text =
+                format!("A {} of {} is rejected: {why}", document.format_kind, partner.unwrap_or("nobody we know"));
+            telemetry.outgoing.alarm.raise(
+                AlertKind::BrokenAcknowledgement,
+                message.to_string(),
+                partner,
+                message,
+                text.as_str(),
+            );
+            tracing::warn!(%message, partner, "{text}");
         }
     }
 }

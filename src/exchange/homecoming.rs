@@ -51,7 +51,7 @@ impl Exchange {
             for document in documents {
                 let set =
                     field(&document, "set").and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default();
-                let named = said.sets.iter().find(|named| named.control == set);
+                let named = said.of_set(&set);
                 let Some(happened) = fate(&said, named, &set, about.message, self.now()) else { continue };
                 match happened.state {
                     DocumentState::Rejected => rejected += 1,

@@ -359,12 +359,13 @@ fn entry(
     subject: &Subject,
     reading: &Reading,
     large: bool,
-    composed: Composed,
+    mut composed: Composed,
     transport: Option<Claim>,
     config: &str,
     scribe: &dyn Scribe,
 ) -> Entry {
     let first = reading.interchanges.first();
+    let owed = composed.owed();
     let state = if large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
     // Whoever did not show who it is has claimed nothing: the same may come again once that is mended, on either side.
     let stranger = composed.problem.as_ref().is_some_and(|problem| problem.code == codes::BAD_CREDENTIAL);
@@ -423,8 +424,8 @@ fn entry(
     claims.extend(transport);
     let (documents, owed) = match complete {
         // Of what is rejected as a whole the verdict is enough, where its documents are too many to be kept with it.
-        true if large => (Vec::new(), composed.owed),
-        true => (composed.documents, composed.owed),
+        true if large => (Vec::new(), owed),
+        true => (composed.documents, owed),
         false => (Vec::new(), Vec::new()),
     };
     if !complete {

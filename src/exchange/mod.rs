@@ -8,12 +8,14 @@
 mod acceptance;
 mod acknowledge;
 mod alert;
+mod answered;
 mod arrival;
 mod canonical;
 mod claims;
 pub mod codes;
 mod compose;
 mod content;
+mod conversation;
 mod courier;
 mod deliver;
 mod detect;
@@ -53,6 +55,7 @@ use tokio::{
 pub use alert::{Alert, AlertKind};
 pub use arrival::{Arrival, Declared, Intake, Opening, Refused, Scribe, Verdict};
 pub use codes::ALL as CODES;
+pub use conversation::{OrderLife, Step, conversation, order_life};
 pub use courier::{Carried, Courier, Parcel};
 pub use detect::{DETECT_BYTES, Format, detect};
 pub use event::AsCloudEvent;

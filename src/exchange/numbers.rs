@@ -48,10 +48,7 @@ pub(super) fn note_groups(reading: &mut Reading, source: &Source) -> std::io::Re
         let partner = partner.id.clone();
         for (group, verdict) in interchange.verdict.groups.iter().enumerate() {
             let header = &verdict.header;
-            if verdict.status == GroupStatus::Rejected
-                || header.is_missing()
-                || header.functional_id == ACKNOWLEDGEMENTS
-            {
+            if verdict.status == GroupStatus::Rejected || header.is_missing() || header.acknowledges() {
                 continue;
             }
             let claim = Claim {
@@ -162,7 +159,7 @@ pub(super) fn settle_sets(
             let set = RefusedSet { offset: document.range.0, id, control, why };
             document.reject(
                 codes::SET_REJECTED,
-                "A set came before with its number and another content; its sender is told.",
+                "A set came before with its number and another content",
                 &[set.finding()],
             );
             refused.push((document.place.0, set));
@@ -172,9 +169,6 @@ pub(super) fn settle_sets(
     }
     refused
 }
-
-/// GS01 of groups of acknowledgements.
-const ACKNOWLEDGEMENTS: &str = "FA";
 
 /// How a number stands to what is known to be taken.
 enum Standing<'k> {

@@ -4,10 +4,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    compose::Subject,
+    compose::{Place, Subject},
     detect::Format,
     policy,
     reading::{ReadDocument, ReadInterchange},
+    rendering,
 };
 use crate::{
     document::MessageId,
@@ -32,6 +33,12 @@ pub(super) enum Facts {
         interchange: usize,
         /// The message that came first.
         first: MessageId,
+        /// The interchange's place in that one.
+        #[serde(default)]
+        position: Option<u32>,
+        /// What the checks came to this time, to be said where nothing was said the first time.
+        #[serde(default)]
+        verdict: Option<Box<InterchangeVerdict>>,
     },
     /// A document of the ERP's is to be sent.
     Send {
@@ -42,7 +49,7 @@ pub(super) enum Facts {
     Heard {
         /// The acknowledgement's place in the message.
         position: u32,
-        /// ISA15 of the interchange that it came in.
+        /// ISA15 of what it speaks of: a rehearsal's speaks of rehearsals.
         usage: u8,
         /// GS03 there: we.
         us: String,
@@ -53,7 +60,7 @@ pub(super) enum Facts {
     },
     /// A partner's TA1 speaks of an interchange that we sent.
     HeardInterchange {
-        /// ISA15 of the interchange that it came in.
+        /// ISA15 of what it speaks of: a rehearsal's speaks of rehearsals.
         usage: u8,
         /// ISA07 and ISA08 there.
         us: PartyId,
@@ -68,7 +75,7 @@ pub(super) enum Facts {
 pub(super) fn heard_of_interchanges(subject: &Subject, interchange: &ReadInterchange) -> Vec<Owed> {
     let header = &interchange.verdict.header;
     let all = interchange.verdict.ta1_received.iter().map(|said| Facts::HeardInterchange {
-        usage: header.usage,
+        usage: rendering::usage(interchange.mode),
         us: header.receiver.clone(),
         them: header.sender.clone(),
         said: said.clone(),
@@ -83,7 +90,7 @@ pub(super) fn heard(subject: &Subject, interchange: &ReadInterchange, documents:
         let group = &interchange.verdict.groups.get(document.place.0)?.header;
         Some(Facts::Heard {
             position: document.position,
-            usage: interchange.verdict.header.usage,
+            usage: rendering::usage(interchange.mode),
             us: group.receiver.clone(),
             them: group.sender.clone(),
             said,
@@ -104,12 +111,19 @@ pub(super) fn refused(subject: &Subject, interchange: &ReadInterchange, index: u
     says(subject, interchange, index, verdict)
 }
 
-/// The stored acknowledgement once more, for an interchange that was here before.
-pub(super) fn again(subject: &Subject, interchange: &ReadInterchange, index: usize, first: MessageId) -> Option<Owed> {
+/// The stored acknowledgement once more, for an interchange that was here before, and where.
+pub(super) fn again(subject: &Subject, interchange: &ReadInterchange, index: usize, first: Place) -> Option<Owed> {
     let terms = interchange.partner.as_ref()?.x12.as_ref()?;
-    x12::earns_acknowledgement(&interchange.verdict, &policy::acknowledgement(terms))
-        .then(|| owed(subject, interchange, Facts::Again { interchange: index, first }))
-        .flatten()
+    if !x12::earns_acknowledgement(&interchange.verdict, &policy::acknowledgement(terms)) {
+        return None;
+    }
+    let facts = Facts::Again {
+        interchange: index,
+        first: first.message,
+        position: Some(first.position),
+        verdict: Some(Box::new(interchange.verdict.clone())),
+    };
+    owed(subject, interchange, facts)
 }
 
 fn says(subject: &Subject, interchange: &ReadInterchange, index: usize, verdict: InterchangeVerdict) -> Option<Owed> {

@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use super::{
     Exchange,
+    conversation::is_answered,
     events_out::{Overdue, Told},
     sending::later,
 };
 use crate::{
     document::{AcknowledgedError, DocumentType, MessageId, Progress, Verb, event_type},
     ledger::{
-        Delivery, DeliveryState, Document, DocumentState, LedgerError, Message, NewEvent, News, NumberFilter, Watch,
-        WatchKind,
+        Delivery, DeliveryState, Document, DocumentState, LedgerError, Message, NewEvent, News, Watch, WatchKind,
     },
 };
 
@@ -167,7 +167,7 @@ impl Exchange {
             WatchKind::Acknowledgement => {
                 matches!(document.state, DocumentState::Acknowledged | DocumentState::Rejected)
             }
-            WatchKind::Answer => self.is_answered(&document).await?,
+            WatchKind::Answer => is_answered(&**ledger, &document).await?,
         };
         let mut news = News { ends: vec![id], ..News::default() };
         if ended {
@@ -204,30 +204,5 @@ impl Exchange {
             Overdue { message: &message, about, number, due }.emit(&self.inner.telemetry);
         }
         Ok(())
-    }
-
-    /// Whether the partner answered an order, or a change after it was issued.
-    async fn is_answered(&self, document: &Document) -> Result<bool, LedgerError> {
-        use DocumentType::{OrderAcknowledgement, OrderChangeAcknowledgement, PurchaseOrder};
-        let of_partner = NumberFilter { partner: document.partner.clone(), ..NumberFilter::default() };
-        let after = Some(document.message);
-        let mut answers = vec![NumberFilter {
-            kinds: vec![OrderAcknowledgement, OrderChangeAcknowledgement],
-            after,
-            ..of_partner.clone()
-        }];
-        if document.kind == Some(PurchaseOrder) {
-            // It may have been issued a second time since it was acknowledged.
-            answers.push(NumberFilter { kinds: vec![OrderAcknowledgement], ..of_partner });
-        }
-        'orders: for order in &document.orders {
-            for answer in &answers {
-                if !self.inner.ledger.documents_by_number(order, answer.clone(), 1).await?.is_empty() {
-                    continue 'orders;
-                }
-            }
-            return Ok(false);
-        }
-        Ok(true)
     }
 }

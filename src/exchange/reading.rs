@@ -231,7 +231,17 @@ impl ReadDocument {
         self.hold(problem);
     }
 
-    pub(super) fn reject(&mut self, code: Code, text: &str, findings: &[x12::Finding]) {
+    /// What is broken is told to its sender, unless it is an acknowledgement: those are never acknowledged, and say nothing.
+    pub(super) fn reject(&mut self, code: Code, what: &str, findings: &[x12::Finding]) {
+        let text = match self.kind {
+            Some(DocumentType::FunctionalAcknowledgement) => {
+                format!(
+                    "{what}. It is an acknowledgement, and those are not acknowledged: ask its sender for it again."
+                )
+            }
+            _ => format!("{what}; its sender is told."),
+        };
+        self.heard = None;
         let mut problem = Problem::new(code, text);
         problem.details = serde_json::to_value(findings).unwrap_or_default();
         self.state = DocumentState::Rejected;
@@ -276,16 +286,11 @@ pub(super) fn settle(document: &mut ReadDocument, verdict: &InterchangeVerdict) 
     }
     let group = verdict.groups.get(document.place.0);
     if verdict.status == x12::Status::Rejected {
-        document.reject(
-            codes::INTERCHANGE_REJECTED,
-            "Its interchange is rejected as a whole; its sender is told.",
-            &verdict.findings,
-        );
-    } else if let Some(group) = group.filter(|group| group.status == x12::GroupStatus::Rejected) {
-        document.reject(
-            codes::GROUP_REJECTED,
-            "Its functional group is rejected; its sender is told.",
-            &group.findings,
-        );
+        document.reject(codes::INTERCHANGE_REJECTED, "Its interchange is rejected as a whole", &verdict.findings);
+    } else if document.heard.is_none()
+        && let Some(group) = group.filter(|group| group.status == x12::GroupStatus::Rejected)
+    {
+        // What acknowledges is heard all the same, since it is not acknowledged itself.
+        document.reject(codes::GROUP_REJECTED, "Its functional group is rejected", &group.findings);
     }
 }

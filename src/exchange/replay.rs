@@ -2,7 +2,7 @@
 //! correction, and what came out the same keeps its event. A dry run shows the difference and stores nothing.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -11,18 +11,18 @@ use serde_json::Value;
 
 use super::{
     Exchange,
-    compose::{self, Known, Subject, Tally},
+    compose::{self, Known, Place, Subject, Tally},
     inbound::{self, FirstPass, Source},
-    numbers,
+    numbers, owed,
     pool::Lane,
-    reading::{Context, ReadDocument},
+    reading::{Context, ReadDocument, ReadInterchange},
     walk::{Documents, Walk},
 };
 use crate::{
-    document::{EventId, MessageId},
+    document::{self, EventId, MessageId},
     ledger::{
         Claim, ClaimKind, Committed, Direction, Document, DocumentState, Fact, LedgerError, MAX_DOCUMENTS, Message,
-        MessageState, NewEvent, Revision, fitting,
+        MessageState, NewEvent, Owed, Revision, fitting,
     },
 };
 
@@ -95,10 +95,12 @@ impl Exchange {
             settle(&mut read, &mut documents, id, &known);
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
             let claims = composed.claims.iter().filter(|claim| of_envelope(claim)).copied().collect();
-            let mut plan = Plan { claims, ..Plan::default() };
+            // What became of interchanges as a whole; their documents follow.
+            let mut plan = Plan { claims, tally: composed.tally, ..Plan::default() };
             let mut business = Vec::new();
             for (index, document) in &documents {
-                if composed.counted.get(*index) != Some(&true) && !read.reading.interchanges[*index].rejected() {
+                let counted = composed.counted.get(*index) == Some(&true);
+                if !counted && !read.reading.interchanges.get(*index).is_some_and(ReadInterchange::rejected) {
                     continue;
                 }
                 business.extend(document.key.map(|key| Claim {
@@ -109,6 +111,13 @@ impl Exchange {
                 }));
                 plan.add(self, &subject, &read, *index, document, &before, &known).await?;
             }
+            // What its sender was told about the syntax stays as it is, unless nothing was said yet.
+            let open = message.state == MessageState::Held;
+            let owed = if open {
+                self.not_done_before(id, &read, composed.earned, composed.heard, &known).await?
+            } else {
+                Vec::new()
+            };
             let state = plan.tally.state(composed.problem.is_some());
             let taken = ledger.holders(business).await?;
             if known.add(&taken) {
@@ -122,12 +131,9 @@ impl Exchange {
                 unchanged: plan.unchanged,
                 stored: !dry_run,
             };
-            if dry_run || (plan.changes.is_empty() && state == message.state) {
+            if dry_run || (plan.changes.is_empty() && owed.is_empty() && state == message.state) {
                 return Ok(Replayed { stored: false, ..replayed });
             }
-            // What its sender was told about the syntax stays as it is, unless nothing was said yet.
-            let owed =
-                if message.state == MessageState::Held && before.is_empty() { composed.owed } else { Vec::new() };
             let partner =
                 read.reading.interchanges.first().and_then(|one| one.partner.as_ref()).map(|one| one.id.clone());
             let problem = composed.problem.map(|problem| problem.to_json());
@@ -143,7 +149,7 @@ impl Exchange {
                 owed,
                 facts: vec![fact],
             };
-            match self.revise(revision).await? {
+            match self.revise(revision, plan.heard).await? {
                 Committed::Stored => {
                     self.inner.owed.notify_one();
                     return Ok(replayed);
@@ -153,6 +159,39 @@ impl Exchange {
                 }
             }
         }
+    }
+
+    /// What a message earns and says of ours, interchange by interchange, as far as it was not earned or heard before.
+    async fn not_done_before(
+        &self,
+        id: MessageId,
+        read: &FirstPass,
+        earned: Vec<(usize, Owed)>,
+        heard: Vec<(usize, Owed)>,
+        known: &Known,
+    ) -> Result<Vec<Owed>, LedgerError> {
+        let (mut new, mut answers) = (Vec::new(), HashMap::new());
+        let places = |all: Vec<(usize, Owed)>| {
+            all.into_iter().filter_map(|(index, owed)| {
+                Some((read.reading.interchanges.get(index)?, u32::try_from(index).ok()?, owed))
+            })
+        };
+        for (interchange, position, owed) in places(earned) {
+            if !answers.contains_key(&owed.partner) {
+                answers.insert(owed.partner.clone(), self.answers(id, &owed.partner).await?);
+            }
+            let Some(answers) = answers.get(&owed.partner) else { continue };
+            if !self.is_told(answers, position, &interchange.verdict).await? {
+                new.push(owed);
+            }
+        }
+        let before = |interchange: &ReadInterchange, position| {
+            let place = Place { message: id, position };
+            known.holder(ClaimKind::Interchange, interchange.key).is_some_and(|holder| place.holds(holder))
+        };
+        let heard = places(heard).filter(|(interchange, position, _)| !before(interchange, *position));
+        new.extend(heard.map(|(_, _, owed)| owed));
+        Ok(new)
     }
 
     pub(super) async fn read_again(
@@ -210,16 +249,23 @@ impl Exchange {
     }
 
     /// Stores a revision of any size, in as many transactions as it takes. All but the last leave the message held, so that a
-    /// crash between two is mended by doing it again.
-    pub(super) async fn revise(&self, mut whole: Revision) -> Result<Committed, LedgerError> {
+    /// crash between two is mended by doing it again. What its acknowledgements say (`heard`, by their positions) is left to be
+    /// told with them, so that it is neither lost nor told twice.
+    pub(super) async fn revise(
+        &self,
+        mut whole: Revision,
+        mut heard: Vec<(u32, Owed)>,
+    ) -> Result<Committed, LedgerError> {
         loop {
             let after = whole.documents.split_off(fitting(&whole.documents));
             if after.is_empty() {
+                whole.owed.splice(..0, heard.into_iter().map(|(_, owed)| owed));
                 return self.inner.ledger.revise(whole).await;
             }
             let positions: HashSet<_> = whole.documents.iter().map(|(document, _)| document.position).collect();
             let (now, later) =
                 whole.claims.into_iter().partition(|claim| of_envelope(claim) || positions.contains(&claim.position));
+            let (here, behind): (Vec<_>, _) = heard.into_iter().partition(|(position, _)| positions.contains(position));
             let piece = Revision {
                 message: whole.message,
                 state: MessageState::Held,
@@ -227,11 +273,11 @@ impl Exchange {
                 partner: whole.partner.clone(),
                 claims: now,
                 documents: whole.documents,
-                owed: Vec::new(),
+                owed: here.into_iter().map(|(_, owed)| owed).collect(),
                 facts: Vec::new(),
             };
             match self.inner.ledger.revise(piece).await? {
-                Committed::Stored => (whole.claims, whole.documents) = (later, after),
+                Committed::Stored => (whole.claims, whole.documents, heard) = (later, after, behind),
                 taken @ Committed::Taken(_) => return Ok(taken),
             }
         }
@@ -262,6 +308,8 @@ struct Plan {
     changes: Vec<Change>,
     unchanged: u64,
     tally: Tally,
+    /// What acknowledgements say of ours that was not heard before, by their positions.
+    heard: Vec<(u32, Owed)>,
 }
 
 impl Plan {
@@ -288,13 +336,18 @@ impl Plan {
             self.unchanged += 1;
             return Ok(());
         }
+        if stored.state == DocumentState::Recorded {
+            let said = owed::heard(subject, interchange, std::slice::from_ref(document));
+            self.heard.extend(said.into_iter().map(|owed| (document.position, owed)));
+        }
         let mut fields = Vec::new();
         if let (Some(told), Some(_)) = (told, &event) {
             let revision = told.revision + 1;
             (stored, event) = compose::store(subject, interchange, document.clone(), revision);
             if let Some(old) = exchange.inner.ledger.event(told).await? {
                 let old: Value = serde_json::from_slice(&old.data).unwrap_or_default();
-                let new: Value = serde_json::from_slice(&document.json).unwrap_or_default();
+                let new = document::with_orders(&document.json, &document.orders);
+                let new: Value = serde_json::from_slice(&new).unwrap_or_default();
                 differences(&old, &new, String::new(), &mut fields);
             }
         }

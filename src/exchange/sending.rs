@@ -19,7 +19,7 @@ use super::{
     rendering::{self, Numbers, Parties, Sheet, Unwritable, Written},
 };
 use crate::{
-    document::{DocumentType, MessageId, Mode, Verb, event_type},
+    document::{self, DocumentType, MessageId, Mode, Verb, event_type},
     keys,
     ledger::{
         Channel, Direction, Document, DocumentState, Fact, LedgerError, MAX_BYTES, MAX_DOCUMENTS, Message,
@@ -215,7 +215,8 @@ impl Exchange {
             no_way(format!("The file of partner {} has no channel that could carry documents to it.", partner.id))
         })?;
         let mapping = rendering::mapping(&snapshot, &partner, kind, &route)?;
-        let weight = json.len() + json_size(&document.orders) + PLACE;
+        // Its event names the orders, too.
+        let weight = json.len() + 2 * json_size(&document.orders) + PLACE;
         let sheet = Sheet { kind, json, mapping };
         Ok(Ready { owed, since: about.due, origin, document, partner, route, sheet, weight })
     }
@@ -244,7 +245,7 @@ impl Exchange {
     ) -> Result<(), LedgerError> {
         let send = &partner.send;
         for (series, first) in [(interchanges, send.first_interchange), (groups, send.first_group)] {
-            if first > 1 && self.inner.ledger.next_number(series).await? == 1 {
+            if first > 1 {
                 self.inner.ledger.begin_number(series, first).await?;
             }
         }
@@ -445,7 +446,7 @@ fn document(
         time: now,
         correlation: ready.origin.correlation.clone(),
         replaces: None,
-        data: ready.sheet.json.clone(),
+        data: document::with_orders(&ready.sheet.json, &document.orders),
     };
     (document, Some(event))
 }

@@ -306,21 +306,22 @@ fn read_set(
 ) -> ReadDocument {
     let range = (set.offset, set.view.map_or(0, |view| view.bytes().len() as u64));
     let mut document = ReadDocument::new(position, place, set.id.to_owned(), range);
-    if set.status == x12::Status::Rejected {
-        document.reject(
-            codes::SET_REJECTED,
-            "It breaks the standard or what was agreed; its sender is told.",
-            set.findings,
-        );
-        return document;
-    }
-    if set.group.functional_id == "FA" {
+    // Before anything is rejected: nobody is told what is wrong with an acknowledgement, so it is heard as far as it can be
+    // understood, whatever its version.
+    if set.group.acknowledges() {
         document.kind = Some(DocumentType::FunctionalAcknowledgement);
         document.state = DocumentState::Recorded;
         document.heard = Some(match &set.view {
             Some(view) => x12::GroupAcknowledged::read(view).map_err(|error| error.to_string()),
             None => Err("the acknowledgement is too large to be read".into()),
         });
+        if set.findings.iter().any(|finding| finding.severity >= x12::Severity::Warning) {
+            document.problem = Some(noted("It is heard; what is not as the standard has it is listed.", set.findings));
+        }
+        return document;
+    }
+    if set.status == x12::Status::Rejected {
+        document.reject(codes::SET_REJECTED, "It breaks the standard or what was agreed", set.findings);
         return document;
     }
     let partner = open.partner.as_deref();

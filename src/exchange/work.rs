@@ -78,8 +78,8 @@ impl Exchange {
         known.add(&ledger.holders(inbound::envelope_claims(&first)).await?);
         numbers::settle_numbers(&mut first.reading, subject.id, &known);
         let first = Arc::new(first);
-        let composed = compose::compose(&subject, &first.reading, &first.digests, &known);
-        let counts: Arc<[bool]> = composed.counted.into();
+        let mut composed = compose::compose(&subject, &first.reading, &first.digests, &known);
+        let counts: Arc<[bool]> = composed.counted.as_slice().into();
 
         // What acknowledgements say is not stored with them but told at the end, so a restart hears all of it again.
         // So it is with sets whose numbers came before.
@@ -131,7 +131,7 @@ impl Exchange {
             ),
         };
         let mut owed = match refused.is_empty() {
-            true => composed.owed,
+            true => composed.owed(),
             false => {
                 let mut first = Arc::unwrap_or_clone(first);
                 for (interchange, group, set) in &refused {
@@ -139,12 +139,12 @@ impl Exchange {
                         interchange.verdict.refuse_set(*group, set);
                     }
                 }
-                compose::compose(&subject, &first.reading, &first.digests, &known).owed
+                compose::compose(&subject, &first.reading, &first.digests, &known).owed()
             }
         };
         owed.extend(heard);
         ledger.finish(message.id, state, owed, vec![fact]).await?;
-        MessageFinished { message, state, documents: *from }.emit();
+        MessageFinished { message, state, documents: *from }.emit(&self.inner.telemetry);
         self.inner.owed.notify_one();
         Ok(())
     }
@@ -187,7 +187,7 @@ impl Exchange {
             let piece = Slice { message: subject.id, claims: all.claims, documents: all.documents };
             match self.inner.ledger.append(piece).await? {
                 Committed::Stored => {
-                    SliceCommitted { documents: &stored }.emit(&self.inner.telemetry);
+                    SliceCommitted { message: subject.id, documents: &stored }.emit(&self.inner.telemetry);
                     slice.retain(|(_, document)| document.position > last);
                 }
                 Committed::Taken(taken) => {

@@ -8,7 +8,14 @@ mod secret;
 pub use api_key::ApiKey;
 pub use secret::{Secret, token_file};
 
+use std::{fs, io, os::unix::fs::DirBuilderExt, path::Path};
+
 use aws_lc_rs::{constant_time, digest, rand};
+
+/// Makes a folder, and those above it, that only its owner may enter. One that is there is left as it is.
+pub fn make_folder(path: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
 
 /// The SHA-256 of some bytes.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {

@@ -60,7 +60,7 @@ pub fn token_file(path: &Path) -> io::Result<(Secret, bool)> {
 /// Writes a file that only its owner may read, whole or not at all, making its folder where it is missing.
 fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    fs::create_dir_all(folder)?;
+    super::make_folder(folder)?;
     // A named temporary file is made with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(content)?;

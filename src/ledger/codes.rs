@@ -11,6 +11,10 @@ crate::codes! {
     FULL = "LED-0004";
     /// The store does not answer, or answered with an error.
     UNAVAILABLE = "LED-0005";
+    /// Nothing is delivered to partners, because the data was restored from a backup.
+    PAUSED = "LED-0006";
+    /// Every user of the machine may look into the data folder.
+    OPEN_TO_OTHERS = "LED-0007";
 }
 
 /// The pages of this room.

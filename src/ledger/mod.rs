@@ -19,11 +19,13 @@ pub const EXPLAIN: &str = codes::EXPLAIN;
 
 pub use delivery::{Attempt, Delivery, DeliveryFilter, DeliveryState, NumberSeries, Outgoing};
 pub use queue::{
-    AckOutcome, Consumer, GivenUp, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, Parked, QueueStats, StartAt,
+    AckOutcome, Consumer, GivenUp, KeyState, LeaseToken, LeasedEvent, LogEvent, LogFilter, LogPage, Parked, QueueStats,
+    StartAt,
 };
 pub use record::{
     AuditRecord, Claim, ClaimKey, ClaimKind, Committed, Document, Entry, Fact, Holder, Message, MessageFilter,
-    NewEvent, News, NumberFilter, Owed, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
+    NewEvent, News, NumberFilter, Owed, OwnFile, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch,
+    WatchKind,
 };
 pub use state::{Channel, Direction, DocumentState, MessageState};
 pub use weight::{fits, fitting, json_size, weight};
@@ -41,6 +43,8 @@ use crate::{
 
 /// The most documents that one transaction holds.
 pub const MAX_DOCUMENTS: usize = 256;
+/// The largest document that a transaction has room for beside everything else about it: as JSON, which goes in whole.
+pub const MAX_DOCUMENT: u64 = 2 << 20;
 /// The most payload and document bytes that one transaction holds.
 pub const MAX_BYTES: usize = 4 << 20;
 
@@ -197,15 +201,29 @@ pub trait Ledger: Send + Sync + 'static {
     /// One event of the log.
     async fn event(&self, id: EventId) -> Result<Option<LogEvent>>;
 
-    /// The log after `position`, for replay and audit. Leases nothing.
-    async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>>;
+    /// The log after a position, for replay and audit: up to `limit` events that fit, out of as many as are looked through in a
+    /// moment, so that whoever looks for what is rare keeps nobody waiting. Leases nothing.
+    async fn log(&self, after: u64, filter: LogFilter, limit: usize) -> Result<LogPage>;
+
+    /// The same, to the log's end, however long it takes.
+    async fn events(&self, mut after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>> {
+        let mut found = Vec::new();
+        while found.len() < limit {
+            let page = self.log(after, filter.clone(), limit - found.len()).await?;
+            found.extend(page.events);
+            after = page.reached;
+            if page.is_end {
+                break;
+            }
+        }
+        Ok(found)
+    }
 
     /// Whose events are among the next `limit` of the log after `position`, and the position of the last of these:
     /// `position` itself where there are none. An engine that need not read the events for it says so itself.
     async fn partners_after(&self, position: u64, limit: usize) -> Result<(u64, BTreeSet<String>)> {
-        let page = self.events(position, LogFilter::default(), limit).await?;
-        let reached = page.last().map_or(position, |last| last.position);
-        Ok((reached, page.into_iter().map(|event| event.partner).collect()))
+        let page = self.log(position, LogFilter::default(), limit).await?;
+        Ok((page.reached, page.events.into_iter().map(|event| event.partner).collect()))
     }
 
     /// A position that the log has reached: everything up to it can be read. 0 where the engine does not know cheaply.
@@ -243,8 +261,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// The partners to whom something is owed that is not settled, in order of their ids.
     async fn owing(&self) -> Result<Vec<String>>;
 
-    /// What is owed to a partner and not settled: the `limit` oldest, in order, each with its number.
-    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>>;
+    /// What is owed to a partner and not settled: the `limit` oldest of those numbered after `after`, in order, each with
+    /// its number.
+    async fn owed(&self, partner: &str, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>>;
+
+    /// What is owed to a partner because of one message and not settled.
+    async fn owed_of(&self, partner: &str, message: MessageId) -> Result<Vec<(u64, Owed)>>;
 
     /// Whether what is owed under this number is not settled yet.
     async fn is_owed(&self, number: u64) -> Result<bool>;
@@ -332,8 +354,12 @@ pub trait Ledger: Send + Sync + 'static {
     /// The audit log, newest first; an error where its chain is broken.
     async fn audit_log(&self, limit: usize) -> Result<Vec<AuditRecord>>;
 
-    /// Writes one file that holds everything, while work goes on. Refuses to overwrite.
-    async fn backup(&self, file: &Path) -> Result<()>;
+    /// Why nothing can be stored for want of room: from the first write that finds none until there is some again,
+    /// which is looked for also when nobody writes.
+    fn no_room(&self) -> tokio::sync::watch::Receiver<Option<String>>;
+
+    /// Writes one file that holds everything, with the data folder's own files, while work goes on. Refuses to overwrite.
+    async fn backup(&self, file: &Path, own: Vec<OwnFile>) -> Result<()>;
 
     /// Ends what is in flight and closes the store. Later calls fail with [`LedgerError::Unavailable`].
     async fn close(&self) -> Result<()>;

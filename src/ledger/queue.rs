@@ -107,6 +107,17 @@ pub struct LogFilter {
     pub kind: Option<String>,
 }
 
+/// A stretch of the log, as far as it was looked through.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LogPage {
+    /// What fits, in order; nothing says little while the end is not reached.
+    pub events: Vec<LogEvent>,
+    /// Everything up to this position was looked at: go on after it.
+    pub reached: u64,
+    /// Whether the log ends there for now.
+    pub is_end: bool,
+}
+
 /// An event handed to a consumer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LeasedEvent {

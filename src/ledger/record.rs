@@ -63,6 +63,13 @@ pub struct Message {
     pub relates_to: Option<MessageId>,
 }
 
+impl Message {
+    /// The partner it is from or for; where that is nobody we know, the one whose connection carried it.
+    pub fn whose(&self) -> &str {
+        self.partner.as_ref().unwrap_or(&self.connection)
+    }
+}
+
 /// One document of a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Document {
@@ -329,7 +336,7 @@ pub struct News {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct MessageFilter {
-    /// The sender or receiver.
+    /// The sender or receiver; where the envelope's sender is nobody we know, whose connection carried it.
     pub partner: Option<String>,
     /// A business number of any of its documents, or an order that one names.
     pub number: Option<String>,
@@ -384,4 +391,20 @@ pub struct AuditRecord {
     pub on: String,
     /// Why.
     pub reason: String,
+}
+
+/// A small file of the data folder that no record is of, such as a key: a backup carries it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct OwnFile {
+    /// Its name in the data folder, with `/` between folders.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Bytes,
+}
+
+impl std::fmt::Debug for OwnFile {
+    /// Without what is in it, which may be secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnFile").field("name", &self.name).finish_non_exhaustive()
+    }
 }

@@ -95,7 +95,7 @@ impl MessageState {
 pub enum DocumentState {
     /// Its event is on the log.
     Queued,
-    /// It broke the standard or the partner's overlay; the sender is told. Outgoing: the partner's acknowledgement said so.
+    /// It broke the standard or the partner's overlay; the sender is told, unless it is an acknowledgement. Outgoing: the partner's acknowledgement said so.
     Rejected,
     /// Valid, but it could not be mapped; it runs again once that is mended.
     Held,

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     mapping::codes,
-    x12::token::{Segment, SetView},
+    x12::{
+        self,
+        token::{Segment, SetView},
+    },
 };
 
 /// No item, no level.
@@ -490,7 +493,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     fn add_level(&mut self, segment: &Segment<'a>) {
-        let (id, above) = (segment.element(1).trim_ascii(), segment.element(2).trim_ascii());
+        let (id, above) = (x12::level_number(segment.element(1)), x12::level_number(segment.element(2)));
         let mut above = self.ids.get(above).copied().unwrap_or(NONE);
         let mut depth = self.scratch.levels.get(above as usize).map_or(0, |level| level.depth + 1);
         if depth >= DEEPEST {

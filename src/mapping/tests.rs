@@ -289,6 +289,10 @@ fn levels_hang_where_their_parents_are() {
         }
     }
     assert_eq!(tree(&document["levels"]), "(1(7(20) 3(21)) 22 23 24(-))");
+    // Whatever zeros and blanks a sender writes around its numbers.
+    let body = "BSN*00*S1*20260101*1200~HL*01**S~HL*02*1*O~HL*3*002*I~HL*4* 1 *O~HL*05*4*I~CTT*5~";
+    let (document, _) = self::document(&library, "x12-856", body);
+    assert_eq!(tree(&document["levels"]), "(01(02(3) 4(05)))");
 }
 
 #[test]

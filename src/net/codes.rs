@@ -5,6 +5,8 @@ crate::codes! {
     ADDRESS = "NET-0001";
     /// A certificate or key cannot be used.
     TLS = "NET-0002";
+    /// A certificate that callers of HTTPS are shown has ended, or ends soon.
+    TLS_ENDS = "NET-0003";
     /// There is nothing at this path.
     NOT_FOUND = "NET-0101";
     /// The path exists, but not for this method.

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::{
     codes,
-    coding::is_not_gzip,
+    coding::{decoded, is_not_gzip},
     problem::{ENCODING, FIELDS, INTERRUPTED, JSON, MEDIA_TYPE, Place, Problem, QUERY, TOO_LARGE, TOO_SLOW},
     watch::is_too_slow,
 };
@@ -33,6 +33,14 @@ pub fn media_type(headers: &HeaderMap) -> Option<String> {
 /// Where a list of messages goes on: after this one. Opaque to callers.
 pub fn cursor(last: MessageId) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(last.to_bytes())
+}
+
+/// A text without the byte-order mark that some systems write in front of it; JSON has none (RFC 8259, section 8.1).
+pub fn without_mark(text: Bytes) -> Bytes {
+    match text.strip_prefix(b"\xEF\xBB\xBF") {
+        Some(rest) => text.slice_ref(rest),
+        None => text,
+    }
 }
 
 /// A body of at most `cap` bytes, in memory.
@@ -92,7 +100,7 @@ impl Fields {
         {
             return Err(MEDIA_TYPE.because(format!("Content-Type is {found}; this address takes application/json.")));
         }
-        let bytes = whole(body, cap).await?;
+        let bytes = without_mark(whole(decoded(headers, body)?, cap).await?);
         if bytes.is_empty() {
             return Ok(Self::of(Map::new()));
         }

@@ -27,7 +27,7 @@ pub use balancer::{Balancers, NoOrigin};
 pub use coding::{NotGzip, decoded, is_not_gzip};
 pub use content::{FetchedToTheEnd, FileBody, download, json, page};
 pub use egress::{CallError, Egress, Manner, Reply, Trust};
-pub use input::{Fields, Query, cursor, idempotency_key, media_type, whole};
+pub use input::{Fields, Query, cursor, idempotency_key, media_type, whole, without_mark};
 pub use problem::{Kind, Place, Problem};
 pub use request::{Context, RequestId, TraceParent, correlation_id};
 pub use server::{Drained, Limits, Serving, bind, serve, serve_behind, serve_with};

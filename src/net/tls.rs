@@ -11,7 +11,7 @@ use std::{
 use arc_swap::ArcSwap;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use rustls::{
-    DigitallySignedStruct, ServerConfig, SignatureScheme,
+    DigitallySignedStruct, InconsistentKeys, ServerConfig, SignatureScheme,
     client::danger::HandshakeSignatureValid,
     crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature},
     server::danger::{ClientCertVerified, ClientCertVerifier},
@@ -22,8 +22,21 @@ use tokio_rustls::TlsAcceptor;
 /// What a listener needs for TLS. Copies share one state, so that new certificates take effect while it runs.
 #[derive(Clone)]
 pub struct Tls {
-    config: Arc<ArcSwap<ServerConfig>>,
+    shown: Arc<ArcSwap<Shown>>,
+    files: Arc<Files>,
     asking: Arc<Asking>,
+}
+
+/// Where the pair is kept.
+struct Files {
+    chain: PathBuf,
+    key: PathBuf,
+}
+
+/// A pair as it was read.
+struct Shown {
+    config: Arc<ServerConfig>,
+    chain: Vec<CertificateDer<'static>>,
 }
 
 /// Why a certificate or key cannot be used.
@@ -37,8 +50,16 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: String,
     },
-    /// They do not go together, or are of no kind that we take.
-    #[error("the certificate and the key do not go together: {0}")]
+    /// They do not go together.
+    #[error("the key in {key} is not that of the first certificate in {chain}")]
+    Mismatch {
+        /// The chain.
+        chain: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// They are of no kind that we take.
+    #[error("the certificate and the key cannot be used: {0}")]
     Pair(#[from] rustls::Error),
     /// Our own certificate could not be made.
     #[error("no certificate could be made: {0}")]
@@ -52,7 +73,9 @@ impl Tls {
     /// From PEM files: the chain, our own certificate first, and its private key.
     pub fn from_pem(chain: &Path, key: &Path) -> Result<Self, TlsError> {
         let asking = Arc::new(Asking::default());
-        Ok(Self { config: Arc::new(ArcSwap::new(config(chain, key, &asking)?)), asking })
+        let files = Files { chain: chain.to_owned(), key: key.to_owned() };
+        let shown = Arc::new(ArcSwap::from_pointee(read(&files, &asking)?));
+        Ok(Self { shown, files: Arc::new(files), asking })
     }
 
     /// Asks callers for a certificate of theirs whenever `wanted` says so. None is needed and none is refused here, as long
@@ -75,14 +98,39 @@ impl Tls {
         Ok((Self::from_pem(&chain, &key)?, missing))
     }
 
-    /// Reads the files again, for connections from now on.
-    pub fn reload(&self, chain: &Path, key: &Path) -> Result<(), TlsError> {
-        self.config.store(config(chain, key, &self.asking)?);
-        Ok(())
+    /// The files of the chain and of the key.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.files.chain, &self.files.key]
+    }
+
+    /// The chain that callers are shown, our own certificate first, in DER.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        self.shown.load().chain.clone()
+    }
+
+    /// The same of the files as they are now; nothing is changed by it.
+    ///
+    /// # Errors
+    /// When the files do not serve.
+    pub fn chain_on_disk(&self) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+        Ok(read(&self.files, &self.asking)?.chain)
+    }
+
+    /// Reads the files again, for connections from now on. Tells whether the chain is another.
+    ///
+    /// # Errors
+    /// When the files do not serve; the pair from before goes on.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let now = read(&self.files, &self.asking)?;
+        let another = now.chain != self.shown.load().chain;
+        if another {
+            self.shown.store(Arc::new(now));
+        }
+        Ok(another)
     }
 
     pub(super) fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.config.load_full())
+        TlsAcceptor::from(Arc::clone(&self.shown.load().config))
     }
 }
 
@@ -155,7 +203,8 @@ impl std::fmt::Debug for Tls {
     }
 }
 
-fn config(chain_path: &Path, key_path: &Path, asking: &Arc<Asking>) -> Result<Arc<ServerConfig>, TlsError> {
+fn read(files: &Files, asking: &Arc<Asking>) -> Result<Shown, TlsError> {
+    let Files { chain: chain_path, key: key_path } = files;
     let at = |path: &Path| {
         let path = path.to_owned();
         move |error: pem::Error| TlsError::File { path, reason: error.to_string() }
@@ -164,16 +213,41 @@ fn config(chain_path: &Path, key_path: &Path, asking: &Arc<Asking>) -> Result<Ar
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .map_err(at(chain_path))?;
     if chain.is_empty() {
-        return Err(TlsError::File { path: chain_path.to_owned(), reason: "holds no certificate".into() });
+        return Err(TlsError::File { path: chain_path.to_owned(), reason: instead(chain_path, "certificate") });
     }
-    let key = PrivateKeyDer::from_pem_file(key_path).map_err(at(key_path))?;
+    let key = PrivateKeyDer::from_pem_file(key_path).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            TlsError::File { path: key_path.to_owned(), reason: instead(key_path, "private key") }
+        }
+        error => at(key_path)(error),
+    })?;
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(Arc::new(AnyCaller { asking: Arc::clone(asking), provider }))
-        .with_single_cert(chain, key)?;
+        .with_single_cert(chain.clone(), key)
+        .map_err(|error| match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                TlsError::Mismatch { chain: chain_path.to_owned(), key: key_path.to_owned() }
+            }
+            error => TlsError::Pair(error),
+        })?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Shown { config: Arc::new(config), chain })
+}
+
+/// What a file holds in place of what is looked for, in words.
+fn instead(path: &Path, wanted: &str) -> String {
+    let text = fs::read(path).unwrap_or_default();
+    let holds = |what: &str| text.windows(what.len()).any(|part| part == what.as_bytes());
+    match wanted {
+        "private key" if holds("BEGIN ENCRYPTED PRIVATE KEY") => {
+            "its private key has a passphrase; `openssl pkey -in FILE -out FILE` writes it without one".to_owned()
+        }
+        "private key" if holds("BEGIN CERTIFICATE") => "it holds a certificate, and no private key".to_owned(),
+        "certificate" if holds("PRIVATE KEY") => "it holds a private key, and no certificate".to_owned(),
+        _ => format!("it holds no {wanted}; PEM begins with -----BEGIN {}-----", wanted.to_uppercase()),
+    }
 }
 
 fn make(folder: &Path, chain: &Path, key: &Path, names: &[String]) -> Result<(), TlsError> {
@@ -223,11 +297,31 @@ mod tests {
         Tls::own(&one, &["localhost".into()]).unwrap();
         Tls::own(&two, &["localhost".into()]).unwrap();
         let pair = Tls::from_pem(&one.join("cert.pem"), &two.join("key.pem")).unwrap_err();
-        assert!(matches!(pair, TlsError::Pair(_)), "{pair}");
+        assert!(matches!(pair, TlsError::Mismatch { .. }), "{pair}");
         let wrong = Tls::from_pem(&one.join("key.pem"), &one.join("key.pem")).unwrap_err().to_string();
         assert!(wrong.contains("key.pem") && wrong.contains("certificate"), "{wrong}");
         fs::remove_file(two.join("cert.pem")).unwrap();
         let alone = Tls::own(&two, &["localhost".into()]).unwrap_err().to_string();
         assert!(alone.contains("cert.pem"), "{alone}");
+    }
+
+    #[test]
+    fn a_new_pair_is_taken_and_a_bad_one_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        let (tls, _) = Tls::own(&one, &["localhost".into()]).unwrap();
+        let (other, _) = Tls::own(&two, &["localhost".into()]).unwrap();
+        let (first, config) = (tls.chain(), Arc::clone(&tls.shown.load().config));
+        assert!(!tls.reload().unwrap());
+        assert!(Arc::ptr_eq(&config, &tls.shown.load().config), "sessions go on where nothing changed");
+        // Half of the new pair is there.
+        fs::copy(two.join("cert.pem"), one.join("cert.pem")).unwrap();
+        assert!(matches!(tls.reload(), Err(TlsError::Mismatch { .. })));
+        assert!(tls.chain_on_disk().is_err());
+        assert_eq!(tls.chain(), first);
+        fs::copy(two.join("key.pem"), one.join("key.pem")).unwrap();
+        assert_eq!(tls.chain_on_disk().unwrap(), other.chain());
+        assert!(tls.reload().unwrap());
+        assert_eq!(tls.chain(), other.chain());
     }
 }

@@ -43,7 +43,7 @@ pub enum Posted {
         /// Not before, where it said so.
         retry_after: Option<Duration>,
     },
-    /// It does not want this one, or it cannot be posted.
+    /// It cannot be posted, however often it is tried.
     Refused(String),
     /// It wants nothing any more: 410.
     Gone,
@@ -80,6 +80,8 @@ pub async fn post(egress: &Egress, hook: Hook<'_>, now: Timestamp) -> Posted {
     answered(egress.post(hook.url, &headers, Full::new(hook.body), &Trust::default(), manner).await)
 }
 
+/// What an answer means. An endpoint that does not know us today is being set up, or behind a gateway that is: only 410 says
+/// that it is over.
 fn answered(reply: Result<Reply, CallError>) -> Posted {
     match reply {
         Ok(reply) => {
@@ -87,12 +89,14 @@ fn answered(reply: Result<Reply, CallError>) -> Posted {
             match status {
                 200..=299 => Posted::Taken,
                 410 => Posted::Gone,
-                408 | 425 | 429 | 500..=599 => Posted::Later {
+                300..=399 => Posted::Later {
+                    detail: format!("the endpoint answered {status}, and redirects are not followed"),
+                    retry_after: reply.retry_after(),
+                },
+                _ => Posted::Later {
                     detail: format!("the endpoint answered {status}"),
                     retry_after: reply.retry_after(),
                 },
-                300..=399 => Posted::Refused(format!("the endpoint answered {status}, and redirects are not followed")),
-                _ => Posted::Refused(format!("the endpoint answered {status}")),
             }
         }
         // An answer that is too long is an answer, but nobody knows which.
@@ -126,11 +130,11 @@ mod tests {
         assert_eq!(reply(204), Posted::Taken);
         assert_eq!(reply(410), Posted::Gone);
         let seven = Some(Duration::from_secs(7));
-        for later in [408, 425, 429, 500, 503] {
+        for later in [301, 302, 307, 400, 401, 403, 404, 408, 422, 425, 429, 500, 503] {
             assert!(matches!(reply(later), Posted::Later { retry_after, .. } if retry_after == seven), "{later}");
         }
-        for refused in [301, 302, 307, 400, 401, 404, 422] {
-            assert!(matches!(reply(refused), Posted::Refused(_)), "{refused}");
-        }
+        let error = |error| answered(Err(error));
+        assert!(matches!(error(CallError::Forbidden("10.0.0.1".into())), Posted::Refused(_)));
+        assert!(matches!(error(CallError::TimedOut(PATIENCE)), Posted::Later { .. }));
     }
 }

@@ -134,6 +134,34 @@ impl Queue<'_> {
     }
 }
 
+/// Whether anything is delivered to partners, at the time of a scrape.
+#[derive(Debug)]
+pub struct Deliveries {
+    /// They wait for a person, as they do after a restore.
+    pub paused: bool,
+}
+
+impl Deliveries {
+    /// Writes it down; no log line, since it comes with every scrape.
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.deliveries_paused.set(self.paused.into());
+    }
+}
+
+/// Whether there is room for the record, at the time of a scrape.
+#[derive(Debug)]
+pub struct Room {
+    /// There is none.
+    pub lacking: bool,
+}
+
+impl Room {
+    /// Writes it down; the ledger has the log line.
+    pub fn emit(self, metrics: &Metrics) {
+        metrics.ledger_full.set(self.lacking.into());
+    }
+}
+
 /// A listener is open.
 #[derive(Debug)]
 pub struct Started<'a, A> {
@@ -183,6 +211,7 @@ mod tests {
         Committed { elapsed: Duration::from_millis(2) }.emit(&metrics);
         Queue { consumer: "erp", waiting: 7, leased: 2, parked: 1, oldest: Some(Duration::from_secs(9)) }
             .emit(&metrics);
+        Deliveries { paused: true }.emit(&metrics);
         let text = metrics.encode();
         for line in [
             r#"gangway_requests_total{listener="public",method="POST",route="/v1/messages",status="202"} 2"#,
@@ -193,6 +222,7 @@ mod tests {
             r#"gangway_commit_seconds_count 1"#,
             r#"gangway_queue_events{consumer="erp",state="waiting"} 7"#,
             r#"gangway_queue_oldest_seconds{consumer="erp"} 9"#,
+            "gangway_deliveries_paused 1",
             r#"gangway_build_info{version="#,
         ] {
             assert!(text.contains(line), "{line}\nnot in\n{text}");

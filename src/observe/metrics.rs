@@ -25,6 +25,8 @@ pub struct Metrics {
     pub(super) commit_seconds: Histogram,
     pub(super) queue_depth: Family<QueueLabels, Gauge>,
     pub(super) queue_oldest_seconds: Family<ConsumerLabels, Gauge>,
+    pub(super) deliveries_paused: Gauge,
+    pub(super) ledger_full: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -75,6 +77,8 @@ impl Metrics {
             commit_seconds: Histogram::new(exponential_buckets(0.00025, 2.0, 16)),
             queue_depth: Family::default(),
             queue_oldest_seconds: Family::default(),
+            deliveries_paused: Gauge::default(),
+            ledger_full: Gauge::default(),
         };
         metrics.register("requests", "HTTP requests answered", metrics.requests.clone());
         metrics.register(
@@ -98,6 +102,16 @@ impl Metrics {
             "queue_oldest_seconds",
             "Age of the oldest event that a consumer has not acknowledged",
             metrics.queue_oldest_seconds.clone(),
+        );
+        metrics.register(
+            "deliveries_paused",
+            "1 while nothing is delivered to partners, after a restore",
+            metrics.deliveries_paused.clone(),
+        );
+        metrics.register(
+            "ledger_full",
+            "1 while there is no room for the record, and nothing is taken",
+            metrics.ledger_full.clone(),
         );
         metrics.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         metrics

@@ -8,6 +8,6 @@ mod events;
 mod log;
 mod metrics;
 
-pub use events::{Arrived, Committed, Queue, Requested, Started};
+pub use events::{Arrived, Committed, Deliveries, Queue, Requested, Room, Started};
 pub use log::{LogError, Output, init};
 pub use metrics::Metrics;

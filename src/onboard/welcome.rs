@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{
     config::Size,
+    ledger::MAX_DOCUMENT,
     partner::{Collected, Complete, Folder, Partner},
 };
 
@@ -144,15 +145,27 @@ impl Welcome<'_> {
             );
             line(out, "```\n");
             line(out, "`GET /v1/messages/ID` tells what became of it, and names its acknowledgement.\n");
-        } else {
+        } else if let Some((file, kind, path)) = self.first_sample() {
             line(out, "```sh");
             line(
                 out,
                 &format!(
-                    "curl -H \"Authorization: Bearer $KEY\" -H \"Idempotency-Key: first-try\" \\\n     -H \"Content-Type: application/json\" --data-binary @order-answer.json {api}/v1/orders/4500000001/acknowledgements"
+                    "curl -H \"Authorization: Bearer $KEY\" -H \"Idempotency-Key: first-try\" \\\n     -H \"Content-Type: {kind}\" --data-binary @{file} {api}/v1/{path}"
                 ),
             );
             line(out, "```\n");
+        }
+    }
+
+    /// The first of the samples that goes over the API as it is, its type, and where it is posted. How cXML is posted stands
+    /// with cXML.
+    fn first_sample(&self) -> Option<(&str, &str, &str)> {
+        let (path, _) = self.samples.first()?;
+        let file = path.rsplit('/').next()?;
+        match file.rsplit('.').next()? {
+            "json" => Some((file, "application/json", "orders/4500000001/acknowledgements")),
+            "xml" if self.partner.cxml.is_none() => Some((file, "application/xml", "messages")),
+            _ => None,
         }
     }
 
@@ -275,6 +288,9 @@ impl Welcome<'_> {
                 Size::bytes(partner.message_size)
             ),
         );
+        if partner.rest.is_some() && partner.message_size > MAX_DOCUMENT {
+            line(out, &format!("A document in JSON may have {}.", Size::bytes(MAX_DOCUMENT)));
+        }
     }
 }
 
@@ -305,7 +321,7 @@ mod tests {
     /// The page for a partner with this file.
     fn page(file: &str) -> String {
         let files = Files::one(Path::new("them.toml"), Source::new("them.toml", file));
-        let sources = Sources { partners: "".into(), last_good: None, largest_body: u64::MAX };
+        let sources = Sources::default();
         let (directory, findings) = Directory::build(&files, &sources, &|_| true);
         let partner = directory.partners().next().unwrap_or_else(|| panic!("{findings:#?}"));
         let endpoints = Endpoints { sftp: Some(("edi.maker.example".into(), 2222)), ..Endpoints::default() };
@@ -315,6 +331,27 @@ mod tests {
         welcome.sftp(&mut text);
         welcome.push(&mut text);
         text
+    }
+
+    #[test]
+    fn the_first_call_posts_a_file_that_is_there() {
+        let call = |file: &str, samples: &[&str]| {
+            let files = Files::one(Path::new("them.toml"), Source::new("them.toml", file));
+            let (directory, findings) = Directory::build(&files, &Sources::default(), &|_| true);
+            let partner = directory.partners().next().unwrap_or_else(|| panic!("{findings:#?}"));
+            let endpoints = Endpoints { api: Some("https://edi.maker.example/v1".into()), ..Endpoints::default() };
+            let samples: Vec<_> =
+                samples.iter().map(|name| (format!("them.samples/{name}"), "a sample".to_owned())).collect();
+            let mut text = String::new();
+            let welcome = Welcome { partner, endpoints: &endpoints, host_keys: &[], as2: None, samples: &samples };
+            welcome.rest(&mut text);
+            text.split_once("--data-binary @").map(|(_, rest)| rest.split(' ').next().unwrap_or_default().to_owned())
+        };
+        let json = "name = \"Them\"\ntemplate = \"rest-json\"\n";
+        assert_eq!(call(json, &["order-answer.json"]).as_deref(), Some("order-answer.json"));
+        assert_eq!(call(json, &["order-response.xml"]).as_deref(), Some("order-response.xml"));
+        let cxml = "name = \"Them\"\ntemplate = \"rest-cxml\"\n[cxml]\nids = [\"DUNS/1\"]\nours = \"DUNS/2\"\nurl = \"https://a.example\"\n";
+        assert_eq!(call(cxml, &["confirmation.xml"]), None, "its call stands with cXML");
     }
 
     #[test]

@@ -236,6 +236,22 @@ impl Day {
     }
 }
 
+impl As2Terms {
+    /// The certificates that a message is encrypted for: of those that are valid, the one that began first, which the
+    /// partner surely has the key of, and the one that began last.
+    pub fn encrypt_for(&self, now: Timestamp) -> Vec<certificate::Certificate> {
+        let mut valid: Vec<_> = self.certificates.iter().filter(|certificate| certificate.is_valid_at(now)).collect();
+        if valid.is_empty() {
+            valid = self.certificates.iter().collect();
+        }
+        valid.retain(|certificate| certificate.rsa_bits().is_some());
+        valid.sort_by_key(|certificate| certificate.not_before());
+        let mut chosen: Vec<_> = valid.first().into_iter().chain(valid.last()).map(|one| (*one).clone()).collect();
+        chosen.dedup();
+        chosen
+    }
+}
+
 impl As2Demands {
     /// As the AS2 core applies it at `now`, with a cap on what a message may become.
     pub fn policy(&self, now: Timestamp, message_size: u64) -> Policy {

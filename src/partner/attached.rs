@@ -13,11 +13,22 @@ use super::{
 use crate::{
     as2::{certificate::Certificate, send::Quirks},
     config::{AtLeastOne, Diagnostic, Spanned},
+    error::Code,
     keys,
 };
 
 /// The days before a certificate's end on which it is told about, each time more loudly.
 pub const EXPIRY_DAYS: [i64; 3] = [60, 30, 7];
+
+/// What stands in every private key in PEM.
+const KEY_MARK: &str = "PRIVATE KEY-----";
+
+/// Whose certificates a file has to hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Theirs,
+    Ours,
+}
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -42,12 +53,13 @@ impl Attached {
         let mut attached = Self::default();
         for path in file.rest.iter().flat_map(|rest| &rest.client_certificates) {
             // What follows the first are authorities, which call nobody.
-            let first = attached.certificates_in(path, fetch, findings).and_then(|ders| ders.into_iter().next());
+            let first =
+                attached.certificates_in(path, Whose::Theirs, fetch, findings).and_then(|ders| ders.into_iter().next());
             attached.callers.extend(first);
         }
         let Some(as2) = &file.as2 else { return attached };
         for path in &as2.certificates.0 {
-            let Some(ders) = attached.certificates_in(path, fetch, findings) else { continue };
+            let Some(ders) = attached.certificates_in(path, Whose::Theirs, fetch, findings) else { continue };
             // What follows the first are authorities, which sign nothing here.
             let Some(der) = ders.first() else { continue };
             match Certificate::from_der(der) {
@@ -59,15 +71,16 @@ impl Attached {
             }
         }
         for path in &as2.trust {
-            let ders = attached.certificates_in(path, fetch, findings);
+            let ders = attached.certificates_in(path, Whose::Theirs, fetch, findings);
             attached.trust.extend(ders.into_iter().flatten());
         }
         for path in &as2.tls_certificates {
-            let first = attached.certificates_in(path, fetch, findings).and_then(|ders| ders.into_iter().next());
+            let first =
+                attached.certificates_in(path, Whose::Theirs, fetch, findings).and_then(|ders| ders.into_iter().next());
             attached.as2_callers.extend(first);
         }
         if let Some(path) = &as2.client_certificate {
-            let ders = attached.certificates_in(path, fetch, findings);
+            let ders = attached.certificates_in(path, Whose::Ours, fetch, findings);
             attached.client.extend(ders.into_iter().flatten());
         }
         attached
@@ -77,6 +90,7 @@ impl Attached {
     fn certificates_in(
         &mut self,
         path: &Spanned<PathBuf>,
+        whose: Whose,
         fetch: Fetch<'_>,
         findings: &mut Vec<Diagnostic>,
     ) -> Option<Vec<Vec<u8>>> {
@@ -87,13 +101,17 @@ impl Attached {
         let bytes = match fetch(path) {
             Ok(bytes) => bytes,
             Err(e) => {
-                told(
-                    format!("the certificate {shown} cannot be read: {e}"),
-                    "paths start at the folder of partner files",
-                );
+                // "certs\new.pem" is TOML, and has a line end in it.
+                let hint = match path.to_string_lossy().contains(char::is_control) {
+                    true => "a backslash began a special character in this path: write / in its place",
+                    false => "paths start at the folder of partner files",
+                };
+                told(format!("the certificate {} cannot be read: {e}", shown.to_string().escape_debug()), hint);
                 return None;
             }
         };
+        // Whether our own key stands beside our certificate is nobody's business.
+        let holds_a_key = bytes.windows(KEY_MARK.len()).any(|part| part == KEY_MARK.as_bytes());
         // What Windows calls .cer is often the bare certificate.
         let is_der = bytes.first() == Some(&0x30);
         let ders = match is_der {
@@ -101,6 +119,13 @@ impl Attached {
             false => CertificateDer::pem_slice_iter(&bytes).map(|der| der.map(|der| der.to_vec())).collect(),
         };
         match ders {
+            Ok(ders) if ders.is_empty() && holds_a_key => {
+                told(
+                    format!("{shown} is a private key, and no certificate: only its owner should have it"),
+                    "tell them, and ask for a new key's certificate; a private key must not be sent",
+                );
+                None
+            }
             Ok(ders) if ders.is_empty() => {
                 told(
                     format!("{shown} holds no certificate"),
@@ -109,6 +134,11 @@ impl Attached {
                 None
             }
             Ok(ders) => {
+                if holds_a_key && whose == Whose::Theirs {
+                    let message = format!("{shown} also holds a private key: only its owner should have it");
+                    let told = Diagnostic::warning(codes::BAD_CERTIFICATE, message).at(&path.origin, "");
+                    findings.push(told.hint("take the key out of the file, tell them, and ask for a new one; a private key must not be sent"));
+                }
                 self.files.push((shown.to_string(), bytes));
                 Some(ders)
             }
@@ -207,22 +237,44 @@ pub(super) fn check(as2: &As2Section, findings: &mut Vec<Diagnostic>) {
 /// What works now and will not for long: certificates that end, keys that are short.
 pub(super) fn advice(as2: &As2Section, certificates: &[Certificate], now: Timestamp, findings: &mut Vec<Diagnostic>) {
     let all_end = certificates.iter().map(Certificate::not_after).max();
+    let all_ended = all_end.is_some_and(|end| end < now) && !as2.expired_certificates;
+    let any_valid = certificates.iter().any(|certificate| certificate.is_valid_at(now));
     for (path, certificate) in as2.certificates.0.iter().zip(certificates) {
-        let mut told = |message: String, hint: &str| {
-            findings.push(Diagnostic::warning(codes::CERTIFICATE_ENDS, message).at(&path.origin, "").hint(hint));
+        let mut told = |new: fn(Code, String) -> Diagnostic, message: String, hint: &str| {
+            findings.push(new(codes::CERTIFICATE_ENDS, message).at(&path.origin, "").hint(hint));
         };
         let shown = path.display();
-        if let Some(words) = ending(certificate, now) {
-            // One that has a successor is only history.
-            if all_end == Some(certificate.not_after()) {
+        // One that has a successor is only history.
+        let is_last = all_end == Some(certificate.not_after());
+        if certificate.not_before() > now {
+            // One that lies ready beside another is as it should be.
+            if !any_valid {
+                let day = certificate.not_before().strftime("%Y-%m-%d");
                 told(
-                    format!("the certificate {shown} {words}"),
-                    "ask the partner for its next one, and add it beside this",
+                    Diagnostic::warning,
+                    format!("the certificate {shown} is valid from {day} on, and none is valid until then"),
+                    "ask the partner for the one that it uses now, and add it beside this",
                 );
             }
+        } else if is_last && all_ended {
+            let day = certificate.not_after().strftime("%Y-%m-%d");
+            told(
+                Diagnostic::error,
+                format!(
+                    "the certificate {shown} ended on {day}, and no other is valid: what the partner signs is refused"
+                ),
+                "ask the partner for its next one; `expired_certificates = true` takes this one all the same",
+            );
+        } else if is_last && let Some(words) = ending(certificate, now) {
+            told(
+                Diagnostic::warning,
+                format!("the certificate {shown} {words}"),
+                "ask the partner for its next one, and add it beside this",
+            );
         }
         if certificate.rsa_bits().is_some_and(|bits| bits < 2048) && as2.weak_until.is_none() {
             told(
+                Diagnostic::warning,
                 format!("the key of {shown} has fewer than 2048 bits, so what it signs is refused"),
                 "ask for a longer one; `weak_until` allows this one up to a day",
             );

@@ -65,4 +65,12 @@ crate::codes! {
     BAD_CXML_ID = "PRT-0031";
     /// A shared secret that is not given as its hash.
     BAD_SHARED_SECRET = "PRT-0032";
+    /// Two partners have one credential of cXML and one shared secret.
+    SAME_CXML_CREDENTIAL = "PRT-0033";
+    /// What goes to a partner over AS2 cannot be encrypted for it.
+    NOT_ENCRYPTABLE = "PRT-0034";
+    /// An EDI identity that is probably a slip.
+    DOUBTFUL_ENVELOPE_ID = "PRT-0035";
+    /// A file that is nearly named like a partner's.
+    IGNORED_FILE = "PRT-0036";
 }

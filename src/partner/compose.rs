@@ -3,8 +3,8 @@
 use std::{cell::RefCell, collections::BTreeMap, io, path::Path, sync::Arc};
 
 use super::{
-    Certification, CxmlTerms, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms, X12Section,
-    X12Terms,
+    ApiKeyHash, Certification, CxmlTerms, Partner, PartnerFile, RestTerms, SftpPushTerms, SftpSection, SftpTerms,
+    Status, X12Section, X12Terms,
     attached::{self, Attached},
     codes, cxml, digest, file, layout,
     load::Asked,
@@ -65,6 +65,8 @@ pub(super) struct Composed {
     /// Whom it comes via, and the mappings it names, also where something else is wrong.
     pub(super) via: Option<Spanned<String>>,
     pub(super) mappings: Vec<Spanned<String>>,
+    /// What its file takes back, also where something else is wrong.
+    pub(super) withdrawn: Withdrawn,
     /// Absent where something is wrong.
     pub(super) good: Option<Arc<Good>>,
     pub(super) findings: Vec<Diagnostic>,
@@ -81,12 +83,58 @@ pub(super) struct Good {
     pub(super) template: Option<Arc<Source>>,
 }
 
+/// What a file takes from its partner. It counts although something else is wrong, in this file or in one that it names: who is
+/// served as it last was must not keep what was taken from it.
+#[derive(Debug, Default)]
+pub(super) struct Withdrawn {
+    /// It says that the partner is suspended.
+    suspended: bool,
+    /// The API keys that it lists, where it lists any and each is sound.
+    api_keys: Option<Vec<ApiKeyHash>>,
+}
+
+impl Withdrawn {
+    fn of(node: &Node) -> Self {
+        let keys = node.at("rest.api_keys").map(|node| &node.value);
+        let sound = |key: &Node| key.as_text()?.parse().ok();
+        Self {
+            suspended: node.at("status").and_then(Node::as_text) == Some(Status::Suspended.as_str()),
+            api_keys: match keys {
+                Some(Value::List(keys)) => keys.iter().map(sound).collect(),
+                _ => None,
+            },
+        }
+    }
+
+    /// Takes it from a partner that is served as it last was.
+    fn take_from(&self, partner: &mut Partner) {
+        let mut changed = self.suspended && partner.status != Status::Suspended;
+        if self.suspended {
+            partner.status = Status::Suspended;
+        }
+        if let (Some(listed), Some(rest)) = (&self.api_keys, &mut partner.rest)
+            // Where another key takes the place of one, both count only once the file is good: else neither would.
+            && listed.iter().all(|key| rest.api_keys.contains(key))
+        {
+            changed |= listed.len() < rest.api_keys.len();
+            rest.api_keys.retain(|key| listed.contains(key));
+        }
+        if changed {
+            let keys = partner.rest.iter().flat_map(|rest| &rest.api_keys).map(ToString::to_string);
+            let parts: Vec<_> = [partner.digest.clone(), partner.status.to_string()].into_iter().chain(keys).collect();
+            partner.digest = digest(parts.iter().map(String::as_bytes));
+        }
+    }
+}
+
 impl Good {
-    /// The same, served in place of files that are broken, and why.
-    pub(super) fn stale(&self, reason: String) -> Arc<Self> {
-        let mut stale = self.clone();
-        stale.partner = Arc::new(Partner { stale: Some(reason), ..(*stale.partner).clone() });
-        Arc::new(stale)
+    /// The same, served in place of files that are broken, and why; without what these take from it.
+    pub(super) fn stale(&self, reason: String, withdrawn: Option<&Withdrawn>) -> Arc<Self> {
+        let mut partner = Partner { stale: Some(reason), ..(*self.partner).clone() };
+        if let Some(withdrawn) = withdrawn {
+            withdrawn.take_from(&mut partner);
+        }
+        Arc::new(Self { partner: Arc::new(partner), ..self.clone() })
     }
 }
 
@@ -114,6 +162,7 @@ pub(super) fn compose(
     if let (Some(_), Some(named)) = (&lost, named) {
         reader.report(unknown_template(named, templates));
     }
+    let withdrawn = if findings.is_empty() { Withdrawn::of(&node) } else { Withdrawn::default() };
     let merged = match &template {
         Some(template) => node.over(&template.node),
         None => node,
@@ -145,6 +194,7 @@ pub(super) fn compose(
         asked: asked.into_inner(),
         via: merged.at("x12.via").and_then(text),
         mappings: mappings.into_iter().flat_map(|table| table.entries()).filter_map(|e| text(&e.node)).collect(),
+        withdrawn,
         good: None,
         findings,
     };
@@ -343,6 +393,11 @@ fn check(file: &PartnerFile, merged: &Node, findings: &mut Vec<Diagnostic>) {
         }
     }
     if let Some(x12) = &file.x12 {
+        if let Some(same) = x12.ids.0.iter().find(|id| id.value == x12.ours.value) {
+            let told = Diagnostic::error(config::CONTRADICTION, format!("{} cannot be both of us", same.value));
+            let told = told.at(&same.origin, "").at(&x12.ours.origin, "here too");
+            findings.push(told.hint("`ids` is who they are, `ours` is who we are to them"));
+        }
         x12.write.iter().for_each(|write| layout::check(write, findings));
         let differences = overlay::overlay(&x12.overlay);
         findings.extend(overlay::check(&x12.version, differences.as_deref(), merged.at("x12.overlay")));

@@ -20,6 +20,9 @@ pub struct Difference {
     pub on_disk: Option<String>,
     /// Where that is written.
     pub place: Option<String>,
+    /// Whether only a restart takes it: a reload does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restart: bool,
 }
 
 /// What a reload would change about partners.
@@ -45,17 +48,22 @@ fn whole(partner: &Partner, running: Option<&str>, on_disk: Option<&str>) -> Dif
         running: running.map(str::to_owned),
         on_disk: on_disk.map(str::to_owned),
         place: None,
+        restart: false,
     }
 }
 
 fn between(now: &Partner, then: &Partner, running: &Directory, on_disk: &Directory, all: &mut Vec<Difference>) {
     let of = format!("partner {}", now.id);
     let mut add = |what: &str, running: Option<String>, on_disk: Option<String>, place: Option<String>| {
-        all.push(Difference { of: of.clone(), what: what.to_owned(), running, on_disk, place });
+        all.push(Difference { of: of.clone(), what: what.to_owned(), running, on_disk, place, restart: false });
     };
     let good = |stale: &Option<String>| Some(stale.clone().unwrap_or_else(|| "good".into()));
     if now.stale != then.stale {
         add("its files", good(&now.stale), good(&then.stale), None);
+    }
+    // What a broken file takes from its partner counts, and stands in none of the texts that it is served by.
+    if then.stale.is_some() && now.status != then.status {
+        add("status", Some(now.status.to_string()), Some(then.status.to_string()), None);
     }
     let (before, after) = (values(running, &now.id), values(on_disk, &now.id));
     for (path, (value, origin)) in &after {

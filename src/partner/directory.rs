@@ -1,6 +1,9 @@
 //! All partners at one moment, found by each of the names they have.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use super::{ApiKeyHash, Partner, Shared, compose::Good, digest};
 use crate::{config::Source, document::Mode, xml::cxml::Header};
@@ -24,6 +27,8 @@ pub struct Directory {
     cxml: HashMap<String, Vec<usize>>,
     /// The texts that each was made of, in the partners' order; none where they were made otherwise.
     written: Vec<Written>,
+    /// Those whose own files are good, and who claim what is another's.
+    disputed: BTreeMap<String, Shared>,
     digest: String,
 }
 
@@ -45,11 +50,11 @@ impl Directory {
         Self::index(partners.into_iter().map(Arc::new).collect())
     }
 
-    /// The same, with the texts that they were made of. They come by id.
-    pub(super) fn of_good(partners: impl Iterator<Item = Arc<Good>>) -> Self {
+    /// The same, with the texts that they were made of, and those that lost an identity to one of them. They come by id.
+    pub(super) fn of_good(partners: impl Iterator<Item = Arc<Good>>, disputed: BTreeMap<String, Shared>) -> Self {
         let (partners, written): (Vec<_>, _) =
             partners.map(|good| (Arc::clone(&good.partner), (Arc::clone(&good.source), good.template.clone()))).unzip();
-        Self { written, ..Self::index(partners) }
+        Self { written, disputed, ..Self::index(partners) }
     }
 
     fn index(mut partners: Vec<Shared>) -> Self {
@@ -84,6 +89,12 @@ impl Directory {
     pub fn partner(&self, id: &str) -> Option<&Shared> {
         let place = self.partners.binary_search_by(|partner| partner.id.as_str().cmp(id)).ok()?;
         self.partners.get(place)
+    }
+
+    /// A partner as its own files make it, where these are good, but claim what another has: it is served as it last was,
+    /// or not at all.
+    pub fn disputed(&self, id: &str) -> Option<&Shared> {
+        self.disputed.get(id)
     }
 
     /// The texts that a partner was made of: its file and its template.

@@ -19,6 +19,8 @@ pub struct Files {
     pub templates: BTreeMap<String, Arc<Source>>,
     /// The ids of files that are there and cannot be read, and those whose names cannot be ids.
     pub unreadable: Vec<(String, Diagnostic)>,
+    /// Files that are nearly named like a partner's or a template's, as warnings.
+    pub ignored: Vec<Diagnostic>,
     /// Whether the folder is there and cannot be read: its partners are not gone then, only out of sight.
     pub out_of_sight: bool,
 }
@@ -37,6 +39,7 @@ impl Files {
             files.unreadable.push((String::new(), *unreadable));
             Vec::new()
         });
+        files.ignored = [folder, &folder.join("templates")].into_iter().flat_map(nearly_toml_files).collect();
         for (stem, path) in found {
             let name = path.display().to_string();
             match shelf.source(&path, &name) {
@@ -84,6 +87,7 @@ impl Files {
         same(&self.partners, &other.partners)
             && same(&self.templates, &other.templates)
             && self.unreadable == other.unreadable
+            && self.ignored == other.ignored
             && self.out_of_sight == other.out_of_sight
     }
 
@@ -138,6 +142,25 @@ fn toml_files(folder: &Path) -> Result<Vec<(String, PathBuf)>, Box<Diagnostic>> 
     Ok(found)
 }
 
+/// Files that somebody surely means to count, and that do not: Windows hides endings, and some editors add their own.
+fn nearly_toml_files(folder: &Path) -> Vec<Diagnostic> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    let nearly = |name: &String| {
+        let lower = name.to_ascii_lowercase();
+        let stem = lower.strip_suffix(".toml.txt").or_else(|| lower.strip_suffix(".toml"))?;
+        (!name.starts_with('.') && !name.ends_with(".toml")).then(|| stem.to_owned())
+    };
+    let told = |name: String| {
+        let stem = nearly(&name)?;
+        let source = Source::new(folder.join(&name).display().to_string(), "");
+        let told = Diagnostic::warning(codes::IGNORED_FILE, "this file is ignored: its name does not end with .toml");
+        Some(told.at(&Origin::start_of(&source), "").hint(format!("call it {stem}.toml")))
+    };
+    names.into_iter().filter_map(told).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +180,9 @@ mod tests {
         write("Acme GmbH.toml", b"name = \"Acme\"");
         write("latin1.toml", b"name = \"\xFC\"");
         write(".hidden.toml", b"");
+        write("bolt.toml.txt", b"");
+        write("Small.TOML", b"");
+        write("templates/ours.Toml", b"");
         write("acme.welcome.md", b"");
         write("templates/as2-x12.toml", b"# ours");
         let files = Files::read(folder.path());
@@ -165,6 +191,8 @@ mod tests {
         assert!(files.templates.contains_key("rest-json"), "built in");
         let told: Vec<_> = files.unreadable.iter().map(|(id, told)| (id.as_str(), told.code.as_str())).collect();
         assert_eq!(told, [("Acme GmbH", "PRT-0001"), ("latin1", "CFG-0001")]);
+        let told: Vec<_> = files.ignored.iter().map(|told| told.hint.as_deref().unwrap()).collect();
+        assert_eq!(told, ["call it small.toml", "call it bolt.toml", "call it ours.toml"]);
         let before = files.digest();
         write("acme.toml", b"name = \"Acme!\"");
         assert_ne!(Files::read(folder.path()).digest(), before);

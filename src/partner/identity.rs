@@ -10,6 +10,7 @@ use super::codes;
 use crate::{
     config::{TextForm, Wrong, text_form},
     keys,
+    x12::is_known_qualifier,
 };
 
 /// An EDI identity: ISA qualifier and id, and the group's id where one interchange id serves several.
@@ -66,6 +67,17 @@ impl EnvelopeId {
         self.qualifier == qualifier.trim()
             && self.id == id.trim()
             && (self.group.is_none() || self.group.as_deref() == group)
+    }
+
+    /// What makes it look like a slip, if anything does.
+    pub fn doubt(&self) -> Option<String> {
+        let digits = self.id.bytes().all(|b| b.is_ascii_digit());
+        if !is_known_qualifier(&self.qualifier) {
+            return Some(format!("X12 knows no qualifier {}", self.qualifier));
+        }
+        let is_duns = digits && matches!(self.id.len(), 9 | 13);
+        (self.qualifier == "01" && !is_duns)
+            .then(|| format!("{} is no D-U-N-S number, as qualifier 01 says: that has 9 or 13 digits", self.id))
     }
 }
 

@@ -15,7 +15,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::compose::{Composed, Good, Template, compose};
-use crate::{config::Source, keys::sha256_hex};
+use crate::{
+    config::Source,
+    keys::{make_folder, sha256_hex},
+};
 
 /// The folder of these copies.
 #[derive(Debug, Clone)]
@@ -79,7 +82,7 @@ impl LastGood {
             return Ok(());
         }
         let folder = self.folder.join("objects");
-        fs::create_dir_all(&folder)?;
+        make_folder(&folder)?;
         for (digest, bytes) in objects {
             let path = folder.join(digest);
             if !path.exists() {

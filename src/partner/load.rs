@@ -11,9 +11,9 @@ use std::{
 };
 
 use super::{
-    Directory, Files, LastGood, codes,
+    Directory, Files, LastGood, Ourselves, Partner, codes,
     compose::{Attachment, Composed, Good, Template, compose},
-    conflict::{World, advice, conflicts, references},
+    conflict::{Claim, World, advice, claims, conflicts, references},
     files::is_id,
     last_good::{Index, Kept},
     shelf::Shelf,
@@ -26,6 +26,8 @@ const MANY: usize = 256;
 /// Where partners come from.
 #[derive(Debug, Clone)]
 pub struct Sources {
+    /// Who we are on AS2, which is no partner's name; nobody, where the settings are not looked at.
+    pub ours: Option<Ourselves>,
     /// The folder of partner files.
     pub partners: PathBuf,
     /// The folder of their last good copies; with none, whoever is broken is not served.
@@ -41,6 +43,7 @@ impl Sources {
             partners: settings.partners.clone(),
             last_good: Some(settings.data.join("last-good")),
             largest_body: settings.limits.body.get(),
+            ours: Some(Ourselves { as2_id: settings.as2.id.value.clone(), takes_receipts: settings.as2.url.is_some() }),
         }
     }
 
@@ -52,6 +55,13 @@ impl Sources {
     }
 }
 
+impl Default for Sources {
+    /// No files, no copies, and nothing to hold them against.
+    fn default() -> Self {
+        Self { partners: PathBuf::new(), last_good: None, largest_body: u64::MAX, ours: None }
+    }
+}
+
 impl Directory {
     /// Reads all partners. Whoever is broken is told about, and served as before; nobody else notices.
     /// `has_mapping` says whether there is a mapping with an id.
@@ -59,9 +69,9 @@ impl Directory {
         Loader::new(sources.clone()).load(has_mapping)
     }
 
-    /// The same, from texts that were read already.
+    /// What [`Directory::load`] would answer to texts that were read already; nothing is kept.
     pub fn build(files: &Files, sources: &Sources, has_mapping: &dyn Fn(&str) -> bool) -> (Self, Vec<Diagnostic>) {
-        Memory::default().build(files, sources, has_mapping, Keep::Copies)
+        Memory::default().build(files, sources, has_mapping, Keep::Nothing)
     }
 }
 
@@ -142,16 +152,16 @@ impl Memory {
     ) -> (Directory, Vec<Diagnostic>) {
         self.understand(files, sources);
         let mut build = Build::start(files, &self.templates, &self.composed);
-        build.check_references(has_mapping, sources.largest_body);
+        build.check_references(has_mapping, sources);
         let store = sources.last_good.as_ref().map(LastGood::new);
         let kept = store.map(|store| (self.index.take().unwrap_or_else(|| store.index()), store));
         build.settle(kept.as_ref());
         if let Some((index, store)) = kept {
             self.index = Some(if keep == Keep::Copies { build.keep(index, &store) } else { index });
         }
-        let Build { served, mut findings, .. } = build;
+        let Build { served, disputed, mut findings, .. } = build;
         render::tidy(&mut findings);
-        (Directory::of_good(served.into_values()), findings)
+        (Directory::of_good(served.into_values(), disputed), findings)
     }
 
     /// Composes whoever is new or changed, by the file, its template, or what it refers to.
@@ -193,6 +203,8 @@ struct Build<'f> {
     beyond: BTreeMap<String, Vec<Diagnostic>>,
     /// Who is served, as it stands; the stale ones among them say so.
     served: BTreeMap<String, Arc<Good>>,
+    /// Who is good by itself, and claims what is another's.
+    disputed: BTreeMap<String, Arc<Partner>>,
     findings: Vec<Diagnostic>,
 }
 
@@ -203,11 +215,12 @@ impl<'f> Build<'f> {
         composed: &'f HashMap<String, Arc<Composed>>,
     ) -> Self {
         let mut findings: Vec<_> = files.unreadable.iter().map(|(_, told)| told.clone()).collect();
+        findings.extend(files.ignored.iter().cloned());
         findings.extend(templates.values().flat_map(|template| template.findings.iter().cloned()));
         findings.extend(composed.values().flat_map(|composed| composed.findings.iter().cloned()));
         let good = |(id, composed): (&String, &Arc<Composed>)| Some((id.clone(), composed.good.clone()?));
         let served = composed.iter().filter_map(good).collect();
-        Self { files, composed, beyond: BTreeMap::new(), served, findings }
+        Self { files, composed, beyond: BTreeMap::new(), served, disputed: BTreeMap::new(), findings }
     }
 
     /// Everybody who has a file, whatever state it is in.
@@ -216,9 +229,9 @@ impl<'f> Build<'f> {
         self.files.partners.keys().map(String::as_str).chain(unreadable).collect()
     }
 
-    fn check_references(&mut self, has_mapping: &dyn Fn(&str) -> bool, largest_body: u64) {
+    fn check_references(&mut self, has_mapping: &dyn Fn(&str) -> bool, sources: &Sources) {
         let ids = self.ids();
-        let world = World { ids: &ids, has_mapping, largest_body };
+        let world = World { ids: &ids, has_mapping, largest_body: sources.largest_body, ours: sources.ours.as_ref() };
         for (id, composed) in self.composed {
             let found = references(composed, &world);
             if found.iter().any(Diagnostic::is_error) {
@@ -250,22 +263,28 @@ impl<'f> Build<'f> {
         for id in missing {
             self.fall_back(&id, kept);
         }
+        let mut before = HashMap::new();
         loop {
-            let was_served = |id: &str| {
-                let good = self.served.get(id);
-                good.is_some_and(|good| {
-                    good.partner.stale.is_some()
-                        || index.partners.get(id).is_some_and(|kept| kept.digest == good.partner.digest)
-                })
+            // One that is served as it last was has what it had then. Of another whose file has changed since, what it had
+            // is asked of the copy: whoever had an identity keeps it, whatever else is new in its file.
+            let had = |good: &Good, claim: &Claim| {
+                let known = index.partners.get(&good.partner.id);
+                good.partner.stale.is_some()
+                    || known.is_some_and(|kept| kept.digest == good.partner.digest)
+                    || before
+                        .entry(good.partner.id.clone())
+                        .or_insert_with_key(|id| had_before(id, kept))
+                        .contains(claim)
             };
-            let lost = conflicts(self.served.values().map(|good| &**good), was_served);
+            let lost = conflicts(self.served.values().map(|good| &**good), had);
             if lost.is_empty() {
                 return;
             }
             for (id, findings) in lost {
                 self.tell(&id, findings);
-                let was_stale = self.served.remove(&id).is_some_and(|good| good.partner.stale.is_some());
-                if !was_stale {
+                let Some(loser) = self.served.remove(&id) else { continue };
+                if loser.partner.stale.is_none() {
+                    self.disputed.insert(id.clone(), Arc::clone(&loser.partner));
                     self.fall_back(&id, kept);
                 }
             }
@@ -295,9 +314,9 @@ impl<'f> Build<'f> {
                 format!("{id} is served as its files last were when they were good"),
             )
             .at(&Origin::start_of(&source), "")
-            .hint("mend what is told about this file; until then no change to it counts"),
+            .hint("mend what is told about this file; until then nothing new in it counts, only that it suspends, or revokes a key"),
         );
-        self.served.insert(id.to_owned(), good.stale(reason));
+        self.served.insert(id.to_owned(), good.stale(reason, composed.map(|composed| &composed.withdrawn)));
     }
 
     /// Keeps copies of whoever is good now; whoever is not keeps those it has, and who is gone is forgotten.
@@ -330,6 +349,12 @@ impl<'f> Build<'f> {
             }
         }
     }
+}
+
+/// What a partner claimed when its files were last good.
+fn had_before(id: &str, kept: Option<&(Index, LastGood)>) -> BTreeSet<Claim> {
+    let good = kept.and_then(|(index, store)| store.compose(id, index.partners.get(id)?));
+    good.iter().flat_map(|good| claims(good)).map(|(claim, _)| claim).collect()
 }
 
 impl Composed {

@@ -20,8 +20,10 @@ mod identity;
 mod last_good;
 mod layout;
 mod load;
+mod outward;
 mod overlay;
 mod push;
+mod secrets;
 mod send;
 mod sftp;
 mod shelf;
@@ -51,10 +53,12 @@ pub use identity::{ApiKeyHash, As2Id, EnvelopeId, HttpUrl, PasswordHash, SftpUse
 pub use last_good::LastGood;
 pub use layout::{LayoutSection, Separator};
 pub use load::{Loader, Sources};
+pub use outward::Ourselves;
 pub use overlay::{
     ElementSection, ExtraElementSection, ExtraSection, LimitValue, OverlaySection, SegmentSection, SetSection,
 };
 pub use push::{Collected, Server, SftpPushSection, SftpPushTerms};
+pub use secrets::unreadable_secrets;
 pub use send::{
     Agreement, Batch, BatchSection, Hours, LARGEST_BATCH, Retry, Route, SendChannel, SendDocumentSection, SendFormat,
     SendSection, SendTerms, WebhookSection, WebhookTerms,
@@ -171,6 +175,7 @@ impl Partner {
             ("as2", self.as2.is_some()),
             ("sftp", self.sftp.is_some()),
             ("sftp-push", self.sftp_push.is_some()),
+            ("cxml", self.cxml.as_ref().is_some_and(|cxml| cxml.url.is_some() || !cxml.their_secrets.is_empty())),
             ("via", self.x12.as_ref().is_some_and(|x12| x12.via.is_some())),
         ];
         has.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()

@@ -37,6 +37,7 @@ impl Folder {
             partners: self.partners(),
             last_good: Some(self.0.path().join("data/last-good")),
             largest_body: 1 << 30,
+            ours: Some(Ourselves { as2_id: "US".to_owned(), takes_receipts: false }),
         }
     }
 
@@ -52,7 +53,7 @@ impl Folder {
 
 fn acme_file(more: &str) -> String {
     format!(
-        "name = \"Acme\"\nstatus = \"live\"\nvendor_number = \"100234\"\n[x12]\nids = [\"01/ACME\"]\nours = \"01/US\"\n\
+        "name = \"Acme\"\nstatus = \"live\"\nvendor_number = \"100234\"\n[x12]\nids = [\"ZZ/ACME\"]\nours = \"ZZ/US\"\n\
          [rest]\napi_keys = [\"{}\"]\n{more}",
         ApiKeyHash::of("gw_live_acme")
     )
@@ -65,7 +66,7 @@ fn codes_of(findings: &[Diagnostic]) -> Vec<&'static str> {
 #[test]
 fn the_examples_and_the_built_in_templates_are_good() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("partners");
-    let sources = Sources { partners: folder, last_good: None, largest_body: 1 << 30 };
+    let sources = Sources { partners: folder, largest_body: 1 << 30, ..Sources::default() };
     let (directory, findings) = Directory::load(&sources, &|_| true);
     assert_eq!(findings, []);
     assert_eq!(directory.partners().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["coldforge", "nordbolt", "tallgrass"]);
@@ -124,7 +125,7 @@ vendor_number = 100234
 message_size = "20 MiB"
 
 [x12]
-ids = ["123456789", "01/ACME"]
+ids = ["123456789", "ZZ/ACME"]
 ours = "1/US"
 version = "4010"
 via = "opentxt"
@@ -194,6 +195,53 @@ fn what_a_good_shape_can_still_get_wrong() {
 }
 
 #[test]
+fn identities_that_are_probably_slips_are_told() {
+    let folder = Folder::new();
+    let told = |ids: &str, ours: &str| {
+        let text = format!("name = \"A\"\n[rest]\noauth_clients = [\"a\"]\n[x12]\nids = [{ids}]\nours = \"{ours}\"\n");
+        folder.write("acme.toml", &text);
+        let findings = Directory::load(&folder.sources().without_last_good(), &|_| true).1;
+        let line = |told: &Diagnostic| format!("{}:{} {}", told.line().unwrap().1, told.is_error(), told.message);
+        findings.iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(told("\"01/123456789\", \"01/1234567890123\", \"ZZ/A\", \"12/A\"", "14/098765432US"), [""; 0]);
+    assert_eq!(
+        told("\"01/12345678\", \"05/A\", \"Z1/A\"", "01/US"),
+        [
+            "5:false 12345678 is no D-U-N-S number, as qualifier 01 says: that has 9 or 13 digits",
+            "5:false X12 knows no qualifier 05",
+            "5:false X12 knows no qualifier Z1",
+            "6:false US is no D-U-N-S number, as qualifier 01 says: that has 9 or 13 digits",
+        ]
+    );
+    assert_eq!(told("\"ZZ/A\", \"ZZ/US\"", "ZZ/US"), ["5:true ZZ/US cannot be both of us"]);
+}
+
+#[test]
+fn a_private_key_is_told_for_what_it_is_and_no_certificate() {
+    let folder = Folder::new();
+    let pair = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&pair).unwrap().pem();
+    folder.write("key.pem", &pair.serialize_pem()).write("both.pem", &(certificate.clone() + &pair.serialize_pem()));
+    folder.write("ours.pem", &(certificate + &pair.serialize_pem()));
+    let rest = |name: &str| format!("name = \"A\"\n[rest]\nclient_certificates = [\"{name}\"]\n");
+    folder.write("key.toml", &rest("key.pem")).write("both.toml", &rest("both.pem"));
+    folder.write("slash.toml", &rest("certs\\new.pem"));
+    let pem = EXAMPLES.iter().find(|(name, _)| name.ends_with(".pem")).unwrap().1;
+    folder.write("their.pem", pem);
+    folder.write(
+        "ours.toml",
+        "name = \"A\"\n[as2]\nid = \"A\"\ncertificates = [\"their.pem\"]\nclient_certificate = \"ours.pem\"\n\
+         client_key = \"file:none\"\n",
+    );
+    let (directory, findings) = folder.load();
+    assert_eq!(directory.partners().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["both", "ours"]);
+    insta::assert_snapshot!("private_keys", folder.told(&findings));
+    let shown = render(Format::Text, &findings, false, |_| None);
+    assert!(!shown.contains("BEGIN"), "{shown}");
+}
+
+#[test]
 fn two_partners_cannot_have_one_identity() {
     let folder = Folder::new();
     folder.write("acme.toml", &acme_file("[as2]\nid = \"ACME\"\ncertificates = [\"c.pem\"]\n[sftp]\nusers = [\"acme\"]\npasswords = [\"$argon2id$v=19$m=1,t=1,p=1$c2FsdA$aGFzaA\"]\n"));
@@ -201,7 +249,7 @@ fn two_partners_cannot_have_one_identity() {
     folder.write("other.toml", &fs::read_to_string(folder.partners().join("acme.toml")).unwrap());
     folder.write(
         "third.toml",
-        "name = \"Third\"\n[x12]\nids = [\"01/ACME GS:WEST\"]\nours = \"01/US\"\nvia = \"acme\"\n",
+        "name = \"Third\"\n[x12]\nids = [\"ZZ/ACME GS:WEST\"]\nours = \"ZZ/US\"\nvia = \"acme\"\n",
     );
     let (directory, findings) = folder.load();
     assert_eq!(directory.partners().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["third"], "nobody knows whose it is");
@@ -218,6 +266,89 @@ fn who_had_an_identity_keeps_it_and_the_newcomer_waits() {
     assert_eq!(directory.partners().map(|p| p.id.as_str()).collect::<Vec<_>>(), ["acme"]);
     assert!(codes_of(&findings).contains(&"PRT-0005"), "{findings:?}");
     assert!(findings.iter().all(|told| told.line().unwrap().0.ends_with("aaa.toml")));
+}
+
+#[test]
+fn who_had_an_identity_keeps_it_also_when_its_own_file_has_changed() {
+    let folder = Folder::new();
+    folder.write("acme.toml", &acme_file(""));
+    assert_eq!(folder.load().1, []);
+    folder.write("acme-copy.toml", &acme_file(""));
+    folder.load();
+    // Whatever is done to acme's file counts, with the copy beside it, and after a restart.
+    folder.write("acme.toml", &acme_file("webhook_endpoints = true\n").replace("\"live\"", "\"suspended\""));
+    for _ in 0..2 {
+        let (directory, findings) = folder.load();
+        let acme = directory.partner("acme").unwrap();
+        assert_eq!((acme.status, &acme.stale), (Status::Suspended, &None));
+        assert!(directory.partner("acme-copy").is_none() && directory.disputed("acme-copy").is_some());
+        assert!(findings.iter().all(|told| told.line().unwrap().0.ends_with("acme-copy.toml")), "{findings:?}");
+    }
+    // What acme gives up is free; what it takes from another is not its own, although it had something else before.
+    folder.write("acme.toml", "name = \"Acme\"\n[rest]\n");
+    assert_eq!(folder.load().0.by_vendor_number("100234").unwrap().id, "acme-copy");
+    folder.write("acme.toml", &acme_file(""));
+    let (directory, _) = folder.load();
+    assert_eq!(directory.by_vendor_number("100234").unwrap().id, "acme-copy");
+    assert!(directory.partner("acme").unwrap().stale.is_some());
+}
+
+#[test]
+fn what_a_broken_file_takes_away_is_gone() {
+    let folder = Folder::new();
+    let keys = |keys: &[&str], status: &str| {
+        let keys: Vec<_> = keys.iter().map(|key| format!("\"{}\"", ApiKeyHash::of(key))).collect();
+        format!("name = \"A\"\nstatus = \"{status}\"\n[rest]\napi_keys = [{}]\n", keys.join(", "))
+    };
+    let broken = "[mappings]\n855 = \"none-such\"\n";
+    folder.write("acme.toml", &keys(&["one", "two"], "live"));
+    let (before, _) = folder.load();
+    let after = |text: &str| {
+        let (directory, _) = folder.write("acme.toml", text).load();
+        let acme = Arc::clone(directory.partner("acme").unwrap());
+        assert!(acme.stale.is_some());
+        let opens = ["one", "two", "three"].map(|key| directory.by_api_key(key).is_some());
+        (acme.status, opens, directory)
+    };
+    let (status, opens, directory) = after(&(keys(&["two"], "suspended") + broken));
+    assert_eq!((status, opens), (Status::Suspended, [false, true, false]));
+    assert_ne!(before.digest(), directory.digest());
+    // A new key counts once the file is good, and so does the end of the one that it replaces: else neither would open.
+    let (status, opens, _) = after(&(keys(&["two", "three"], "onboarding") + broken));
+    assert_eq!((status, opens), (Status::Live, [true, true, false]));
+    // What cannot be read as TOML takes nothing.
+    let (status, opens, _) = after(&(keys(&["two"], "suspended") + "what"));
+    assert_eq!((status, opens), (Status::Live, [true, true, false]));
+}
+
+#[test]
+fn one_cxml_credential_and_secret_is_one_partners() {
+    let folder = Folder::new();
+    let partner = |ids: &str, secret: &str| {
+        let secret = keys::sha256_hex(secret.as_bytes());
+        format!("name = \"P\"\n[cxml]\nids = [{ids}]\nours = \"DUNS/1\"\ntheir_secrets = [\"sha256:{secret}\"]\n")
+    };
+    folder.write("acme.toml", &partner("\"DUNS/871\"", "s"));
+    assert_eq!(folder.load().1, []);
+    folder.write("copy.toml", &partner("\"duns/871\"", "s")).write("other.toml", &partner("\"DUNS/871\"", "another"));
+    // On a network, each is told apart by what is its own.
+    folder.write("east.toml", &partner("\"NetworkID/AN1\", \"DUNS/5\"", "net"));
+    folder.write("west.toml", &partner("\"NetworkID/AN1\", \"DUNS/6\"", "net"));
+    let (directory, findings) = folder.load();
+    let served: Vec<_> = directory.partners().map(|partner| partner.id.as_str()).collect();
+    assert_eq!(served, ["acme", "east", "other", "west"]);
+    assert_eq!(directory.partner("acme").unwrap().channels(), ["cxml"]);
+    assert_eq!(codes_of(&findings), ["PRT-0033"]);
+    insta::assert_snapshot!(folder.told(&findings), @"partners/copy.toml:3:8: error[PRT-0033]: the cXML credential DUNS/871, with its shared secret, is also that of acme (only one of them can have it, or nobody could tell whose document it is)");
+    // One who has nothing but the network's would take documents from those who were there.
+    folder.write("all.toml", &partner("\"NetworkID/AN1\"", "net"));
+    let (directory, findings) = folder.load();
+    assert_eq!(directory.partners().filter(|partner| partner.stale.is_none()).count(), 4);
+    assert!(findings.iter().any(|told| told.line().unwrap().0.ends_with("all.toml")), "{findings:?}");
+    // Where nobody was there before, none has it.
+    let (directory, findings) = Directory::load(&folder.sources().without_last_good(), &|_| true);
+    assert_eq!(directory.partners().map(|partner| partner.id.as_str()).collect::<Vec<_>>(), ["other"]);
+    assert_eq!(findings.len(), 5, "acme and its copy, and the three on the network: {findings:?}");
 }
 
 #[test]
@@ -286,12 +417,12 @@ fn a_check_writes_nothing() {
 #[test]
 fn envelopes_find_their_partner() {
     let folder = Folder::new();
-    let partner = |ids: &str| format!("name = \"P\"\n[x12]\nids = [{ids}]\nours = \"01/US\"\nvia = \"van\"\n");
+    let partner = |ids: &str| format!("name = \"P\"\n[x12]\nids = [{ids}]\nours = \"ZZ/US\"\nvia = \"van\"\n");
     folder.write("van.toml", "name = \"VAN\"\n[rest]\napi_keys = [\"sha256:1111111111111111111111111111111111111111111111111111111111111111\"]\n");
     folder.write("east.toml", &partner("\"ZZ/ACME GS:EAST\"")).write("west.toml", &partner("\"ZZ/ACME GS:WEST\""));
     folder
         .write("solo.toml", &partner("\"ZZ/SOLO GS:ONE\", \"ZZ/SOLO GS:TWO\""))
-        .write("any.toml", &partner("\"01/ANY\""));
+        .write("any.toml", &partner("\"12/ANY\""));
     let (directory, findings) = folder.load();
     assert_eq!(findings, []);
     let who = |q, id, gs| directory.by_envelope((q, id), gs).map(|p| p.id.as_str());
@@ -299,7 +430,7 @@ fn envelopes_find_their_partner() {
     assert_eq!(who("ZZ", "ACME   ", Some("WEST ")), Some("west"));
     assert_eq!((who("ZZ", "ACME", Some("NORTH")), who("ZZ", "ACME", None)), (None, None));
     assert_eq!((who("ZZ", "SOLO", None), who("ZZ", "SOLO", Some("THREE"))), (Some("solo"), None));
-    assert_eq!((who("01", "ANY", Some("X")), who("ZZ", "ANY", None)), (Some("any"), None));
+    assert_eq!((who("12", "ANY", Some("X")), who("ZZ", "ANY", None)), (Some("any"), None));
     let get = |id| directory.partner(id).unwrap();
     assert!(directory.speaks_for(get("van"), get("east")) && directory.speaks_for(get("east"), get("east")));
     assert!(!directory.speaks_for(get("east"), get("west")) && !directory.speaks_for(get("east"), get("van")));

@@ -110,9 +110,7 @@ fn owed_groups<'v>(verdict: &'v InterchangeVerdict, how: &AckPolicy) -> Vec<Vec<
     }
     let key =
         |group: &'v GroupVerdict| (group.header.element(2), group.header.element(3), group.header.version.as_str());
-    // An acknowledgement is never acknowledged.
-    let answered = |group: &&GroupVerdict| group.header.functional_id != "FA" && !group.header.is_missing();
-    for group in verdict.groups.iter().filter(answered) {
+    for group in verdict.groups.iter().filter(|group| group.header.is_answered()) {
         match owed.last_mut().filter(|last| last.first().is_some_and(|first| key(first) == key(group))) {
             Some(last) => last.push(group),
             None => owed.push(vec![group]),
@@ -122,7 +120,7 @@ fn owed_groups<'v>(verdict: &'v InterchangeVerdict, how: &AckPolicy) -> Vec<Vec<
 }
 
 fn owes_ta1(verdict: &InterchangeVerdict, how: &AckPolicy) -> bool {
-    let only_acknowledges = verdict.groups.iter().all(|group| group.header.functional_id == "FA")
+    let only_acknowledges = verdict.groups.iter().all(|group| group.header.acknowledges())
         && (!verdict.ta1_received.is_empty() || !verdict.groups.is_empty());
     if verdict.ta1.is_none() || (verdict.groups.is_empty() && !verdict.ta1_received.is_empty()) {
         return false;
@@ -184,7 +182,7 @@ fn write(
         control: numbers.interchange,
         // An acknowledgement asks for none.
         ack_requested: false,
-        usage: if b"PTI".contains(&header.usage) { header.usage } else { b'P' },
+        usage: header.usage,
     };
     writer.begin_interchange_between(parties.each_ref().map(Vec::as_slice), &between)?;
     if let Some(ta1_facts) = verdict.ta1.filter(|_| ta1) {

@@ -1,9 +1,12 @@
 //! Acknowledgements that come in: what a partner's 997, 999 or TA1 says of what we sent, as plain facts to match with it.
 
+use super::check::{Checker, Step};
 use super::codes;
 use super::envelope::text;
+use super::envelope_check::same_number;
+use super::policy::Policy;
 use super::token::{Segment, SetView};
-use super::verdict::{GroupStatus, Status};
+use super::verdict::{GroupStatus, InterchangeVerdict, Status};
 use crate::error::Code;
 use serde::{Deserialize, Serialize};
 
@@ -203,10 +206,15 @@ impl GroupAcknowledged {
         }
     }
 
+    /// What it says of the set with this ST02. Zeros before a number count for nothing: some take them for no part of it.
+    pub fn of_set(&self, control: &str) -> Option<&SetAcknowledged> {
+        self.sets.iter().find(|set| same_number(set.control.as_bytes(), control.as_bytes()))
+    }
+
     /// How the set with this ST02 fared: as it is named, or else as its group did. `None` if the group was accepted in part and the set is
     /// not named, so that nobody can tell.
     pub fn fate_of(&self, control: &str) -> Option<Status> {
-        if let Some(named) = self.sets.iter().find(|set| set.control == control) {
+        if let Some(named) = self.of_set(control) {
             return Some(named.status);
         }
         match self.status {
@@ -220,6 +228,37 @@ impl GroupAcknowledged {
             }
         }
     }
+}
+
+/// Whether an interchange of ours speaks of what `verdict` is about and of nothing else: any TA1 of the interchange, and
+/// 997s or 999s of each of its groups. Groups are named by numbers that other interchanges may use too.
+pub fn answers(acknowledgement: &[u8], verdict: &InterchangeVerdict) -> bool {
+    let mut checker = Checker::new(acknowledgement, |_| Policy::default());
+    let (mut to, mut groups, mut interchanges) = (None, Vec::new(), Vec::new());
+    while let Ok(Some(step)) = checker.next() {
+        match step {
+            Step::Set(set) => match set.view.as_ref().map(GroupAcknowledged::read) {
+                Some(Ok(said)) => groups.push((said.functional_id, said.control)),
+                _ => return false,
+            },
+            Step::InterchangeEnd(said) => {
+                to = Some(said.header.receiver);
+                interchanges.extend(said.ta1_received.into_iter().map(|said| said.control));
+            }
+            _ => {}
+        }
+    }
+    let same = |one: &str, other: &str| same_number(one.as_bytes(), other.as_bytes());
+    let answered: Vec<_> = verdict.groups.iter().map(|group| &group.header).filter(|one| one.is_answered()).collect();
+    let of_groups = groups.len() == answered.len()
+        && groups
+            .iter()
+            .zip(answered)
+            .all(|((id, control), header)| *id == header.functional_id && same(control, &header.control_number));
+    let of_interchange = interchanges.iter().all(|control| same(control, &verdict.header.control_number));
+    to.as_ref() == Some(&verdict.header.sender)
+        && of_interchange
+        && (of_groups || (groups.is_empty() && !interchanges.is_empty()))
 }
 
 fn field(segment: &Segment<'_>, number: usize) -> String {
@@ -283,6 +322,13 @@ mod tests {
         assert_eq!(said("AK9*P*3*3*1").fate_of("0001"), None);
         assert_eq!(said("AK9*R*3*3*0").fate_of("0001"), Some(Status::Rejected));
         assert_eq!(said("AK9*E*3*3*3").fate_of("0001"), Some(Status::AcceptedWithErrors));
+    }
+
+    #[test]
+    fn zeros_before_a_number_count_for_nothing() {
+        let said = read("ST*997*0001~AK1*PO*7~AK2*850*1~AK5*R~AK9*P*2*2*1~SE*6*0001~").unwrap();
+        assert_eq!((said.fate_of("0001"), said.fate_of("0002")), (Some(Status::Rejected), Some(Status::Accepted)));
+        assert_eq!(said.of_set("0010"), None);
     }
 
     #[test]

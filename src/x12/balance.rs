@@ -175,7 +175,7 @@ impl Balance {
 
     fn level(&mut self, line: &Line<'_>, severities: &Severities, into: &mut Collector) {
         let (number, parent) = (line.element(1), line.element(2));
-        let parent_known = match packed(parent).filter(|_| !parent.is_empty()) {
+        let parent_known = match packed(parent) {
             Some(key) => match self.levels.get_mut(&key).filter(|_| key != packed(number).unwrap_or(0)) {
                 Some(level) => {
                     level.children += 1;
@@ -183,7 +183,7 @@ impl Balance {
                 }
                 None => self.levels.len() >= LEVELS,
             },
-            None => parent.is_empty(),
+            None => level_number(parent).is_empty(),
         };
         if !parent_known {
             into.add(severities, codes::HL_PARENT, || {
@@ -328,10 +328,16 @@ fn shown(number: i128) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// An HL number as a key: leading zeros do not make another.
-fn packed(value: &[u8]) -> Option<u128> {
+/// What tells an HL number from another (HL01, HL02): neither blanks around it nor leading zeros do.
+pub fn level_number(value: &[u8]) -> &[u8] {
+    let value = value.trim_ascii();
     let zeros = value.iter().take_while(|byte| **byte == b'0').count().min(value.len().saturating_sub(1));
-    let value = value.get(zeros..)?;
+    value.get(zeros..).unwrap_or_default()
+}
+
+/// An HL number as a key.
+fn packed(value: &[u8]) -> Option<u128> {
+    let value = level_number(value);
     if value.is_empty() || value.len() > 15 {
         return None;
     }
@@ -421,6 +427,7 @@ mod tests {
             [("X12-0604", Some(1))],
             "a cycle begins with a parent to come"
         );
+        assert_eq!(findings("856", "HL*01**S*1~HL*2* 1*O*1~HL*3*002 *I*0~HL*4* *S~CTT*4~"), []);
         assert_eq!(findings("856", "HL*1*1*S~"), [("X12-0604", Some(1))]);
         assert_eq!(findings("856", "HL*1**S~HL*01**S~"), [("X12-0605", Some(2))]);
         assert_eq!(findings("856", "HL*1**S*0~HL*2*1*O*1~"), [("X12-0606", Some(1)), ("X12-0606", Some(2))]);

@@ -25,7 +25,7 @@ pub struct InterchangeHeader {
     pub control_number: String,
     /// ISA12, like `00401`.
     pub version: String,
-    /// ISA15: `P` production, `T` test, `I` information; a blank where it was left out.
+    /// ISA15: `P` production, `T` test, `I` information. What says none of these counts as `P`.
     pub usage: u8,
     /// Whether ISA14 asks for a TA1.
     pub ack_requested: bool,
@@ -102,6 +102,16 @@ impl GroupHeader {
     /// GS element `number` (from 1) as received; empty where left out.
     pub fn element(&self, number: usize) -> &[u8] {
         nth(&self.bytes, self.separator, number)
+    }
+
+    /// Whether the group is answered: what acknowledges is never acknowledged.
+    pub fn is_answered(&self) -> bool {
+        !self.acknowledges() && !self.is_missing()
+    }
+
+    /// Whether it is a group of 997s or 999s.
+    pub fn acknowledges(&self) -> bool {
+        self.functional_id == "FA"
     }
 
     /// Whether there was a GS at all.

@@ -49,10 +49,8 @@ pub(super) fn interchange(header: &InterchangeHeader, policy: &Policy, into: &mu
         b"01" => {}
         _ => add(codes::ISA_SECURITY, 3, 12, "ISA03 is no known qualifier".to_owned()),
     }
-    let qualifiers =
-        Standard::get("005010").and_then(|standard| standard.element("I05")).and_then(|e| e.codes.as_ref());
     for (element, party) in [(5, &header.sender), (7, &header.receiver)] {
-        if qualifiers.is_some_and(|known| !known.contains(party.qualifier.as_bytes())) {
+        if !is_known_qualifier(&party.qualifier) {
             let text = format!("ISA{element:02} `{}` is no known qualifier", party.qualifier);
             add(codes::ISA_QUALIFIER, element, element as u8, text);
         }
@@ -94,7 +92,7 @@ pub(super) fn interchange(header: &InterchangeHeader, policy: &Policy, into: &mu
     if !matches!(header.element(14), b"0" | b"1") {
         add(codes::ISA_ACK_FLAG, 14, 19, "ISA14 is neither 0 nor 1".to_owned());
     }
-    if !b"PTI".contains(&header.usage) {
+    if !matches!(header.element(15).trim_ascii().first(), Some(b'P' | b'T' | b'I')) {
         add(codes::ISA_USAGE, 15, 20, "ISA15 is none of P, T and I".to_owned());
     }
     let delimiters = header.delimiters;
@@ -260,6 +258,12 @@ impl Seen {
         }
         true
     }
+}
+
+/// Whether ISA05 or ISA07 may be this.
+pub fn is_known_qualifier(qualifier: &str) -> bool {
+    let known = Standard::get("005010").and_then(|standard| standard.element("I05")).and_then(|e| e.codes.as_ref());
+    known.is_none_or(|known| known.contains(qualifier.as_bytes()))
 }
 
 #[cfg(test)]

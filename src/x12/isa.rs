@@ -222,7 +222,7 @@ impl<'a> Fields<'a> {
             receiver: PartyId { qualifier: self.text(7), id: self.text(8) },
             control_number: self.text(13),
             version: self.text(12),
-            usage: self.text(15).bytes().next().unwrap_or(b' '),
+            usage: usage(&self.text(15)),
             ack_requested: self.text(14) == "1",
             date: self.text(9),
             time: self.text(10),
@@ -232,6 +232,12 @@ impl<'a> Fields<'a> {
             bytes: bytes.to_vec(),
         }
     }
+}
+
+/// ISA15 as it is meant: in either case, and production where it says nothing that is known.
+fn usage(said: &str) -> u8 {
+    let letter = said.bytes().next().unwrap_or_default().to_ascii_uppercase();
+    if b"PTI".contains(&letter) { letter } else { b'P' }
 }
 
 /// The last byte and the width of the character at `at`, more than one byte only where they are UTF-8; `None` if the bytes end too
@@ -290,6 +296,15 @@ pub(super) mod tests {
             Look::Refused(refused) => Some((refused.note, refused.header.control_number)),
             _ => None,
         }
+    }
+
+    #[test]
+    fn what_is_no_usage_counts_as_production() {
+        let usage_of = |said: &str| {
+            isa(String::from_utf8_lossy(ISA).replace("*1*P*", &format!("*1*{said}*")).as_bytes()).header.usage
+        };
+        let known = ["P", "T", "I", "p", "t", "i", " ", "X"].map(usage_of);
+        assert_eq!(known.map(char::from), ['P', 'T', 'I', 'P', 'T', 'I', 'P', 'P']);
     }
 
     #[test]

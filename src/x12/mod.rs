@@ -33,11 +33,13 @@ pub use acknowledge::{
 };
 pub use acknowledgements::{
     AckUnreadable, ElementAcknowledged, GroupAcknowledged, InterchangeAcknowledged, SegmentAcknowledged,
-    SetAcknowledged,
+    SetAcknowledged, answers,
 };
+pub use balance::level_number;
 pub use check::{CheckedSet, Checker, Step};
 pub use element::{fault as element_fault, is_date, is_time};
 pub use envelope::{GroupHeader, InterchangeHeader, PartyId, text};
+pub use envelope_check::is_known_qualifier;
 pub use finding::Finding;
 pub use policy::{Caps, CharacterSet, Policy, Repetition};
 pub use rules::{AckCode, RULES, Rule, Severities, Severity, rule_of};

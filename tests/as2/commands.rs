@@ -136,6 +136,10 @@ gwtest!(our_key_changes_without_an_outage, async |dir| {
         let (partner, outgoing) = with(encrypt, &old);
         assert!(super::site::proven(&partner.post(&url, outgoing).await.unwrap()).is_accepted());
     }
+    // What is past cannot be signed anew.
+    let past = ["certs", "rotate", &name, "--from", "2020-01-01T00:00:00Z", "--config", "gangway.toml"];
+    let (refused, code) = run(&dir, &past);
+    assert!(code == Some(2) && refused.contains("is over"), "{code:?} {refused}");
     // Done: the new one signs, and the old one still decrypts.
     certs(&["rotate", &name]);
     let (partner, outgoing) = with(&old, &new);

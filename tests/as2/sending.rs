@@ -60,6 +60,11 @@ mod receipts {
         let duplicate = Disposition::Warning(Modifier::DuplicateDocument);
         let again = receipt(&request, &duplicate, Some(mic), Some(acme()));
         assert_eq!(check(&outgoing, &again).unwrap(), duplicate);
+        // pyas2 tells no MIC of a repetition. Signed and under our id it proves that the message was there before.
+        let bare = receipt(&request, &duplicate, None, Some(acme()));
+        assert_eq!(check(&outgoing, &bare).unwrap(), duplicate);
+        let unsigned = receipt(&request, &duplicate, None, None);
+        assert!(matches!(check(&outgoing, &unsigned), Err(Fault::MdnNotSigned)));
         // Another spelling and another listed digest are the same receipt.
         let spelled = mic.clone().labelled("SHA_256");
         assert!(check(&outgoing, &receipt(&request, &Disposition::Processed, Some(&spelled), Some(acme()))).is_ok());

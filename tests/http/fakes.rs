@@ -159,7 +159,10 @@ pub struct FakeLedger {
     pub queue: Mutex<Vec<Queued>>,
     pub nacked: Mutex<Vec<(LeaseToken, String, u32)>>,
     pub out: AtomicBool,
+    pub no_room: watch::Sender<Option<String>>,
     pub leases: AtomicUsize,
+    /// So many events of the log are looked at in one go.
+    pub looks_at: AtomicUsize,
     /// Where it is there, each lease waits for a permit, after it was made.
     pub hold: Mutex<Option<Arc<Semaphore>>>,
     changed: watch::Sender<u64>,
@@ -183,7 +186,9 @@ impl Default for FakeLedger {
             queue: Mutex::default(),
             nacked: Mutex::default(),
             out: AtomicBool::new(false),
+            no_room: watch::Sender::default(),
             leases: AtomicUsize::new(0),
+            looks_at: AtomicUsize::new(usize::MAX),
             hold: Mutex::default(),
             changed: watch::Sender::new(0),
         }
@@ -256,7 +261,10 @@ pub fn event(position: u64) -> LogEvent {
 
 impl FakeLedger {
     pub fn release_event(&self, position: u64) {
-        let event = event(position);
+        self.release(event(position));
+    }
+
+    pub fn release(&self, event: LogEvent) {
         self.queue.lock().unwrap().push(Queued { event, fence: 0, leased: false, acked: false });
         self.changed.send_modify(|n| *n += 1);
     }
@@ -392,15 +400,22 @@ impl Ledger for FakeLedger {
         self.known(consumer)?;
         Ok(self.settle(leases, |_| {}))
     }
-    async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>> {
+    async fn log(&self, after: u64, filter: LogFilter, limit: usize) -> Result<LogPage> {
         self.there()?;
         let queue = self.queue.lock().unwrap();
-        let wanted = queue.iter().map(|queued| &queued.event).filter(|event| {
-            event.position > after
-                && filter.partner.as_ref().is_none_or(|p| *p == event.partner)
-                && filter.kind.as_ref().is_none_or(|k| *k == event.kind)
-        });
-        Ok(wanted.take(limit).cloned().collect())
+        let mut page = LogPage { reached: after, is_end: true, ..LogPage::default() };
+        let ahead = queue.iter().map(|queued| &queued.event).filter(|event| event.position > after);
+        for (looked, event) in ahead.enumerate() {
+            if page.events.len() == limit || looked == self.looks_at.load(SeqCst) {
+                page.is_end = false;
+                break;
+            }
+            page.reached = event.position;
+            let fits = filter.partner.as_ref().is_none_or(|p| *p == event.partner)
+                && filter.kind.as_ref().is_none_or(|k| *k == event.kind);
+            page.events.extend(fits.then(|| event.clone()));
+        }
+        Ok(page)
     }
     async fn queue_stats(&self, consumer: &str, _: Timestamp) -> Result<QueueStats> {
         self.known(consumer)?;
@@ -434,13 +449,19 @@ impl Ledger for FakeLedger {
     async fn put_back(&self, _: &str, _: u64, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
     }
+    fn no_room(&self) -> watch::Receiver<Option<String>> {
+        self.no_room.subscribe()
+    }
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
     async fn owing(&self) -> Result<Vec<String>> {
         unused()
     }
-    async fn owed(&self, _: &str, _: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, _: &str, _: u64, _: usize) -> Result<Vec<(u64, Owed)>> {
+        unused()
+    }
+    async fn owed_of(&self, _: &str, _: MessageId) -> Result<Vec<(u64, Owed)>> {
         unused()
     }
     async fn is_owed(&self, _: u64) -> Result<bool> {
@@ -503,7 +524,7 @@ impl Ledger for FakeLedger {
         unused()
     }
     async fn deliveries_paused(&self) -> Result<Option<String>> {
-        unused()
+        Ok(None)
     }
     async fn resume_deliveries(&self, _: &str, _: &str, _: Timestamp) -> Result<()> {
         unused()
@@ -514,7 +535,7 @@ impl Ledger for FakeLedger {
     async fn audit_log(&self, _: usize) -> Result<Vec<AuditRecord>> {
         unused()
     }
-    async fn backup(&self, _: &Path) -> Result<()> {
+    async fn backup(&self, _: &Path, _: Vec<OwnFile>) -> Result<()> {
         unused()
     }
     async fn remember(&self, _: &'static str, _: &str, _: Bytes) -> Result<()> {

@@ -85,7 +85,7 @@ async fn an_issued_acknowledgement_is_seen_beside_its_message_and_marked_when_fe
     let (id, answer) = (conformance::new_id(), conformance::new_id());
     let owed = Owed { message: id, partner: "acme".into(), due: Timestamp::now(), facts: "{}".into() };
     ledger.commit(gangway::ledger::Entry { owed: vec![owed], ..conformance::entry(id, &["PO-1"]) }).await.unwrap();
-    let settles = ledger.owed("acme", 10).await.unwrap().into_iter().map(|(number, _)| number).collect();
+    let settles = ledger.owed("acme", 0, 10).await.unwrap().into_iter().map(|(number, _)| number).collect();
     let series = NumberSeries("acme".into());
     let number = ledger.next_number(&series).await.unwrap();
     let message = gangway::ledger::Message {

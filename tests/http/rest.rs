@@ -9,7 +9,7 @@ use bytes::Bytes;
 use gangway::{
     document::Mode,
     exchange::Refused,
-    ledger::{Channel, Delivery, DeliveryState, Direction, DocumentState, Message, MessageState, Payload},
+    ledger::{Channel, Delivery, DeliveryState, Direction, DocumentState, LogEvent, Message, MessageState, Payload},
     net::Limits,
     spool::Content,
 };
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::{
-    fakes::{ACME, ACME_TEST, BOLT, CAP, GONE, House, Mood, document, id, message},
+    fakes::{ACME, ACME_TEST, BOLT, CAP, GONE, House, Mood, document, event, id, message},
     wire::{Answer, Wire, ask, request, until},
 };
 
@@ -265,6 +265,24 @@ async fn one_sees_ones_own_messages_page_by_page() {
         assert_eq!((answer.status, answer.code().as_str()), (400, "NET-0110"), "{wrong}");
         assert_eq!(answer.json()["errors"][0]["parameter"], wrong.split('=').next().unwrap());
     }
+}
+
+#[tokio::test]
+async fn a_feed_goes_on_through_what_is_others() {
+    let house = House::open().await;
+    (1..=40).for_each(|position| house.ledger.release_event(position));
+    house.ledger.release(LogEvent { partner: "bolt".into(), ..event(41) });
+    house.ledger.looks_at.store(3, SeqCst);
+    let (mut path, mut pages) = ("/v1/events".to_owned(), Vec::new());
+    while pages.len() < 4 {
+        let page = get(&house, BOLT, &path).await.json();
+        pages.push(page["data"].as_array().unwrap().len());
+        path = format!("/v1/events?after={}", page["next"].as_str().unwrap());
+    }
+    assert_eq!(pages, [0, 0, 1, 0], "15 events are looked at for one answer");
+    // Who can wait is answered when there is something, and that is at once.
+    let found = get(&house, BOLT, "/v1/events?wait=30").await.json();
+    assert_eq!(found["data"][0]["subject"], "invoice/INV-41");
 }
 
 #[tokio::test]

@@ -60,13 +60,19 @@ async fn the_private_side_says_what_runs_and_whether_it_is_well() {
     assert_eq!(ask(house.private(), "GET", "/healthz", &[], "").await.status, 200, "up, though not ready");
     house.ledger.out.store(false, std::sync::atomic::Ordering::SeqCst);
 
+    house.ledger.no_room.send_replace(Some("no room left".into()));
+    let ready = ask(house.private(), "GET", "/readyz", &[], "").await;
+    assert_eq!((ready.status, &ready.json()["ledger"]), (503, &"no room left".into()));
+    house.ledger.no_room.send_replace(None);
+    assert_eq!(ask(house.private(), "GET", "/readyz", &[], "").await.status, 200);
+
     house.ledger.release_event(1);
     ask(house.public(), "GET", "/nowhere", &[], "").await;
     let metrics = ask(house.private(), "GET", "/metrics", &[], "").await;
     let text = String::from_utf8(metrics.body).unwrap();
     for line in [
         r#"gangway_requests_total{listener="public",method="GET",route="none",status="404"} 1"#,
-        r#"gangway_requests_total{listener="private",method="GET",route="/readyz",status="503"} 1"#,
+        r#"gangway_requests_total{listener="private",method="GET",route="/readyz",status="503"} 2"#,
         r#"gangway_queue_events{consumer="erp",state="waiting"} 1"#,
         "gangway_build_info{",
         "# EOF",

@@ -83,6 +83,55 @@ gwtest!(a_partner_that_is_down_holds_up_nobody_and_gets_all_in_order, async |dir
     gateway.stop().await;
 });
 
+gwtest!(an_endpoint_that_is_set_up_wrongly_for_a_while_gets_its_order_all_the_same, async |dir| {
+    assemble(&dir);
+    let endpoint = Endpoint::start().await.unwrap();
+    hooked(&dir, "hooked", &endpoint, "retry_after = \"20ms\"\nretry_at_most = \"50ms\"\nattempts = 10000");
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    endpoint.answer(StatusCode::NOT_FOUND);
+    post(&erp, "1", "hooked", "45").await;
+    accepted(erp.submit("2", &order_for("hooked", "45", "change")).await.unwrap());
+    for wrong in [StatusCode::NOT_FOUND, StatusCode::FOUND, StatusCode::FORBIDDEN, StatusCode::UNPROCESSABLE_ENTITY] {
+        endpoint.answer(wrong);
+        wait_for("an attempt", async || endpoint.calls().iter().any(|call| call.answered == wrong).then_some(())).await;
+    }
+    endpoint.answer(StatusCode::NO_CONTENT);
+    wait_for("both", async || (endpoint.taken().len() == 2).then_some(())).await;
+    assert_eq!(taken(&endpoint), ["45 original", "45 change"], "the change did not overtake");
+    gateway.stop().await;
+});
+
+gwtest!(an_endpoint_that_is_gone_is_called_again_when_its_file_is_another_one, async |dir| {
+    assemble(&dir);
+    let endpoint = Endpoint::start().await.unwrap();
+    endpoint.answer(StatusCode::GONE);
+    hooked(&dir, "hooked", &endpoint, "");
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let gone = async |number: &str| {
+        post(&erp, number, "hooked", number).await;
+        let verbs = verbs(&erp, &format!("purchase_order/{number}"), 2).await;
+        assert_eq!(verbs, ["purchase_order.issued", "purchase_order.failed"]);
+    };
+    gone("45").await;
+    endpoint.answer(StatusCode::NO_CONTENT);
+    gone("46").await;
+    assert_eq!(endpoint.calls().len(), 1, "it is left alone");
+    // They are back, and somebody has been at the file.
+    hooked(&dir, "hooked", &endpoint, "# They are back since Monday.");
+    gateway.signal("HUP");
+    let mut key = 0;
+    wait_for("an order that is taken", async || {
+        key += 1;
+        post(&erp, &format!("k{key}"), "hooked", &format!("{}", 46 + key)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        (!endpoint.taken().is_empty()).then_some(())
+    })
+    .await;
+    gateway.stop().await;
+});
+
 gwtest!(pauses_of_milliseconds_are_kept, async |dir| {
     assemble(&dir);
     let endpoint = Endpoint::start().await.unwrap();
@@ -238,7 +287,7 @@ gwtest!(a_person_is_told_once_of_what_was_given_up, async |dir| {
     let (endpoint, people) = (Endpoint::start().await.unwrap(), Endpoint::start().await.unwrap());
     endpoint.answer(StatusCode::BAD_REQUEST);
     people.answer(StatusCode::SERVICE_UNAVAILABLE);
-    hooked(&dir, "hooked", &endpoint, "");
+    hooked(&dir, "hooked", &endpoint, "retry_after = \"20ms\"\nattempts = 2");
     let alerts = format!("\n[alerts]\nurl = \"{}\"\nsecrets = [\"file:secrets/hook\"]\n", people.url());
     dir.create("gangway.toml", settings() + &alerts);
     let gateway = Gateway::start(&dir).await;

@@ -1,6 +1,6 @@
 //! Acknowledgements and answers come home, and what does not come is told once.
 
-use gangway::play::{canonical::functional_acknowledgement, x12::Interchange};
+use gangway::play::{Endpoint, canonical::functional_acknowledgement, x12::Interchange};
 use serde_json::json;
 
 use super::{bytes, issued, post, told, verbs};
@@ -134,6 +134,53 @@ gwtest!(what_speaks_of_nothing_that_was_sent_is_shown_and_not_acknowledged, asyn
     assert_eq!(told(&erp, "purchase_order/45").await.len(), 1);
     let metrics = status(gateway.private().get("/metrics").await.unwrap(), 200).text();
     assert!(metrics.contains("gangway_acknowledgements_received_total{outcome=\"unmatched\"} 1"), "{metrics}");
+    gateway.stop().await;
+});
+
+gwtest!(a_broken_997_says_nothing_and_a_person_is_told, async |dir| {
+    assemble(&dir);
+    let people = Endpoint::start().await.unwrap();
+    dir.create("secrets/hook", "whsec_dGhlIGtleSBvZiBhIHRlc3QgcGFydG5lcg==");
+    let alerts = format!("\n[alerts]\nurl = \"{}\"\nsecrets = [\"file:secrets/hook\"]\n", people.url());
+    dir.create("gangway.toml", settings() + &alerts);
+    PartnerFile { more: "\n[send]\nacknowledge_within = \"2s\"\n", ..ACME_FILE }.write(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, supplier) = (gateway.erp(), gateway.supplier(ACME_KEY));
+    let out = issued(&erp, "acme", &post(&erp, "k", "acme", "45").await).await;
+    let text = bytes(&erp, &out).await;
+    let id = out["id"].as_str().unwrap();
+    status(supplier.client().get(&format!("/v1/messages/{id}/payload")).await.unwrap(), 200);
+    let sound = |control| {
+        Interchange::new(&party(ACME), &ours(), control).with(functional_acknowledgement(&text, true).unwrap())
+    };
+    // What can be understood is heard, but not in an interchange that is broken itself: another one's end, or none.
+    for (control, from, to) in [(5, "IEA*1*000000005~", "IEA*1*000000099~"), (6, "IEA*1*000000006~", "")] {
+        let sent = String::from_utf8(sound(control).to_bytes()).unwrap();
+        let broken = sent.replace(from, to);
+        assert_ne!(broken, sent);
+        let said = accepted(supplier.post_x12(&format!("997-{control}"), broken.into_bytes()).await.unwrap());
+        let message = settled(&erp, &said).await;
+        assert_eq!(state(&message), "rejected", "{message}");
+        let document = &message["documents"][0];
+        assert_eq!(document["kind"], "functional_acknowledgement", "{document}");
+        let told = document["problem"]["text"].as_str().unwrap();
+        assert!(told.ends_with("those are not acknowledged: ask its sender for it again."), "{told}");
+        assert!(message["related"].as_array().unwrap().is_empty(), "{message}");
+        wait_for("the alert", async || {
+            let alerts: Vec<serde_json::Value> =
+                people.taken().iter().map(|call| serde_json::from_slice(&call.body).unwrap()).collect();
+            let alert = alerts.iter().find(|alert| alert["data"]["message"] == *said)?;
+            assert_eq!(alert["type"], "gangway.alert.broken_acknowledgement.v1", "{alert}");
+            assert_eq!(alert["data"]["partner"], "acme", "{alert}");
+            Some(())
+        })
+        .await;
+    }
+    let metrics = status(gateway.private().get("/metrics").await.unwrap(), 200).text();
+    assert!(metrics.contains("gangway_acknowledgements_received_total{outcome=\"broken\"} 2"), "{metrics}");
+    // What they were about waits on, and becomes overdue.
+    let verbs = verbs(&erp, "purchase_order/45", 3).await;
+    assert_eq!(verbs, ["purchase_order.issued", "purchase_order.delivered", "functional_acknowledgement.overdue"]);
     gateway.stop().await;
 });
 

@@ -2,8 +2,10 @@
 
 mod answers;
 mod batches;
+mod certificates;
 mod couriers;
 mod cxml;
+mod desk;
 mod documents;
 mod drop_box;
 mod homecoming;

@@ -302,3 +302,16 @@ gwtest!(a_server_that_is_cut_off_or_shows_another_key_gets_each_order_once, asyn
     assert_eq!(there.len(), 9, "each once, and nothing temporary: {there:?}");
     gateway.stop().await;
 });
+
+gwtest!(the_page_of_what_runs_names_every_listener, async |dir| {
+    dir.create("gangway.toml", settings());
+    let gateway = Gateway::start(&dir).await;
+    let page = gateway.private().get("/").await.unwrap().text();
+    let listeners = std::fs::read_to_string(dir.join("data/listeners.json")).unwrap();
+    let listeners: std::collections::BTreeMap<String, String> = serde_json::from_str(&listeners).unwrap();
+    assert_eq!(listeners.len(), 4, "{listeners:?}");
+    for (name, address) in listeners {
+        assert!(page.contains(&format!("<code>{address}</code>")), "{name} is not on it: {page}");
+    }
+    gateway.stop().await;
+});

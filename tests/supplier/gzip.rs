@@ -4,7 +4,10 @@ use gangway::play::{Answer, Supplier};
 use http::Method;
 
 use super::{acknowledgement, get, header, open, refused};
-use crate::util::{accepted, cast::*, drain, gwtest, gzip, status};
+use crate::{
+    outbound::order_for,
+    util::{accepted, cast::*, drain, gwtest, gzip, status},
+};
 
 async fn send(supplier: &Supplier, path: &str, key: &str, kind: &str, coding: &str, body: Vec<u8>) -> Answer {
     let headers = [("content-type", kind), ("idempotency-key", key), ("content-encoding", coding)];
@@ -28,6 +31,28 @@ gwtest!(a_compressed_body_is_the_same_body, async |dir| {
     let tried =
         send(&acme, "/v1/validate?type=order_acknowledgement", "", "application/json", "gzip", gzip(json.as_bytes()));
     assert_eq!(status(tried.await, 200).json()["accepted"], true);
+    gateway.stop().await;
+});
+
+gwtest!(the_erp_may_compress_and_mark_its_texts_too, async |dir| {
+    let (gateway, erp, _) = open(&dir).await;
+    let post = async |key: &str, coding: &str, body: Vec<u8>| {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key), ("content-encoding", coding)];
+        erp.client().send(Method::POST, "/erp/v1/documents", &headers, body).await.unwrap()
+    };
+    let order = order_for("acme", "45", "original").to_string();
+    accepted(post("1", "gzip", gzip(order.as_bytes())).await);
+    let marked = format!("\u{feff}{}", order_for("acme", "46", "original"));
+    accepted(post("2", "identity", marked.into_bytes()).await);
+    assert_eq!(refused(post("3", "br", order.into_bytes()).await, 415), "NET-0107");
+    let lease = |coding: &'static str, body: Vec<u8>| {
+        let headers = [("content-type", "application/json"), ("content-encoding", coding)];
+        let client = erp.client().clone();
+        async move { client.send(Method::POST, "/erp/v1/queue/erp/lease", &headers, body).await.unwrap() }
+    };
+    status(lease("gzip", gzip(b"{\"max\": 5}")).await, 200);
+    status(lease("identity", b"\xEF\xBB\xBF{\"max\": 5}".to_vec()).await, 200);
+    assert_eq!(refused(lease("deflate", b"{}".to_vec()).await, 415), "NET-0107");
     gateway.stop().await;
 });
 

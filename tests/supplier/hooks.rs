@@ -173,6 +173,67 @@ gwtest!(an_endpoint_that_is_gone_is_disabled_until_its_owner_enables_it, async |
     gateway.stop().await;
 });
 
+gwtest!(what_is_asked_again_is_done_once, async |dir| {
+    let (gateway, _, acme) = open(&dir).await;
+    let endpoint = Endpoint::start().await.unwrap();
+    let wanted = json!({ "url": endpoint.url(), "types": ["gangway.purchase_order.issued.v1"] });
+    let first = status(name(&acme, "k", wanted.clone()).await, 201);
+    let path = format!("{ADDRESS}/{}", first.json()["id"].as_str().unwrap());
+    let mut expected = first.json();
+    expected.as_object_mut().unwrap().remove("secret");
+    let again = async || {
+        let again = status(name(&acme, "k", wanted.clone()).await, 201);
+        assert_eq!((header(&again, "idempotency-replayed"), header(&again, "location")), ("true", path.as_str()));
+        assert_eq!((again.json(), header(&again, "etag")), (expected.clone(), header(&first, "etag")));
+    };
+    // Whatever becomes of it, the request that named it has its answer.
+    let off = json!({ "url": format!("{}?other", endpoint.url()), "types": [], "state": "disabled" });
+    status(ask(&acme, Method::PATCH, &path, &[], &off).await, 200);
+    again().await;
+    assert_eq!(status(get(&acme, &path, &[]).await, 200).json()["state"], "disabled");
+    // A new secret is made once for each key.
+    let rotate = async |key: &str| {
+        let path = format!("{path}/rotate");
+        status(ask(&acme, Method::POST, &path, &[("idempotency-key", key)], &json!({})).await, 200)
+    };
+    let turned = rotate("r1").await;
+    assert!(turned.json()["secret"].is_string());
+    let repeated = rotate("r1").await;
+    assert_eq!(header(&repeated, "idempotency-replayed"), "true");
+    assert_eq!((header(&repeated, "etag"), &repeated.json()["secret"]), (header(&turned, "etag"), &Value::Null));
+    assert!(rotate("r2").await.json()["secret"].is_string());
+    status(ask(&acme, Method::DELETE, &path, &[], &Value::Null).await, 204);
+    again().await;
+    assert_eq!(refused(get(&acme, &path, &[]).await, 404), "API-0116");
+    assert_eq!(refused(ask(&acme, Method::PATCH, &path, &[], &off).await, 404), "API-0116");
+    assert_eq!(status(get(&acme, ADDRESS, &[]).await, 200).json()["data"], json!([]));
+    let gateway = gateway.restart(&dir).await;
+    let acme = gateway.supplier(ACME_KEY);
+    assert_eq!(status(get(&acme, ADDRESS, &[]).await, 200).json()["data"], json!([]));
+    gateway.stop().await;
+});
+
+gwtest!(another_address_is_called_at_once, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let (old, new) = (Endpoint::start().await.unwrap(), Endpoint::start().await.unwrap());
+    old.answer(StatusCode::SERVICE_UNAVAILABLE);
+    let made = status(name(&acme, "k", json!({ "url": old.url() })).await, 201).json();
+    let path = format!("{ADDRESS}/{}", made["id"].as_str().unwrap());
+    post(&erp, "1", "acme", "45").await;
+    wait_for("a failure", async || {
+        let now = status(get(&acme, &path, &[]).await, 200).json();
+        now["next_attempt_at"].is_string().then_some(())
+    })
+    .await;
+    new.say_nothing();
+    let moved = status(ask(&acme, Method::PATCH, &path, &[], &json!({ "url": new.url() })).await, 200).json();
+    let now = (&moved["failed_attempts"], &moved["next_attempt_at"], &moved["detail"]);
+    assert_eq!(now, (&json!(0), &Value::Null, &Value::Null));
+    new.answer(StatusCode::NO_CONTENT);
+    wait_for("the order", async || (new.taken().len() == 1).then_some(())).await;
+    gateway.stop().await;
+});
+
 gwtest!(an_endpoint_leads_nowhere_that_was_not_allowed, async |dir| {
     let (gateway, _, acme) = super::open(&dir).await;
     for url in [
@@ -194,10 +255,14 @@ gwtest!(an_endpoint_leads_nowhere_that_was_not_allowed, async |dir| {
     let tried = status(ask(&acme, Method::POST, &test, &[], &Value::Null).await, 200).json();
     assert_eq!(tried["delivered"], false);
     assert!(tried["detail"].as_str().unwrap().contains("nothing is sent to localhost"), "{tried}");
-    assert_eq!(
-        refused(name(&acme, "t", json!({ "url": "https://a.example/", "types": ["x"] })).await, 422),
-        "NET-0109"
-    );
+    // What nobody is ever told of is refused with what there is.
+    for kind in ["x", "gangway.purchase_order.delivered.v1", "gangway.foo.issued.v1", "gangway.forecast.received.v1"] {
+        let types = json!({ "url": "https://a.example/", "types": [kind] });
+        let told = status(name(&acme, "t", types).await, 422).json();
+        assert_eq!((&told["code"], &told["errors"][0]["pointer"]), (&json!("NET-0109"), &json!("/types")), "{kind}");
+        let detail = told["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains("gangway.order_acknowledgement.received.v1, "), "{told}");
+    }
     for number in 2..=10 {
         status(name(&acme, &format!("n{number}"), json!({ "url": "https://a.example/" })).await, 201);
     }

@@ -59,6 +59,12 @@ gwtest!(documents_of_a_day_survive_a_restart, async |dir| {
     accepted(acknowledge(&acme, "1", "1", &acknowledgement("1", "a")).await);
     accepted(acme.post_x12("2", answer_to(ACME, 2, "2")).await.unwrap());
     assert_eq!(refused(acknowledge(&acme, "3", "3", &acknowledgement("3", "a")).await, 429), "API-0114");
+    // Whoever asks again for what was taken is answered, and nothing counts.
+    let again = acknowledge(&acme, "1", "1", &acknowledgement("1", "a")).await;
+    assert_eq!(header(&again, "idempotency-replayed"), "true");
+    accepted(again);
+    assert_eq!(refused(acknowledge(&acme, "1", "1", &acknowledgement("1", "b")).await, 422), "API-0105");
+    accepted(acme.post_x12("2", answer_to(ACME, 2, "2")).await.unwrap());
     gateway.kill9();
     let gateway = Gateway::start(&dir).await;
     let acme = gateway.supplier(ACME_KEY);
@@ -68,6 +74,29 @@ gwtest!(documents_of_a_day_survive_a_restart, async |dir| {
     let limits = status(get(&acme, "/v1/limits", &[]).await, 200).json();
     assert_eq!((&limits["limits"][2]["policy"], &limits["limits"][2]["remaining"]), (&"documents".into(), &0.into()));
     drain(&gateway.erp(), "erp", 2).await;
+    gateway.stop().await;
+});
+
+gwtest!(a_document_in_json_has_a_limit_of_its_own, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let acme = gateway.supplier(ACME_KEY);
+    let limits = status(get(&acme, "/v1/limits", &[]).await, 200).json();
+    assert_eq!((&limits["message_size"], &limits["document_size"]), (&(20 << 20).into(), &(2 << 20).into()));
+    let large = acknowledgement("45", &"x".repeat(2 << 20));
+    for (path, kind) in [
+        ("/v1/orders/45/acknowledgements", "application/json"),
+        ("/v1/orders/45/acknowledgements", "text/plain"),
+        ("/v1/validate?type=order_acknowledgement", "application/json"),
+    ] {
+        let headers = [("content-type", kind), ("idempotency-key", "k")];
+        // A body that nobody reads ends its connection.
+        let acme = gateway.supplier(ACME_KEY);
+        let answer = acme.client().send(http::Method::POST, path, &headers, large.to_string()).await.unwrap();
+        let told = status(answer, 413).json();
+        assert_eq!(told["code"], "NET-0103", "{path} {kind}");
+        assert!(told["detail"].as_str().unwrap().contains("in JSON may have 2097152 bytes"), "{told}");
+    }
     gateway.stop().await;
 });
 

@@ -1,13 +1,30 @@
 //! Orders out, answers in: what a supplier reads is delivered, what it answers is an event, and nothing counts twice.
 
-use gangway::play::x12::Order;
-use serde_json::json;
+use gangway::play::{
+    Answer, Supplier,
+    canonical::handed_over,
+    x12::{Interchange, Order, shipment_notice},
+};
+use http::Method;
+use serde_json::{Value, json};
 
 use super::{acknowledge, acknowledgement, get, header, numbers, open, refused};
 use crate::{
     outbound::{order_for, post, verbs},
-    util::{accepted, cast::*, drain, gwtest, status, wait_for},
+    util::{Gateway, accepted, cast::*, drain, gwtest, status, wait_for},
 };
+
+/// A change of an order, as the ERP posts it.
+fn change_of(order: &str, sequence: &str) -> Value {
+    let data = json!({
+        "order_number": order, "issue_date": "2026-11-03", "change_order_sequence": sequence, "purpose": "change",
+    });
+    handed_over("acme", "purchase_order_change", data)
+}
+
+async fn head(supplier: &Supplier, path: &str) -> Answer {
+    supplier.client().send(Method::HEAD, path, &[], Vec::<u8>::new()).await.unwrap()
+}
 
 gwtest!(an_order_is_read_and_so_delivered, async |dir| {
     let (gateway, erp, acme) = open(&dir).await;
@@ -30,6 +47,62 @@ gwtest!(an_order_is_read_and_so_delivered, async |dir| {
     assert_eq!(numbers(&status(get(&bolt, "/v1/orders", &[]).await, 200).json()), Vec::<&str>::new());
     // A test key sees rehearsals only.
     assert_eq!(refused(get(&gateway.supplier(ACME_TEST_KEY), "/v1/orders/45", &[]).await, 404), "API-0111");
+    gateway.stop().await;
+});
+
+gwtest!(changes_are_delivered_when_they_were_read_to_their_end, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    post(&erp, "1", "acme", "45").await;
+    verbs(&erp, "purchase_order/45", 1).await;
+    accepted(erp.submit("2", &change_of("45", "1")).await.unwrap());
+    assert_eq!(verbs(&erp, "purchase_order_change/45", 1).await, ["purchase_order_change.issued"]);
+    let list = status(get(&acme, "/v1/orders?type=purchase_order_change", &[]).await, 200).json();
+    let id = list["data"][0]["message"].as_str().unwrap();
+    let state = async || status(erp.message(id).await.unwrap(), 200).json()["deliveries"][0]["state"].clone();
+    // Whoever asks for the head alone has read nothing of it.
+    let answer = status(head(&acme, "/v1/orders/45/changes").await, 200);
+    assert_eq!((answer.text().as_str(), state().await), ("", json!("ready")));
+    let changes = status(get(&acme, "/v1/orders/45/changes", &[]).await, 200).json();
+    assert_eq!(changes["data"][0]["document"]["change_order_sequence"], "1");
+    let told = ["purchase_order_change.issued", "purchase_order_change.delivered"];
+    assert_eq!(verbs(&erp, "purchase_order_change/45", 2).await, told);
+    gateway.stop().await;
+});
+
+gwtest!(after_go_live_rehearsals_are_no_business, async |dir| {
+    assemble(&dir);
+    let file = PartnerFile { more: "\n[send]\nchannel = \"rest\"\nformat = \"json\"\n", ..ACME_FILE };
+    PartnerFile { status: "test", ..file.clone() }.write(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let (erp, acme, rehearsing) = (gateway.erp(), gateway.supplier(ACME_KEY), gateway.supplier(ACME_TEST_KEY));
+    post(&erp, "1", "acme", "45").await;
+    verbs(&erp, "purchase_order/45", 1).await;
+    accepted(erp.submit("2", &change_of("45", "1")).await.unwrap());
+    verbs(&erp, "purchase_order_change/45", 1).await;
+    let forecast = json!({ "number": "F-1", "issue_date": "2026-11-03" });
+    accepted(erp.submit("3", &handed_over("acme", "forecast", forecast)).await.unwrap());
+    verbs(&erp, "forecast/F-1", 1).await;
+    let seen = async |supplier: &Supplier| {
+        let mut seen = Vec::new();
+        for list in ["/v1/orders", "/v1/forecasts"] {
+            let page = status(get(supplier, list, &[]).await, 200).json();
+            seen.push(page["data"].as_array().unwrap().len());
+        }
+        for one in ["/v1/orders/45", "/v1/orders/45/changes", "/v1/forecasts/F-1"] {
+            seen.push(get(supplier, one, &[]).await.status.as_u16().into());
+        }
+        seen
+    };
+    let all = [2, 1, 200, 200, 200];
+    assert_eq!((seen(&acme).await, seen(&rehearsing).await), (all.to_vec(), all.to_vec()));
+    file.write(&dir);
+    gateway.signal("HUP");
+    wait_for("going live", async || (seen(&acme).await == [0, 0, 404, 404, 404]).then_some(())).await;
+    assert_eq!(seen(&rehearsing).await, all, "rehearsals go on under their own key");
+    // Business of the same number is another order.
+    post(&erp, "4", "acme", "45").await;
+    wait_for("the order", async || (seen(&acme).await == [1, 0, 200, 200, 404]).then_some(())).await;
+    assert_eq!(status(get(&acme, "/v1/orders/45/changes", &[]).await, 200).json()["data"], json!([]));
     gateway.stop().await;
 });
 
@@ -128,23 +201,83 @@ gwtest!(an_invoice_with_another_content_is_a_conflict, async |dir| {
     gateway.stop().await;
 });
 
+gwtest!(a_notice_of_several_orders_lists_them, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let order = |number: &str| json!({ "kind": "order", "order": { "number": number } });
+    let notice = json!({ "number": "ASN-2", "levels": [{ "kind": "shipment", "levels": [order("45"), order("46")] }] });
+    accepted(acme.post_json("k", "45", "shipments", notice.to_string().into_bytes()).await.unwrap());
+    // As X12, with an order in place of the second carton.
+    let notice = shipment_notice(&Order::sample("47", 2), "ASN-3");
+    let bytes = Interchange::new(&party(ACME), &ours(), 1).with(notice).to_bytes();
+    let bytes = String::from_utf8(bytes).unwrap();
+    let bytes = bytes.replace("HL*5*2*P~", "HL*5*1*O~").replace("MAN*GM*00007123450000000002~", "PRF*48~").into_bytes();
+    accepted(acme.post_x12("x", bytes).await.unwrap());
+    let events = drain(&erp, "erp", 2).await;
+    for (leased, (number, orders)) in events.into_iter().zip([("ASN-2", ["45", "46"]), ("ASN-3", ["47", "48"])]) {
+        let event = leased.event;
+        assert_eq!(event.partitionkey, format!("acme/shipment_notice/{number}"));
+        let listed: Vec<_> = event.data["orders"].as_array().unwrap().iter().map(|one| &one["number"]).collect();
+        assert_eq!(listed, orders, "{}", event.data);
+    }
+    gateway.stop().await;
+});
+
 gwtest!(an_answer_may_say_which_form_of_the_order_it_means, async |dir| {
     let (gateway, erp, acme) = open(&dir).await;
     post(&erp, "1", "acme", "45").await;
     verbs(&erp, "purchase_order/45", 1).await;
-    let etag = header(&status(get(&acme, "/v1/orders/45", &[]).await, 200), "etag").to_owned();
+    let tag = async || header(&status(get(&acme, "/v1/orders/45", &[]).await, 200), "etag").to_owned();
+    let first = tag().await;
     accepted(erp.submit("2", &order_for("acme", "45", "change")).await.unwrap());
-    wait_for("the change", async || (header(&get(&acme, "/v1/orders/45", &[]).await, "etag") != etag).then_some(()))
-        .await;
+    wait_for("the order sent anew", async || (tag().await != first).then_some(())).await;
     let body = acknowledgement("45", "S-1").to_string().into_bytes();
     let send = async |etag: &str| {
         let headers = [("content-type", "application/json"), ("idempotency-key", "k"), ("if-match", etag)];
         let path = "/v1/orders/45/acknowledgements";
-        acme.client().send(http::Method::POST, path, &headers, body.clone()).await.unwrap()
+        acme.client().send(Method::POST, path, &headers, body.clone()).await.unwrap()
     };
-    assert_eq!(refused(send(&etag).await, 412), "API-0112");
-    let now = header(&get(&acme, "/v1/orders/45", &[]).await, "etag").to_owned();
+    assert_eq!(refused(send(&first).await, 412), "API-0112");
+    // Each change makes another order of it, too.
+    for sequence in ["1", "2"] {
+        let before = tag().await;
+        accepted(erp.submit(&format!("change {sequence}"), &change_of("45", sequence)).await.unwrap());
+        wait_for("the change", async || (tag().await != before).then_some(())).await;
+        assert_eq!(refused(send(&before).await, 412), "API-0112");
+    }
+    let now = tag().await;
+    let list = status(get(&acme, "/v1/orders?type=purchase_order&limit=1", &[]).await, 200).json();
+    assert_eq!(list["data"][0]["etag"], now.as_str());
     accepted(send(&now).await);
+    gateway.stop().await;
+});
+
+gwtest!(json_that_does_not_say_so_is_read_where_json_is_expected, async |dir| {
+    let (gateway, erp, acme) = open(&dir).await;
+    let send = async |key: &str, kind: Option<&str>, body: &str| {
+        let headers = [("idempotency-key", key), ("content-type", kind.unwrap_or_default())];
+        let path = "/v1/orders/45/acknowledgements";
+        let named = if kind.is_some() { &headers[..] } else { &headers[..1] };
+        acme.client().send(Method::POST, path, named, body.to_owned()).await.unwrap()
+    };
+    let kinds = [Some("text/plain;charset=UTF-8"), Some("application/octet-stream"), None, Some("application/json")];
+    for (n, kind) in kinds.into_iter().enumerate() {
+        // One of them as a system writes it that marks its texts.
+        let mark = if n % 2 == 0 { "" } else { "\u{feff}" };
+        let body = format!("{mark} {}", acknowledgement("45", &format!("S-{n}")));
+        let answer = send(&format!("k{n}"), kind, &body).await;
+        assert_eq!(answer.json()["state"], "accepted", "{kind:?} {answer:?}");
+        accepted(answer.clone());
+        let again = send(&format!("k{n}"), Some("application/json"), &body).await;
+        assert_eq!((again.text(), header(&again, "idempotency-replayed")), (answer.text(), "true"));
+    }
+    // Its mistakes are told.
+    assert_eq!(refused(send("m", Some("text/plain"), "{\"order_number\": 45}").await, 422), "NET-0109");
+    // X12 needs no other type than before, and still has to have one.
+    let x12 = String::from_utf8(answer_to(ACME, 7, "45")).unwrap();
+    accepted(send("x", Some("text/plain"), &x12).await);
+    assert_eq!(refused(send("y", None, &x12).await, 415), "NET-0106");
+    let events = drain(&erp, "erp", 5).await;
+    assert_eq!(events[3].event.data["seller_order_number"], "S-3");
     gateway.stop().await;
 });
 
@@ -153,7 +286,7 @@ gwtest!(x12_is_taken_where_json_is, async |dir| {
     let body = answer_to(ACME, 7, "45");
     let headers = [("content-type", "application/edi-x12"), ("idempotency-key", "k")];
     let path = "/v1/orders/45/acknowledgements";
-    let taken = acme.client().send(http::Method::POST, path, &headers, body).await.unwrap();
+    let taken = acme.client().send(Method::POST, path, &headers, body).await.unwrap();
     accepted(taken);
     let events = drain(&erp, "erp", 1).await;
     assert_eq!(events[0].event.data["order_number"], Order::sample("45", 3).number.as_str());

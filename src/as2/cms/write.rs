@@ -16,7 +16,7 @@ use super::{
         der,
         entropy::Entropy,
         fault::Fault,
-        key::{OwnKey, SMALLEST_RSA, oaep_algorithm},
+        key::{OwnKey, oaep_algorithm},
         oid,
         rope::Rope,
     },
@@ -200,11 +200,7 @@ fn issuer_and_serial(certificate: &Certificate) -> Vec<u8> {
 
 fn recipient(certificate: &Certificate, key: &[u8], transport: Transport) -> Result<Vec<u8>, Fault> {
     let refused = |why: &str| Fault::Settings(format!("{certificate:?} cannot be encrypted for: {why}"));
-    match certificate.rsa_bits() {
-        None => return Err(refused("its key is not RSA")),
-        Some(bits) if bits < SMALLEST_RSA => return Err(refused("its key has fewer than 2048 bits")),
-        Some(_) => {}
-    }
+    certificate.encryptable().map_err(refused)?;
     let failed = |_| refused("its key does not work");
     let public = PublicEncryptingKey::from_der(certificate.spki()).map_err(|_| refused("its key does not work"))?;
     let (wrapped, algorithm) = match transport {

@@ -12,6 +12,7 @@ use crate::{
     document::Mode,
     keys::ApiKey,
     onboard::{add_api_key, remove_api_key},
+    partner::Partner,
 };
 
 /// Makes, lists and revokes API keys.
@@ -62,14 +63,14 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
             let mode = if test { Mode::Test } else { Mode::Live };
             let key = ApiKey::generate(mode);
             let edited = add_api_key(&text, &format!("sha256:{}", key.digest()), &remark(&key, mode));
-            change(&args.at, &id, "api key new", &edited.map_err(|error| exit(USAGE, error))?, &reason)?;
+            change(&args.at, &id, "api key new", &edited.map_err(|error| exit(USAGE, error))?, &reason, None)?;
             print_text(&format!(
                 "{}\nThis is the only time that it is shown. Give it to {id} by a safe way.\n",
                 key.reveal()
             ))?;
         }
         Command::List { id } => {
-            let partner = disk.partner(&id)?;
+            let partner = disk.partner_to_restrict(&id)?;
             let keys = partner.rest.iter().flat_map(|rest| &rest.api_keys);
             let rows: Vec<_> = keys.map(|key| vec![key.to_string()]).collect();
             print_text(&table(&["hash"], &rows))?;
@@ -80,7 +81,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Some(_) => ApiKey::digest_of(&key),
                 None => key.trim_start_matches("sha256:").trim_end_matches('…').to_owned(),
             };
-            let partner = disk.partner(&id)?;
+            let partner = disk.partner_to_restrict(&id)?;
             let all: Vec<_> = partner.rest.iter().flat_map(|rest| &rest.api_keys).map(ToString::to_string).collect();
             let digits = |hash: &&String| hash.trim_start_matches("sha256:").starts_with(&wanted) && wanted.len() >= 4;
             let hash = match all.iter().filter(digits).collect::<Vec<_>>()[..] {
@@ -90,7 +91,10 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             let edited = remove_api_key(&text, &hash).map_err(|error| exit(USAGE, error))?;
             let edited = edited.ok_or_else(|| exit(USAGE, "the key stands in the template, not in its file"))?;
-            change(&args.at, &id, "api key revoked", &edited, &reason)?;
+            let is_gone = |partner: &Partner| {
+                partner.rest.iter().flat_map(|rest| &rest.api_keys).all(|key| key.to_string() != hash)
+            };
+            change(&args.at, &id, "api key revoked", &edited, &reason, Some(&is_gone))?;
             print_text(&format!("revoked {}…\n", hash.get(..15).unwrap_or(&hash)))?;
         }
     }

@@ -30,11 +30,11 @@ pub(super) struct Args {
 /// Runs the command: exit 1 where a partner's file is broken.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let disk = OnDisk::read(&args.at)?;
-    let partners: Vec<_> = disk.directory.partners().cloned().collect();
+    let partners: Vec<_> = disk.directory.partners().filter(|partner| partner.stale.is_none()).cloned().collect();
     // Whoever is live was certified before; to look again for its steps would read its whole business.
     let rehearses = |partner: &Partner| matches!(partner.status, Status::Onboarding | Status::Test);
     let mut of: Vec<_> = partners.iter().map(|one| StandingQuery::of(one, rehearses(one))).collect();
-    let broken: Vec<&String> = disk.files.partners.keys().filter(|id| disk.directory.partner(id).is_none()).collect();
+    let broken: Vec<&String> = disk.files.partners.keys().filter(|id| disk.served(id).is_none()).collect();
     of.extend(broken.iter().map(|id| StandingQuery { partner: (*id).clone(), first_interchange: 1, steps: false }));
     let known = standing(&args.at, of)?;
     let standing_of = |id: &str| known.iter().find(|standing| standing.partner == id);
@@ -59,7 +59,9 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         let standing = standing_of(id);
         let served = match standing.and_then(|standing| standing.served.as_ref()) {
             Some(Served::Stale(_)) => "broken, served as it last was: ",
-            _ => "broken: ",
+            // The gateway has not looked at the file since, and will then serve it as it last was.
+            Some(Served::Good) => "broken, not read yet: ",
+            Some(Served::Not) | None => "broken: ",
         };
         rows.push(json!({
             "id": id, "name": "-", "status": "-", "channels": "-", "last": last(standing), "certified": "-",

@@ -80,18 +80,39 @@ impl OnDisk {
 
     fn of(settings: Settings, files: Files) -> Self {
         let (library, _) = Library::load(Some(&settings.mappings));
-        let sources = Sources::of(&settings).without_last_good();
+        // With the copies of what was last good, as the gateway has them: by these it is settled who has an identity that
+        // two files claim.
+        let sources = Sources::of(&settings);
         let (directory, findings) = Directory::build(&files, &sources, &|id| library.by_id(id).is_some());
         Self { settings, files, library, directory, findings }
     }
 
-    /// A partner whose file is good.
+    /// A partner whose file is good, whatever another's file claims.
     fn partner(&self, id: &str) -> anyhow::Result<Arc<Partner>> {
-        if let Some(partner) = self.directory.partner(id) {
+        if let Some(partner) = self.good(id) {
             return Ok(Arc::clone(partner));
         }
         self.path(id)?;
         Err(exit(CONFIGURATION, format!("the file of {id} is broken; gangway check tells how")))
+    }
+
+    /// A partner as its file makes it now, or else as it is served: to take something from it, which must not wait until
+    /// somebody has mended a file.
+    fn partner_to_restrict(&self, id: &str) -> anyhow::Result<Arc<Partner>> {
+        match (self.good(id), self.directory.partner(id)) {
+            (None, Some(stale)) => Ok(Arc::clone(stale)),
+            _ => self.partner(id),
+        }
+    }
+
+    /// A partner as its file makes it now, where that is good by itself.
+    fn good(&self, id: &str) -> Option<&Arc<Partner>> {
+        self.served(id).or_else(|| self.directory.disputed(id))
+    }
+
+    /// A partner that is served as its file is now.
+    fn served(&self, id: &str) -> Option<&Arc<Partner>> {
+        self.directory.partner(id).filter(|partner| partner.stale.is_none())
     }
 
     /// A partner's file, which is there.
@@ -113,19 +134,27 @@ impl OnDisk {
     }
 }
 
-/// Changes a partner's file, if what comes out is good, and writes into the record who did it and why. The running gateway
-/// sees the change by itself.
-fn change(at: &Where, id: &str, what: &str, edited: &Edited, reason: &str) -> anyhow::Result<()> {
+/// Whether a partner that is served as it last was has lost what a change takes from it.
+type Taken<'t> = Option<&'t dyn Fn(&Partner) -> bool>;
+
+/// Changes a partner's file, if what comes out is good, or takes something from the partner all the same, and writes into the
+/// record who did it and why. The running gateway sees the change by itself.
+fn change(at: &Where, id: &str, what: &str, edited: &Edited, reason: &str, taken: Taken<'_>) -> anyhow::Result<()> {
     let before = OnDisk::read(at)?;
     let path = before.path(id)?;
     let mut files = Files::read(&before.settings.partners);
     let name = path.display().to_string();
     files.partners.insert(id.to_owned(), crate::config::Source::new(name.clone(), edited.text.as_str()));
+    let was_disputed = before.directory.disputed(id).is_some();
     let after = OnDisk::of(before.settings, files);
-    let own = |told: &&Diagnostic| told.is_error() && told.labels.first().is_some_and(|label| *label.file == *name);
-    if let Some(told) = after.findings.iter().find(own) {
-        let message = format!("this would break {name}: {} [{}]; nothing was changed", told.message, told.code);
-        return Err(exit(CONFIGURATION, message));
+    // A claim that another's file disputes already is no reason to refuse: a key that leaked is revoked all the same.
+    let is_fine = after.served(id).is_some() || (was_disputed && after.good(id).is_some());
+    let is_taken = || after.directory.partner(id).is_some_and(|stale| taken.is_some_and(|taken| taken(stale)));
+    if !is_fine && !is_taken() {
+        let own = |told: &&Diagnostic| told.is_error() && told.labels.first().is_some_and(|label| *label.file == *name);
+        let told = after.findings.iter().find(own);
+        let told = told.map(|told| format!(": {} [{}]", told.message, told.code)).unwrap_or_default();
+        return Err(exit(CONFIGURATION, format!("this would break {name}{told}; nothing was changed")));
     }
     let from = edited.before.as_deref().unwrap_or("nothing");
     record(&after.settings, &format!("partner {what}: {from} -> {}", edited.after), id, reason)?;

@@ -137,7 +137,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let disk = OnDisk::of(settings, files);
     let about = |told: &&Diagnostic| told.labels.iter().any(|label| *label.file == *shown);
     let findings: Vec<_> = disk.findings.iter().filter(about).cloned().collect();
-    let Some(partner) = disk.directory.partner(&args.id).filter(|_| !findings.iter().any(Diagnostic::is_error)) else {
+    let Some(partner) = disk.served(&args.id).filter(|_| !findings.iter().any(Diagnostic::is_error)) else {
         for path in &copied {
             let _ = fs::remove_file(path);
         }

@@ -142,7 +142,7 @@ fn cxml(terms: &CxmlTerms, kind: DocumentType, number: u32, json: &[u8]) -> Opti
 fn canonical(x12: &[u8]) -> Option<Vec<u8>> {
     let file = "name = \"T\"\nstatus = \"live\"\n[x12]\nids = [\"ZZ/THEM\"]\nours = \"ZZ/US\"\n[rest]\napi_keys = []\n";
     let files = Files::one(Path::new("them.toml"), Source::new("them.toml", file));
-    let sources = Sources { partners: "".into(), last_good: None, largest_body: u64::MAX };
+    let sources = Sources::default();
     let (directory, _) = Directory::build(&files, &sources, &|_| true);
     let (snapshot, _) = Snapshot::new(directory, Library::builtin().ok()?);
     let trace = exchange::trace(&Arc::new(snapshot), Cursor::new(x12.to_vec()), None, jiff::Timestamp::now()).ok()?;

@@ -75,12 +75,12 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
                 }
             };
             print_text(&text)?;
-            if let (true, Some(partner)) = (args.origin, disk.directory.partner(&args.id)) {
+            if let (true, Some(partner)) = (args.origin, disk.good(&args.id)) {
                 print_text(&mappings(&disk, partner))?;
             }
         }
     }
-    if disk.directory.partner(&args.id).is_none() {
+    if disk.served(&args.id).is_none() {
         print_text(&format!("\n{} is broken: gangway check {} tells how.\n", path.display(), path.display()))?;
         return Ok(ExitCode::from(crate::cli::FINDINGS));
     }

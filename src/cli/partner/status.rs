@@ -6,7 +6,7 @@ use super::{OnDisk, change, evidence};
 use crate::{
     cli::{FINDINGS, USAGE, exit, operate::Where, print_text},
     onboard::{progress, set_status},
-    partner::{Status, needs_certification},
+    partner::{Partner, Status, needs_certification},
 };
 
 /// Changes what a partner may do. To go live takes its required steps, or a reason.
@@ -31,7 +31,10 @@ fn status(text: &str) -> Result<Status, String> {
 /// Runs the command: exit 1 where steps are missing and no reason is given.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let disk = OnDisk::read(&args.at)?;
-    let partner = disk.partner(&args.id)?;
+    let partner = match args.status {
+        Status::Suspended => disk.partner_to_restrict(&args.id)?,
+        _ => disk.partner(&args.id)?,
+    };
     let (_, text) = disk.text(&args.id)?;
     if partner.status == args.status {
         print_text(&format!("{} is {} already.\n", args.id, args.status))?;
@@ -66,7 +69,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Err(exit(USAGE, "to suspend a partner takes a --reason: somebody will ask"));
     }
     let edited = set_status(&text, args.status).map_err(|error| exit(USAGE, error))?;
-    change(&args.at, &args.id, "status", &edited, &why)?;
+    let is_suspended = |partner: &Partner| args.status == Status::Suspended && partner.status == Status::Suspended;
+    change(&args.at, &args.id, "status", &edited, &why, Some(&is_suspended))?;
     let before = edited.before.as_deref().unwrap_or("onboarding");
     print_text(&format!("{}: {before} -> {}\n", args.id, args.status))?;
     Ok(ExitCode::SUCCESS)

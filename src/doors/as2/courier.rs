@@ -18,7 +18,6 @@ use super::{As2, Caller, Receipts, Ring, fields};
 use crate::{
     as2::{
         algorithm::Digest,
-        certificate::Certificate,
         cms::SignatureRules,
         content::{Content, InMemory, Scratch},
         delivery::{Event, ReceiptMode, Schedule, State},
@@ -172,7 +171,7 @@ pub fn compose(
     let as2 = partner.as2.as_ref().ok_or_else(|| missing("there is no [as2] in the partner's file"))?;
     let terms = &as2.sending;
     let own = ring.signing(now).ok_or_else(|| missing("there is no key of ours"))?;
-    let certificates = encrypt_for(as2, now);
+    let certificates = as2.encrypt_for(now);
     let first = terms.sign.digest().unwrap_or(Digest::Sha256);
     let others = [Digest::Sha256, Digest::Sha384, Digest::Sha512, Digest::Sha1];
     let listed: Vec<_> = [first].into_iter().chain(others.into_iter().filter(|digest| *digest != first)).collect();
@@ -203,7 +202,7 @@ pub fn compose(
 fn agreement(partner: &Partner, from: &str, ring: &Ring, callback: Option<&str>, now: Timestamp) -> String {
     let Some(as2) = &partner.as2 else { return String::new() };
     let own = ring.signing(now).map(|own| own.key.certificate().fingerprint().to_owned());
-    let theirs: Vec<_> = encrypt_for(as2, now).iter().map(|one| one.fingerprint().to_owned()).collect();
+    let theirs: Vec<_> = as2.encrypt_for(now).iter().map(|one| one.fingerprint().to_owned()).collect();
     let terms = &as2.sending;
     let text = format!(
         "{:?}",
@@ -214,21 +213,6 @@ fn agreement(partner: &Partner, from: &str, ring: &Ring, callback: Option<&str>,
         )
     );
     keys::hex(aws_lc_rs::digest::digest(Digest::Sha256.algorithm(), text.as_bytes()).as_ref())
-}
-
-/// The certificates that a message is encrypted for: of those that are valid, the one that began first, which the partner
-/// surely has the key of, and the one that began last.
-fn encrypt_for(as2: &As2Terms, now: Timestamp) -> Vec<Certificate> {
-    let mut valid: Vec<_> = as2.certificates.iter().filter(|certificate| certificate.is_valid_at(now)).collect();
-    if valid.is_empty() {
-        valid = as2.certificates.iter().collect();
-    }
-    valid.retain(|certificate| certificate.rsa_bits().is_some());
-    valid.sort_by_key(|certificate| certificate.not_before());
-    let mut chosen: Vec<Certificate> =
-        valid.first().into_iter().chain(valid.last()).map(|one| (*one).clone()).collect();
-    chosen.dedup();
-    chosen
 }
 
 /// What signatures of a partner's receipts must be.

@@ -2,7 +2,7 @@
 //! which are gone with the last who reads them.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -14,6 +14,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     as2::content::{Blob, Content, Scratch, Sink},
+    keys,
     spool::{self, Body, Spool, SpoolError, Undigested},
 };
 
@@ -33,7 +34,7 @@ impl Layers {
     /// # Errors
     /// When it cannot be made.
     pub fn at(folder: &Path, inline: usize) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        keys::make_folder(folder)?;
         Ok(Self { folder: folder.to_owned(), inline })
     }
 
@@ -157,6 +158,8 @@ pub(super) async fn body(spool: &Spool, content: &Content, cap: u64) -> Result<B
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn layer(bytes: &[u8], inline: usize) -> Content {

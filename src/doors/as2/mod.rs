@@ -48,7 +48,7 @@ use tokio::sync::Semaphore;
 pub use caller::Caller;
 pub use courier::{As2Courier, Carrying, compose};
 pub use evidence::evidence;
-pub use expiry::{inspect, watch};
+pub use expiry::{Nearing, inspect, nearing, watch};
 pub use layers::Layers;
 pub use receipts::Receipts;
 pub use ring::{Own, Ring, RingError};

@@ -271,9 +271,7 @@ fn read(path: &Path) -> Result<Vec<u8>, RingError> {
 }
 
 fn make_folder(folder: &Path) -> Result<(), RingError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-    made.map_err(|error| RingError::Io { path: folder.to_owned(), error })
+    keys::make_folder(folder).map_err(|error| RingError::Io { path: folder.to_owned(), error })
 }
 
 /// Writes a file that only its owner may read, whole or not at all.

@@ -455,7 +455,7 @@ fn refusal(refused: Refused) -> Problem {
 fn keep_refused(folder: &Path, arrived: &Arrived, content: &Content) -> Option<String> {
     let body = content.bytes(LARGEST_REFUSED).ok()?;
     let kept = || -> io::Result<String> {
-        fs::create_dir_all(folder)?;
+        keys::make_folder(folder)?;
         let mut names: Vec<_> = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
         names.sort();
         for old in names.iter().take((names.len() + 1).saturating_sub(REFUSED_KEPT)) {

@@ -5,8 +5,6 @@
 
 mod sender;
 
-use std::io::Read as _;
-
 use axum::{
     http::{
         HeaderValue, StatusCode,
@@ -17,12 +15,12 @@ use axum::{
 
 pub(super) use sender::submit;
 
-use super::StoredResponse;
+use super::{StoredResponse, submit::head_of};
 use crate::{
     exchange::{Verdict, codes},
     ledger::MessageState,
     net::Problem,
-    spool::{Body, Content},
+    spool::Body,
     xml::{
         self,
         cxml::{self, HEAD},
@@ -31,17 +29,7 @@ use crate::{
 
 /// The payloadID of a body, if it is cXML: empty where it has none.
 pub(super) async fn payload_id(body: &Body) -> Option<String> {
-    if let Content::Memory(bytes) = &body.content {
-        return cxml::payload_id(bytes.get(..HEAD).unwrap_or(bytes));
-    }
-    let body = body.clone();
-    let read = tokio::task::spawn_blocking(move || {
-        let mut head = Vec::with_capacity(HEAD);
-        #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
-        body.reader().ok()?.take(HEAD as u64).read_to_end(&mut head).ok()?;
-        cxml::payload_id(&head)
-    });
-    read.await.ok().flatten()
+    cxml::payload_id(&head_of(body, HEAD).await?)
 }
 
 /// Whether a media type may be that of cXML.

@@ -8,7 +8,6 @@ use std::{
 
 use axum::{
     Extension,
-    body::Body,
     extract::State,
     http::{StatusCode, Uri},
     response::Response,
@@ -17,18 +16,18 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{Rest, payload, problems};
+use super::{Rest, payload, problems, view::is_told};
 use crate::{
-    document::{Mode, Verb},
+    document::{DocumentType, Verb, event_type},
     exchange::AsCloudEvent,
-    ledger::{LogEvent, LogFilter},
-    net::{self, FetchedToTheEnd, Problem, Query},
-    partner::{ApiAccess, Status},
+    ledger::{LogEvent, LogFilter, LogPage},
+    net::{self, Problem, Query},
+    partner::ApiAccess,
 };
 
 /// So many events an answer has at most.
 const MAX_EVENTS: usize = 200;
-/// So many times the log is read for one answer.
+/// So many times the log is read for one answer, for as much as is looked at in one go.
 const MAX_READS: usize = 5;
 /// A long poll looks again this often, for what comes without anybody saying so …
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -67,17 +66,19 @@ pub(super) async fn events(
     loop {
         // Marked as seen before looking, so that what comes while we look is not missed.
         changed.borrow_and_update();
-        let (found, to) = read(&rest, &access, &filter, after, limit).await?;
-        after = to;
+        let found = read(&rest, &access, &filter, after, limit).await?;
+        after = found.reached;
         let left = until.saturating_duration_since(Instant::now());
-        if !found.is_empty() || left.is_zero() || rest.stop.is_stopped() {
-            return answer(&rest, &access, &uri, &found, after).await;
+        if !found.events.is_empty() || left.is_zero() || rest.stop.is_stopped() {
+            return answer(&rest, &access, &uri, &found).await;
         }
         let woken = async {
-            tokio::select! {
-                // An error says that the record is closing; its next answer says so, too.
-                _ = changed.changed() => {}
-                () = sleep(LOOK_AGAIN) => {}
+            if found.is_end {
+                tokio::select! {
+                    // An error says that the record is closing; its next answer says so, too.
+                    _ = changed.changed() => {}
+                    () = sleep(LOOK_AGAIN) => {}
+                }
             }
             sleep(BREATH).await;
         };
@@ -94,70 +95,59 @@ pub(super) async fn read(
     rest: &Rest,
     access: &ApiAccess,
     filter: &LogFilter,
-    mut after: u64,
+    after: u64,
     limit: usize,
-) -> Result<(Vec<LogEvent>, u64), Problem> {
-    let mut found: Vec<LogEvent> = Vec::new();
+) -> Result<LogPage, Problem> {
+    let mut found = LogPage { reached: after, ..LogPage::default() };
     for _ in 0..MAX_READS {
-        // The end of the log first: what comes after that is for the next question.
-        let head = rest.ledger.head().await.map_err(problems::from_ledger)?;
-        let wanted = limit - found.len();
-        let page = rest.ledger.events(after, filter.clone(), wanted).await.map_err(problems::from_ledger)?;
-        let over = page.len() < wanted;
-        after = page.last().map_or(after, |last| last.position);
-        if over {
-            after = after.max(head);
-        }
-        found.extend(page.into_iter().filter(|event| concerns(access, event)));
-        if over || found.len() == limit {
+        let wanted = limit - found.events.len();
+        let page = rest.ledger.log(found.reached, filter.clone(), wanted).await.map_err(problems::from_ledger)?;
+        (found.reached, found.is_end) = (page.reached, page.is_end);
+        found.events.extend(page.events.into_iter().filter(|event| concerns(access, event)));
+        if found.is_end || found.events.len() == limit {
             break;
         }
     }
-    Ok((found, after))
+    Ok(found)
 }
 
-/// Whether an event is for this key: business for live keys, rehearsals for test keys, and for live keys of partners that
-/// do nothing else yet. How a delivery of ours fares is our own matter.
+/// Whether an event is for this key. How a delivery of ours fares is our own matter.
 fn concerns(access: &ApiAccess, event: &LogEvent) -> bool {
     let told = matches!(
         Verb::of(&event.kind),
         Some(Verb::Issued | Verb::Received | Verb::Corrected | Verb::Accepted | Verb::Rejected | Verb::Overdue)
     );
-    let mode = match access.mode {
-        Mode::Test => event.mode == Mode::Test,
-        Mode::Live => event.mode == Mode::Live || access.partner.status != Status::Live,
-    };
-    told && mode
+    told && is_told(access, event.mode)
+}
+
+/// The types of events that suppliers can be told of: of what we send them, what they send, and what of it is late.
+pub(super) fn types() -> Vec<String> {
+    use DocumentType::*;
+    let change = PurchaseOrderChange;
+    let plans = [Forecast, ShipSchedule, ReceiptAdvice, RemittanceAdvice, ApplicationAdvice];
+    let answers = [OrderAcknowledgement, OrderChangeAcknowledgement];
+    let ours = [PurchaseOrder, change].into_iter().chain(plans);
+    let theirs = answers.into_iter().chain([ShipmentNotice, Invoice, InventoryReport, PurchaseOrder, change]);
+    let late = answers.into_iter().chain([FunctionalAcknowledgement]);
+    let of = |kind, verbs: &[Verb]| verbs.iter().map(|verb| event_type(kind, *verb)).collect::<Vec<_>>();
+    let ours = ours.flat_map(|kind| of(kind, &[Verb::Issued, Verb::Accepted, Verb::Rejected]));
+    let theirs = theirs.flat_map(|kind| of(kind, &[Verb::Received, Verb::Corrected]));
+    ours.chain(theirs).chain(late.flat_map(|kind| of(kind, &[Verb::Overdue]))).collect()
 }
 
 /// The answer; once it was read to its end, the documents in it are delivered.
-async fn answer(
-    rest: &Arc<Rest>,
-    access: &ApiAccess,
-    uri: &Uri,
-    found: &[LogEvent],
-    after: u64,
-) -> Result<Response, Problem> {
-    let next = cursor(after);
-    let page = Page { data: found.iter().map(AsCloudEvent).collect(), next };
+async fn answer(rest: &Arc<Rest>, access: &ApiAccess, uri: &Uri, found: &LogPage) -> Result<Response, Problem> {
+    let next = cursor(found.reached);
+    let page = Page { data: found.events.iter().map(AsCloudEvent).collect(), next };
     let response = net::page(uri, Some(&page.next), &page);
     let mut deliveries = Vec::new();
-    for event in found.iter().filter(|event| Verb::of(&event.kind) == Some(Verb::Issued)) {
+    for event in found.events.iter().filter(|event| Verb::of(&event.kind) == Some(Verb::Issued)) {
         deliveries.extend(payload::waiting_of(rest, access, event.message).await?);
     }
-    if deliveries.is_empty() || response.status() != StatusCode::OK {
+    if response.status() != StatusCode::OK {
         return Ok(response);
     }
-    let rest = Arc::clone(rest);
-    Ok(response.map(|body| {
-        Body::new(FetchedToTheEnd::new(body, move || {
-            tokio::spawn(async move {
-                for delivery in deliveries {
-                    payload::delivered(&rest, delivery).await;
-                }
-            });
-        }))
-    }))
+    Ok(payload::handing_over(rest, deliveries, response))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use axum::{
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Rest, problems};
+use super::{Rest, problems, submit};
 use crate::{
     document::Mode,
     ledger::Channel,
@@ -26,6 +26,8 @@ struct Limits<'a> {
     mode: Mode,
     /// The largest body.
     message_size: u64,
+    /// The largest document in JSON.
+    document_size: u64,
     limits: Vec<Usage>,
 }
 
@@ -39,6 +41,12 @@ pub(super) async fn limits(
     // What came before a restart is counted first.
     rest.limiter().over_quota(rest.ledger.as_ref(), partner, now).await.map_err(problems::from_ledger)?;
     let limits = rest.limiter().usage(partner, Channel::Rest, now);
-    let answer = Limits { partner: &partner.id, mode: access.mode, message_size: partner.message_size, limits };
+    let answer = Limits {
+        partner: &partner.id,
+        mode: access.mode,
+        message_size: partner.message_size,
+        document_size: submit::largest_document(partner),
+        limits,
+    };
     Ok(net::json(StatusCode::OK, &answer))
 }

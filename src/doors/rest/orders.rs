@@ -20,12 +20,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Rest, payload, problems, submit, view::is_own};
+use super::{
+    Rest, payload, problems, submit,
+    view::{is_own, is_told},
+};
 use crate::{
     document::{DocumentType, MessageId, Mode},
     exchange::Declared,
+    keys,
     ledger::{Direction, Document, DocumentState, Message, MessageFilter},
-    net::{self, Context, FetchedToTheEnd, Problem, Query},
+    net::{self, Context, Problem, Query},
     partner::ApiAccess,
 };
 
@@ -52,6 +56,8 @@ pub(super) const ORDERS: Family = Family {
     main: &[DocumentType::PurchaseOrder],
     all: &[DocumentType::PurchaseOrder, DocumentType::PurchaseOrderChange],
 };
+/// What changes an order.
+const CHANGES: &[DocumentType] = &[DocumentType::PurchaseOrderChange];
 /// Forecasts and the ship schedules that make them firm.
 pub(super) const FORECASTS: Family = Family {
     main: &[DocumentType::Forecast, DocumentType::ShipSchedule],
@@ -130,6 +136,14 @@ impl Entry {
             etag: tag(document),
         }
     }
+
+    /// The same, with the ETag that an order has by its number.
+    async fn with_etag(mut self, rest: &Rest, access: &ApiAccess, document: &Document) -> Result<Self, Problem> {
+        if document.kind == Some(DocumentType::PurchaseOrder) {
+            self.etag = order_tag(rest, access, document).await?;
+        }
+        Ok(self)
+    }
 }
 
 #[derive(Serialize)]
@@ -180,7 +194,9 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
         if let (Some(from), Ok(message)) =
             (position.checked_add(1), super::messages::own(rest, access, &id.to_string()).await)
         {
-            gather(rest, &message, from, &fits, &mut found).await?;
+            if is_shown(access, &message) {
+                gather(rest, access, &message, from, &fits, &mut found).await?;
+            }
         }
     }
     let mut more = true;
@@ -192,8 +208,8 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
         more = page.len() == CHUNK;
         for message in page {
             before = Some(message.id);
-            if is_own(access, &message) {
-                gather(rest, &message, 0, &fits, &mut found).await?;
+            if is_shown(access, &message) {
+                gather(rest, access, &message, 0, &fits, &mut found).await?;
             }
             if found.len() > limit {
                 more = true;
@@ -212,8 +228,14 @@ async fn list(rest: &Rest, access: &ApiAccess, family: Family, uri: &Uri) -> Res
     Ok(net::page(uri, page.next.as_deref(), &page))
 }
 
+/// Whether what a message brings is business, or a rehearsal, of this key. After go-live rehearsals are over for live keys.
+fn is_shown(access: &ApiAccess, message: &Message) -> bool {
+    is_own(access, message) && is_told(access, message.mode)
+}
+
 async fn gather(
     rest: &Rest,
+    access: &ApiAccess,
     message: &Message,
     from: u32,
     fits: &(impl Fn(&Document) -> bool + Sync),
@@ -221,8 +243,10 @@ async fn gather(
 ) -> Result<(), Problem> {
     let documents = rest.ledger.documents(message.id, from, crate::ledger::MAX_DOCUMENTS).await;
     let documents = documents.map_err(problems::from_ledger)?;
-    let wanted = documents.iter().filter(|document| fits(document));
-    found.extend(wanted.map(|document| ((message.id, document.position), Entry::of(message, document))));
+    for document in documents.iter().filter(|document| fits(document)) {
+        let entry = Entry::of(message, document).with_etag(rest, access, document).await?;
+        found.push(((message.id, document.position), entry));
+    }
     Ok(())
 }
 
@@ -246,7 +270,7 @@ async fn issued(
         let last = page.len() < CHUNK;
         for message in page {
             before = Some(message.id);
-            if !is_own(access, &message) {
+            if !is_shown(access, &message) {
                 continue;
             }
             let documents = rest.ledger.documents(message.id, 0, crate::ledger::MAX_DOCUMENTS).await;
@@ -274,8 +298,24 @@ async fn canonical(rest: &Rest, message: &Message, document: &Document) -> Resul
     event.map(|event| event.data).ok_or_else(lost)
 }
 
+/// The ETag of what one document says.
 fn tag(document: &Document) -> String {
-    format!("\"{}\"", document.digest.get(..32).unwrap_or(&document.digest))
+    quoted(&document.digest)
+}
+
+fn quoted(digest: &str) -> String {
+    format!("\"{}\"", digest.get(..32).unwrap_or(digest))
+}
+
+/// The ETag of an order as it stands: of what it says, and of its newest change.
+async fn order_tag(rest: &Rest, access: &ApiAccess, order: &Document) -> Result<String, Problem> {
+    let Some(number) = &order.number else { return Ok(tag(order)) };
+    let change = issued(rest, access, CHANGES, number, 1).await?.pop();
+    Ok(change.map_or_else(|| tag(order), |(_, change)| tag_of(order, &change)))
+}
+
+fn tag_of(order: &Document, change: &Document) -> String {
+    quoted(&keys::sha256_hex(format!("{}\n{}", order.digest, change.digest).as_bytes()))
 }
 
 fn nothing() -> Problem {
@@ -293,23 +333,20 @@ async fn one(
     Query::of(uri)?.finish()?;
     let (message, document) = issued(&rest, access, family.main, number, 1).await?.pop().ok_or_else(nothing)?;
     let json = canonical(&rest, &message, &document).await?;
-    let etag = tag(&document);
+    let etag = match document.kind {
+        Some(DocumentType::PurchaseOrder) => order_tag(&rest, access, &document).await?,
+        _ => tag(&document),
+    };
     let known = matches(headers, &IF_NONE_MATCH, &etag).unwrap_or(false);
     let mut response = if known {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
-        let mut body = Body::from(json);
-        if let Some(delivery) = payload::waiting(&rest, access, &message).await? {
-            let rest = Arc::clone(&rest);
-            body = Body::new(FetchedToTheEnd::new(body, move || {
-                tokio::spawn(async move { payload::delivered(&rest, delivery).await });
-            }));
-        }
-        let mut response = Response::new(body);
+        let mut response = Response::new(Body::from(json));
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        response
+        let waiting = payload::waiting(&rest, access, &message).await?;
+        payload::handing_over(&rest, waiting.into_iter().collect(), response)
     };
     let link = format!("</v1/messages/{}>; rel=\"via\"", message.id);
     let said = [(ETAG, etag), (LINK, link), (CACHE_CONTROL, "private, no-cache".into())];
@@ -336,20 +373,17 @@ pub(super) async fn changes(
         next: Option<String>,
     }
     Query::of(&uri)?.finish()?;
-    let kinds = [DocumentType::PurchaseOrderChange];
-    let mut data = Vec::new();
-    for (message, document) in issued(&rest, &access, &kinds, &number, MAX_CHANGES).await?.into_iter().rev() {
+    let (mut data, mut deliveries) = (Vec::new(), Vec::new());
+    for (message, document) in issued(&rest, &access, CHANGES, &number, MAX_CHANGES).await?.into_iter().rev() {
         let json = canonical(&rest, &message, &document).await?;
         let Ok(json) = serde_json::from_slice(&json) else { continue };
         data.push(Change { entry: Entry::of(&message, &document), document: json });
-        if let Some(delivery) = payload::waiting(&rest, &access, &message).await? {
-            payload::delivered(&rest, delivery).await;
-        }
+        deliveries.extend(payload::waiting(&rest, &access, &message).await?);
     }
     if data.is_empty() && issued(&rest, &access, ORDERS.main, &number, 1).await?.is_empty() {
         return Err(nothing());
     }
-    Ok(net::json(StatusCode::OK, &Changes { data, next: None }))
+    Ok(payload::handing_over(&rest, deliveries, net::json(StatusCode::OK, &Changes { data, next: None })))
 }
 
 /// Refuses an answer to another form of the order than there is now, where the caller says which one it means.
@@ -357,8 +391,10 @@ async fn unchanged(rest: &Rest, access: &ApiAccess, number: &str, headers: &Head
     if !headers.contains_key(IF_MATCH) {
         return Ok(());
     }
-    let now = issued(rest, access, ORDERS.main, number, 1).await?.pop();
-    let etag = now.map(|(_, document)| tag(&document)).unwrap_or_default();
+    let etag = match issued(rest, access, ORDERS.main, number, 1).await?.pop() {
+        Some((_, order)) => order_tag(rest, access, &order).await?,
+        None => String::new(),
+    };
     match matches(headers, &IF_MATCH, &etag) {
         Some(true) if !etag.is_empty() => Ok(()),
         _ if etag.is_empty() => Err(problems::STALE.because("There is no such order whose form could be the same.")),

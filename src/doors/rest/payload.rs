@@ -26,7 +26,7 @@ pub(super) async fn payload(
 ) -> Result<Response, Problem> {
     let message = own(&rest, &access, &id).await?;
     let payload = rest.ledger.payload(message.id).await.map_err(problems::from_ledger)?;
-    let mut body = match payload {
+    let body = match payload {
         Some(Payload::Inline(bytes)) => Body::from(bytes),
         Some(Payload::File(path)) => Body::new(FileBody::open(path).await.map_err(|error| {
             tracing::error!(message = %message.id, %error, "A payload's file cannot be read.");
@@ -34,19 +34,32 @@ pub(super) async fn payload(
         })?),
         None => return Err(problems::NO_MESSAGE.because("The bytes of this message are no longer kept.")),
     };
-    if let Some(delivery) = waiting(&rest, &access, &message).await? {
-        let rest = Arc::clone(&rest);
-        body = Body::new(FetchedToTheEnd::new(body, move || {
-            tokio::spawn(async move { delivered(&rest, delivery).await });
-        }));
-    }
     let media_type = message.content_type.as_deref();
     let ending = match media_type {
         Some(text) if text.to_ascii_lowercase().contains("xml") => "xml",
         Some(text) if text.to_ascii_lowercase().contains("x12") => "x12",
         _ => "bin",
     };
-    Ok(download(body, media_type, &format!("{}.{ending}", message.id)))
+    let waiting = waiting(&rest, &access, &message).await?;
+    let response = download(body, media_type, &format!("{}.{ending}", message.id));
+    Ok(handing_over(&rest, waiting.into_iter().collect(), response))
+}
+
+/// An answer by which its reader has what these deliveries were to bring, once it was read to its end.
+pub(super) fn handing_over(rest: &Arc<Rest>, deliveries: Vec<u64>, response: Response) -> Response {
+    if deliveries.is_empty() {
+        return response;
+    }
+    let rest = Arc::clone(rest);
+    response.map(|body| {
+        Body::new(FetchedToTheEnd::new(body, move || {
+            tokio::spawn(async move {
+                for delivery in deliveries {
+                    delivered(&rest, delivery).await;
+                }
+            });
+        }))
+    })
 }
 
 /// The delivery that fetching this message would be.

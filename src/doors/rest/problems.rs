@@ -90,6 +90,10 @@ pub(super) fn too_large(limit: u64) -> Problem {
     TOO_LARGE.because(format!("A message of this partner may have {limit} bytes."))
 }
 
+pub(super) fn too_large_document(limit: u64) -> Problem {
+    TOO_LARGE.because(format!("A document in JSON may have {limit} bytes; send what is larger as X12 or XML."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,6 +2,7 @@
 //! the addresses of documents. Answered 202 when it is durable.
 
 use std::{
+    io::Read as _,
     sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
@@ -23,23 +24,27 @@ use serde::Serialize;
 use super::{Rest, StoredResponse, cxml, problems, view::Reason};
 use crate::{
     document::{Fault, MessageId, Mode},
-    exchange::{Arrival, Declared, Refused, Scribe, Verdict},
+    exchange::{self, Arrival, Declared, Format, Refused, Scribe, Verdict},
     keys,
-    ledger::{Channel, MessageState, Receipt},
+    ledger::{Channel, Direction, MAX_DOCUMENT, MessageFilter, MessageState, Receipt},
     limits::Upload,
     net::{
         self, Context, Place, Problem, codes as net_codes, media_type,
         problem::{FIELDS, INTERNAL, MEDIA_TYPE},
     },
     observe::Arrived,
-    partner::ApiAccess,
+    partner::{ApiAccess, Partner, Status},
+    spool::{Body, Content, SpoolError},
 };
 
 /// The media types that are taken as they are.
 const TAKEN: [&str; 5] =
     ["application/edi-x12", "application/xml", "text/xml", "text/plain", "application/octet-stream"];
-/// The largest canonical document: what one transaction of the record has room for, beside all else that is in it.
-const LARGEST_DOCUMENT: u64 = 2 << 20;
+/// What JSON is called that does not say so.
+const JSON: &str = "application/json";
+/// So many messages of the record are looked at together, and so many times, for whether a key is known.
+const CHUNK: usize = 100;
+const MAX_READS: usize = 10;
 /// The longest payloadID that stands for a key: as long as a key may be.
 const LONGEST_KEY: usize = 255;
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -63,30 +68,56 @@ pub(super) async fn take(
     request: Request,
 ) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
-    let content_type = content_type(&head.headers, declared.is_some())?;
-    let declared = declared.filter(|_| is_json(&content_type));
+    let mut content_type = content_type(&head.headers, declared.is_some())?;
+    // What says nothing of itself may be the declared document; that is seen when it is there.
+    let (mut declared, unsaid) = match declared {
+        Some(declared) if is_json(&content_type) => (Some(declared), None),
+        Some(declared) if says_nothing(&content_type) => (None, Some(declared)),
+        _ => (None, None),
+    };
     let body = net::decoded(&head.headers, body)?;
     let key = key_in(&head.headers, &content_type)?;
     let cap = match declared {
-        Some(_) => access.partner.message_size.min(LARGEST_DOCUMENT),
+        Some(_) => largest_document(&access.partner),
         None => access.partner.message_size,
+    };
+    let too_large = || match declared {
+        Some(_) => problems::too_large_document(cap),
+        None => problems::too_large(cap),
     };
     // What says that it is too large is not read at all.
     if body.size_hint().lower() > cap {
-        return Err(problems::too_large(cap));
+        return Err(too_large());
     }
     let over = rest.limiter().over_quota(rest.ledger.as_ref(), &access.partner, Timestamp::now()).await;
-    if let Some(over) = over.map_err(problems::from_ledger)? {
+    // What is on the record already is nothing more: whoever repeats a request gets its answer.
+    if let Some(over) = over.map_err(problems::from_ledger)?
+        && !is_repeated(rest, &access, key.as_deref()).await?
+    {
         return Err(problems::over_limit(over));
     }
     let declared_length = body.size_hint().exact();
     let _upload = upload(rest, &access, declared_length)?;
-    let body = rest.spool.receive(body, cap).await.map_err(problems::from_spool)?;
+    let body = rest.spool.receive(body, cap).await.map_err(|error| match error {
+        SpoolError::TooLarge { .. } => too_large(),
+        error => problems::from_spool(error),
+    })?;
     if declared_length.is_none() {
         rest.limiter().arrived(&access.partner, Channel::Rest, body.len);
     }
     if body.len == 0 {
         return Err(problems::EMPTY.because("The request has no body."));
+    }
+    if let Some(unsaid) = unsaid {
+        if head_of(&body, exchange::DETECT_BYTES).await.is_some_and(|head| exchange::detect(&head) == Format::Json) {
+            let largest = largest_document(&access.partner);
+            if body.len > largest {
+                return Err(problems::too_large_document(largest));
+            }
+            (declared, content_type) = (Some(unsaid), JSON.to_owned());
+        } else if content_type.is_empty() {
+            return Err(not_taken(None, true));
+        }
     }
     let payload_id = if cxml::may_be(&content_type) { cxml::payload_id(&body).await } else { None };
     // A payloadID is for one document, and with the same bytes it is the same hand-over.
@@ -149,6 +180,36 @@ pub(super) async fn take(
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// The largest document in JSON that a partner may send.
+pub(super) fn largest_document(partner: &Partner) -> u64 {
+    partner.message_size.min(MAX_DOCUMENT)
+}
+
+/// Whether a request with this key is on the record, so that no other can be stored under it.
+async fn is_repeated(rest: &Rest, access: &ApiAccess, key: Option<&str>) -> Result<bool, Problem> {
+    let Some(key) = key else { return Ok(false) };
+    let filter =
+        MessageFilter { message_id: Some(key.to_owned()), direction: Some(Direction::In), ..MessageFilter::default() };
+    let mut before = None;
+    // Other partners may well use the same keys.
+    for _ in 0..MAX_READS {
+        let page = rest.ledger.messages(filter.clone(), before, CHUNK).await.map_err(problems::from_ledger)?;
+        if page.iter().any(|message| {
+            message.channel == Channel::Rest
+                && message.connection == access.partner.id
+                && message.transport_id.as_deref() == Some(key)
+                && (message.mode == access.mode || access.partner.status != Status::Live)
+        }) {
+            return Ok(true);
+        }
+        before = page.last().map(|message| message.id).filter(|_| page.len() == CHUNK);
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(false)
 }
 
 /// Begins an upload, if its partner may send so much now.
@@ -235,7 +296,7 @@ fn refusal(refused: Refused) -> Problem {
             ))
             .about(format!("/v1/messages/{first}")),
         Refused::KeyReused { first } => problems::KEY_REUSED
-            .because("A message with this key is stored, and its bytes are others.")
+            .because("A message with this key is stored: one with other bytes, or to another address, or of another Content-Type.")
             .about(format!("/v1/messages/{first}")),
         Refused::Busy(reason) => {
             tracing::info!(reason, "An arrival was put off.");
@@ -248,14 +309,38 @@ fn refusal(refused: Refused) -> Problem {
     }
 }
 
+/// The first bytes of a body, at most so many.
+pub(super) async fn head_of(body: &Body, most: usize) -> Option<Bytes> {
+    if let Content::Memory(bytes) = &body.content {
+        return Some(bytes.slice(..most.min(bytes.len())));
+    }
+    let body = body.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut head = Vec::with_capacity(most);
+        #[expect(clippy::disallowed_methods, reason = "the `take` before it is the cap")]
+        body.reader().ok()?.take(most as u64).read_to_end(&mut head).ok()?;
+        Some(head.into())
+    });
+    read.await.ok().flatten()
+}
+
+/// Whether a media type, or none, leaves open what the body is. Programs that name no type send one of these.
+fn says_nothing(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    ["", "text/plain", "application/octet-stream"].contains(&kind.as_str())
+}
+
 /// Whether a media type is that of canonical documents.
 pub(super) fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || kind.ends_with("+json")
 }
 
-/// The whole `Content-Type`, where it is one of those taken.
+/// The whole `Content-Type`, where it is one of those taken. Where JSON is, there may be none: then it is empty.
 fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
+    if or_json && !headers.contains_key(CONTENT_TYPE) {
+        return Ok(String::new());
+    }
     let found = media_type(headers);
     if let Some(found) = &found
         && (TAKEN.contains(&found.as_str()) || (or_json && is_json(found)))
@@ -263,14 +348,18 @@ fn content_type(headers: &HeaderMap, or_json: bool) -> Result<String, Problem> {
         let whole = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         return Ok(whole.unwrap_or(found).to_owned());
     }
+    Err(not_taken(found.as_deref(), or_json))
+}
+
+fn not_taken(found: Option<&str>, or_json: bool) -> Problem {
     let taken = if or_json { "application/json, " } else { "" }.to_owned() + &TAKEN.join(", ");
-    Err(MEDIA_TYPE.because(match found.as_deref() {
+    MEDIA_TYPE.because(match found {
         None => format!("Say in Content-Type what the body is: {taken}."),
         Some(json) if is_json(json) => {
             format!("This address takes a message's raw bytes, not JSON: {taken}. Documents in JSON have their own.")
         }
         Some(other) => format!("Content-Type is {other}; this address takes {taken}."),
-    }))
+    })
 }
 
 /// Whether a request is one that could be taken, as far as can be told without its body.
@@ -300,7 +389,8 @@ fn no_key() -> Problem {
     problems::NO_IDEMPOTENCY_KEY.because("Send a key of your own for each request in the header Idempotency-Key.")
 }
 
-fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+/// The key, if there is one.
+pub(super) fn read_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     net::idempotency_key(headers).map_err(|detail| {
         let place = Place::header("Idempotency-Key", super::codes::BAD_IDEMPOTENCY_KEY, detail.clone());
         problems::BAD_IDEMPOTENCY_KEY.because(detail).at(vec![place])
@@ -350,7 +440,9 @@ mod tests {
         }
         assert!(of("application/json").unwrap_err().to_string().contains("not JSON"));
         assert!(of("application/x-www-form-urlencoded").unwrap_err().to_string().contains("application/edi-x12"));
-        assert_eq!(content_type(&HeaderMap::new(), true).unwrap_err().kind(), MEDIA_TYPE);
+        assert_eq!(content_type(&HeaderMap::new(), false).unwrap_err().kind(), MEDIA_TYPE);
+        assert_eq!(content_type(&HeaderMap::new(), true).unwrap(), "");
+        assert!(says_nothing("Text/Plain;charset=UTF-8") && !says_nothing("application/edi-x12"));
     }
 
     #[test]

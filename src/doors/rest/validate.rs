@@ -83,8 +83,10 @@ pub(super) async fn validate(
     if body.is_empty() {
         return Err(problems::EMPTY.because("The request has no body."));
     }
+    let largest = submit::largest_document(&access.partner);
     let report = match detect(&body) {
-        exchange::Format::Json => canonical(kind, &body),
+        exchange::Format::Json if body.len() as u64 > largest => return Err(problems::too_large_document(largest)),
+        exchange::Format::Json => canonical(kind, &net::without_mark(body)),
         _ => traced(&rest, &access, body).await?,
     };
     Ok(net::json(StatusCode::OK, &report))

@@ -8,7 +8,7 @@ use crate::{
     document::{DocumentType, MessageId, Mode},
     exchange::Verdict,
     ledger::{Channel, Direction, Document, DocumentState, Message, MessageState},
-    partner::ApiAccess,
+    partner::{ApiAccess, Status},
 };
 
 /// Whether a message is one of `access`'s own: it came on their connection or is from or for them; and a test key sees
@@ -18,6 +18,15 @@ pub(super) fn is_own(access: &ApiAccess, message: &Message) -> bool {
     let theirs = message.connection == id || message.partner.as_deref() == Some(id);
     // What the ERP handed over is its own matter; what became of it is the supplier's.
     theirs && message.channel != Channel::Erp && (access.mode == Mode::Live || message.mode == Mode::Test)
+}
+
+/// Whether what the buyer tells in this mode is for `access`: business for live keys, rehearsals for test keys, and for
+/// live keys of partners that do nothing else yet.
+pub(super) fn is_told(access: &ApiAccess, mode: Mode) -> bool {
+    match access.mode {
+        Mode::Test => mode == Mode::Test,
+        Mode::Live => mode == Mode::Live || access.partner.status != Status::Live,
+    }
 }
 
 /// Why something is rejected or held.

@@ -11,6 +11,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{home::safe_name, parts::private, wire::Entry};
+use crate::keys;
 
 /// The files of one partner.
 #[derive(Debug)]
@@ -69,7 +70,7 @@ impl LeftThere {
         self.files.insert(line.file, line.looks);
         self.lines += 1;
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            keys::make_folder(folder)?;
         }
         let mut options = File::options();
         options.append(true).create(true);

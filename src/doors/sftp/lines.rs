@@ -155,7 +155,7 @@ fn recorded(path: &Path) -> io::Result<Vec<SshKey>> {
 
 fn record(path: &Path, line: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
+    keys::make_folder(folder)?;
     let part = path.with_extension("part");
     let mut options = File::options();
     options.write(true).create(true).truncate(true);

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::shelf::{Content, Part, Spot};
+use crate::keys;
 
 /// What stands beside a part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ pub(super) struct Parts {
 impl Parts {
     /// Opens the folder, which is made where it is missing, and answers what an earlier process left in it.
     pub(super) fn open(folder: PathBuf) -> io::Result<(Self, Vec<Found>)> {
-        fs::create_dir_all(&folder)?;
+        keys::make_folder(&folder)?;
         let parts = Self { folder };
         let mut found = Vec::new();
         for entry in fs::read_dir(&parts.folder)? {
@@ -279,7 +280,7 @@ mod tests {
     fn digests_do_not_depend_on_the_order_of_writes() {
         let folder = tempfile::tempdir().unwrap();
         let (parts, _) = Parts::open(folder.path().to_owned()).unwrap();
-        let whole = crate::keys::sha256(b"hello world");
+        let whole = keys::sha256(b"hello world");
         let mut straight = parts.create(1, &note("a")).unwrap();
         straight.write(0, b"hello ").unwrap();
         straight.write(6, b"world").unwrap();

@@ -52,7 +52,7 @@ pub async fn what_is_committed_is_all_there(venue: &dyn Venue) {
         assert_eq!(ledger.read_payload(&payload).unwrap(), Bytes::from_static(b"bytes"));
         assert_eq!(ledger.timeline(id).await.unwrap(), whole.facts);
         assert_eq!(
-            ledger.owed("acme", 10).await.unwrap().into_iter().map(|(_, owed)| owed).collect::<Vec<_>>(),
+            ledger.owed("acme", 0, 10).await.unwrap().into_iter().map(|(_, owed)| owed).collect::<Vec<_>>(),
             whole.owed
         );
         let events = ledger.events(0, LogFilter::default(), 10).await.unwrap();
@@ -91,7 +91,7 @@ pub async fn a_taken_claim_stores_nothing(venue: &dyn Venue) {
     assert_eq!(ledger.message(second).await.unwrap(), None);
     assert!(ledger.payload(second).await.unwrap().is_none());
     assert!(ledger.documents(second, 0, 9).await.unwrap().is_empty());
-    assert!(ledger.owed("acme", 9).await.unwrap().is_empty());
+    assert!(ledger.owed("acme", 0, 9).await.unwrap().is_empty());
     assert!(ledger.holders(wanted[..1].to_vec()).await.unwrap().is_empty());
     assert_eq!(log_len(&ledger).await, 1);
     // The same key of another kind is another claim, and the caller may commit anew.
@@ -131,7 +131,7 @@ pub async fn the_same_entry_twice(venue: &dyn Venue) {
     for _ in 0..2 {
         assert_eq!(ledger.commit(whole.clone()).await, Ok(Committed::Stored));
     }
-    assert_eq!((log_len(&ledger).await, ledger.owed("acme", 9).await.unwrap().len()), (1, 1));
+    assert_eq!((log_len(&ledger).await, ledger.owed("acme", 0, 9).await.unwrap().len()), (1, 1));
     let mut other = whole;
     other.message.digest = "f".repeat(64);
     assert!(matches!(ledger.commit(other).await, Err(LedgerError::Conflict(_))));
@@ -161,7 +161,7 @@ pub async fn slices_and_their_end(venue: &dyn Venue) {
         ledger.finish(id, MessageState::Accepted, vec![owed(id)], vec![fact("queued")]).await.unwrap();
     }
     assert!(ledger.unfinished().await.unwrap().is_empty());
-    assert_eq!(ledger.owed("acme", 9).await.unwrap().len(), 1);
+    assert_eq!(ledger.owed("acme", 0, 9).await.unwrap().len(), 1);
     let timeline = ledger.timeline(id).await.unwrap();
     assert_eq!(timeline.iter().map(|fact| fact.what.as_str()).collect::<Vec<_>>(), ["received", "queued"]);
     assert_eq!(keys(&ledger.lease("erp", 99, 60, now).await.unwrap()), ["k0", "k1", "k2", "k3", "k4", "k5"]);
@@ -343,7 +343,7 @@ pub async fn revising_twice(venue: &dyn Venue) {
         assert_eq!(ledger.revise(revision.clone()).await, Ok(Committed::Stored));
     }
     assert_eq!(log_len(&ledger).await, 1);
-    assert_eq!((ledger.owed("acme", 9).await.unwrap().len(), ledger.timeline(id).await.unwrap().len()), (1, 2));
+    assert_eq!((ledger.owed("acme", 0, 9).await.unwrap().len(), ledger.timeline(id).await.unwrap().len()), (1, 2));
 }
 
 pub async fn unknown_messages(venue: &dyn Venue) {

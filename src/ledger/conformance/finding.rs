@@ -47,15 +47,25 @@ pub async fn by_every_field(venue: &dyn Venue) {
     third.message.transport_id = Some("x".repeat(500));
     third.message.interchange = Some("107".to_owned());
     third.message.state = MessageState::Ready;
-    for entry in [first, second, third] {
+    // From nobody we know, over a connection that we do.
+    let stranger = new_id();
+    let mut fourth = bare(stranger);
+    fourth.message.partner = None;
+    fourth.message.connection = "van".to_owned();
+    fourth.message.interchange = None;
+    fourth.message.state = MessageState::Held;
+    for entry in [first, second, third, fourth] {
         ledger.commit(entry).await.unwrap();
     }
     let by = MessageFilter::default;
     let text = |text: &str| Some(text.to_owned());
     let cases = [
-        (by(), vec![one, two, three]),
+        (by(), vec![one, two, three, stranger]),
         (MessageFilter { partner: text("bolt"), ..by() }, vec![two]),
         (MessageFilter { partner: text("acme"), ..by() }, vec![one, three]),
+        (MessageFilter { partner: text("van"), ..by() }, vec![stranger]),
+        (MessageFilter { partner: text("van"), state: Some(MessageState::Held), ..by() }, vec![stranger]),
+        (MessageFilter { partner: text("bolt"), state: Some(MessageState::Held), ..by() }, vec![two]),
         (MessageFilter { number: text("PO-2"), ..by() }, vec![one, two]),
         (MessageFilter { number: text("N1"), ..by() }, vec![one]),
         (MessageFilter { number: text("N"), ..by() }, vec![]),
@@ -68,7 +78,7 @@ pub async fn by_every_field(venue: &dyn Venue) {
         (MessageFilter { message_id: Some(two.to_string()), partner: text("acme"), ..by() }, vec![]),
         (MessageFilter { filename: text("a.edi"), ..by() }, vec![one, three]),
         (MessageFilter { filename: text("a.edi"), direction: Some(Direction::In), ..by() }, vec![one]),
-        (MessageFilter { state: Some(MessageState::Held), ..by() }, vec![two]),
+        (MessageFilter { state: Some(MessageState::Held), ..by() }, vec![two, stranger]),
         (MessageFilter { state: Some(MessageState::Accepted), ..by() }, vec![one]),
         (MessageFilter { state: Some(MessageState::Ready), partner: text("acme"), ..by() }, vec![three]),
         (MessageFilter { relates_to: Some(one), ..by() }, vec![three]),
@@ -141,7 +151,7 @@ pub async fn what_is_not_indexed_yet(venue: &dyn Venue) {
     let mut unknown = bare(held);
     unknown.message.partner = None;
     ledger.commit(unknown).await.unwrap();
-    commit(&ledger, &["other"]).await;
+    let other = commit(&ledger, &["other"]).await;
     tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     let documents = vec![document(sliced, 0, DocumentType::Invoice, "PO-7")];
     ledger.append(Slice { message: sliced, claims: Vec::new(), documents }).await.unwrap();
@@ -161,6 +171,8 @@ pub async fn what_is_not_indexed_yet(venue: &dyn Venue) {
     let cases = [
         (by("PO-7"), vec![sliced, held]),
         (MessageFilter { partner: Some("late".to_owned()), ..MessageFilter::default() }, vec![held]),
+        // It came on their connection, and is somebody else's after all.
+        (MessageFilter { partner: Some("acme".to_owned()), ..MessageFilter::default() }, vec![sliced, other]),
     ];
     assert_eq!(ledger.documents_by_number("PO-7", NumberFilter::default(), 9).await.unwrap().len(), 2);
     find_always(venue, ledger, &cases).await;

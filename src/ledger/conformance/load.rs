@@ -172,11 +172,11 @@ pub async fn a_backup_refuses_to_overwrite(venue: &dyn Venue) {
     commit(&ledger, &["a"]).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("backup");
-    ledger.backup(&file).await.unwrap();
+    ledger.backup(&file, Vec::new()).await.unwrap();
     let size = std::fs::metadata(&file).unwrap().len();
     assert!(size > 0);
     commit(&ledger, &["b"]).await;
-    assert!(matches!(ledger.backup(&file).await, Err(LedgerError::Conflict(_))));
+    assert!(matches!(ledger.backup(&file, Vec::new()).await, Err(LedgerError::Conflict(_))));
     assert_eq!(std::fs::metadata(&file).unwrap().len(), size);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left there");
 }

@@ -107,16 +107,16 @@ pub async fn what_is_dead_is_replaced(venue: &dyn Venue) {
     assert!(ledger.deliver(attempt(&delivery, DeliveryState::Dead)).await.unwrap());
     assert!(ledger.issue(order(behind, 2, "acme", "45")).await.unwrap());
     assert!(matches!(reissue(&[dead]).await, Err(LedgerError::Conflict(_))), "what waits behind it would go first");
-    assert_eq!((state().await, ledger.owed("acme", 9).await.unwrap().len()), (DeliveryState::Dead, 0));
+    assert_eq!((state().await, ledger.owed("acme", 0, 9).await.unwrap().len()), (DeliveryState::Dead, 0));
     let behind = ledger.deliveries(behind).await.unwrap().remove(0);
     ledger.cancel(behind.id, record("deliveries.cancel")).await.unwrap();
     reissue(&[dead]).await.unwrap();
-    assert_eq!((state().await, ledger.owed("acme", 9).await.unwrap().len()), (DeliveryState::Cancelled, 1));
+    assert_eq!((state().await, ledger.owed("acme", 0, 9).await.unwrap().len()), (DeliveryState::Cancelled, 1));
     assert!(matches!(reissue(&[dead]).await, Err(LedgerError::Conflict(_))), "it is owed already");
     let audit = ledger.audit_log(9).await.unwrap();
     assert_eq!(audit.iter().filter(|record| record.what == "anew").count(), 1);
     let mut anew = order(new_id(), 3, "acme", "45");
-    anew.settles = vec![ledger.owed("acme", 9).await.unwrap()[0].0];
+    anew.settles = vec![ledger.owed("acme", 0, 9).await.unwrap()[0].0];
     let id = anew.message.id;
     assert!(ledger.issue(anew).await.unwrap());
     let due = ledger.due_deliveries(after(start(), 60), Vec::new(), 9).await.unwrap();
@@ -228,17 +228,22 @@ pub async fn owed_and_settled(venue: &dyn Venue) {
         |message, n: i64| Owed { message, partner: "acme".to_owned(), due: after(start(), n), facts: n.to_string() };
     ledger.commit(Entry { owed: vec![owed(one, 1), owed(one, 2)], ..bare(one) }).await.unwrap();
     ledger.commit(Entry { owed: vec![owed(two, 3)], ..bare(two) }).await.unwrap();
-    let all = ledger.owed("acme", 9).await.unwrap();
+    let all = ledger.owed("acme", 0, 9).await.unwrap();
     let facts =
         |list: &[(u64, Owed)]| list.iter().map(|(_, owed)| owed.facts.parse::<i64>().unwrap()).collect::<Vec<_>>();
     assert_eq!(facts(&all), [1, 2, 3]);
-    assert_eq!(facts(&ledger.owed("acme", 2).await.unwrap()), [1, 2]);
+    assert_eq!(facts(&ledger.owed("acme", 0, 2).await.unwrap()), [1, 2]);
+    assert_eq!(facts(&ledger.owed("acme", all[0].0, 1).await.unwrap()), [2]);
+    assert!(ledger.owed("acme", all[2].0, 9).await.unwrap().is_empty());
     let globex = Owed { partner: "globex".to_owned(), ..owed(other, 9) };
     ledger.commit(Entry { owed: vec![globex], ..bare(other) }).await.unwrap();
-    assert_eq!(facts(&ledger.owed("acme", 9).await.unwrap()), [1, 2, 3]);
-    let of_globex = ledger.owed("globex", 9).await.unwrap();
+    assert_eq!(facts(&ledger.owed("acme", 0, 9).await.unwrap()), [1, 2, 3]);
+    let of_globex = ledger.owed("globex", 0, 9).await.unwrap();
     assert_eq!(facts(&of_globex), [9]);
-    assert!(ledger.owed("nobody", 9).await.unwrap().is_empty());
+    assert_eq!(facts(&ledger.owed_of("acme", one).await.unwrap()), [1, 2]);
+    assert_eq!(ledger.owed_of("globex", other).await.unwrap(), of_globex);
+    assert!(ledger.owed_of("globex", one).await.unwrap().is_empty());
+    assert!(ledger.owed("nobody", 0, 9).await.unwrap().is_empty());
     assert_eq!(ledger.owing().await.unwrap(), ["acme", "globex"]);
     let mut settled = outgoing(new_id(), 7);
     settled.numbers = Vec::new();
@@ -252,7 +257,7 @@ pub async fn owed_and_settled(venue: &dyn Venue) {
     answer.settles = vec![all[0].0, all[2].0];
     answer.documents = vec![document(id, 0, DocumentType::FunctionalAcknowledgement, "ack")];
     assert!(ledger.issue(answer.clone()).await.unwrap());
-    assert_eq!(facts(&ledger.owed("acme", 9).await.unwrap()), [2]);
+    assert_eq!(facts(&ledger.owed("acme", 0, 9).await.unwrap()), [2]);
     for message in [one, two] {
         let last = ledger.timeline(message).await.unwrap().pop().unwrap();
         assert_eq!((last.what.as_str(), last.detail), ("acknowledged", format!("in {id}")));
@@ -268,7 +273,7 @@ pub async fn owed_and_settled(venue: &dyn Venue) {
     let ledger = venue.open().await;
     let three = new_id();
     ledger.commit(Entry { owed: vec![owed(three, 4)], ..bare(three) }).await.unwrap();
-    assert!(ledger.owed("acme", 9).await.unwrap()[0].0 > all[2].0);
+    assert!(ledger.owed("acme", 0, 9).await.unwrap()[0].0 > all[2].0);
     ledger.declare(vec![consumer("erp")]).await.unwrap();
     assert_eq!(keys(&ledger.lease("erp", 9, 60, start()).await.unwrap()), ["ack"], "what is issued may have events");
 }

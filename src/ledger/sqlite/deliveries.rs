@@ -8,7 +8,7 @@ use super::{
     audit,
     fault::{Outcome, damaged},
     lanes::Weight,
-    outgoing::{next_number, paused},
+    outgoing::{self, next_number, paused},
     rows::{self, Word},
     writer::{Done, Tx},
 };
@@ -401,7 +401,8 @@ pub(super) fn numbers(conn: &Connection) -> Outcome<Vec<(NumberSeries, u64)>> {
 }
 
 /// Has a series that was never used begin at `first`.
-pub(super) fn begin(tx: &Tx, series: &NumberSeries, first: i64) -> Outcome<Done<()>> {
+pub(super) fn begin(tx: &Tx, series: &NumberSeries, first: u64) -> Outcome<Done<()>> {
+    let first = rows::signed(NumberSeries::after(first, outgoing::stride(&tx.conn)?));
     tx.conn
         .prepare_cached("INSERT OR IGNORE INTO numbers (series, next) VALUES (?1, ?2)")?
         .execute(params![series.0, first])?;

@@ -2,6 +2,8 @@
 
 use std::{fmt::Display, path::Path, time::Duration};
 
+use crate::ledger::{LedgerError, codes};
+
 /// A group is on stable storage.
 pub(super) fn group_committed(entries: usize, took: Duration) {
     tracing::trace!(target: "gangway::ledger", entries, micros = took.as_micros(), "group committed");
@@ -10,6 +12,17 @@ pub(super) fn group_committed(entries: usize, took: Duration) {
 /// A group was taken back whole.
 pub(super) fn group_failed(error: &dyn Display) {
     tracing::error!(target: "gangway::ledger", %error, "group not committed");
+}
+
+/// There is no room for the record; told once, until there is some.
+pub(super) fn no_room(error: &LedgerError) {
+    let code = codes::FULL;
+    tracing::error!(target: "gangway::ledger", %code, %error, "nothing is taken until there is room again");
+}
+
+/// There is room for the record again.
+pub(super) fn room_again() {
+    tracing::info!(target: "gangway::ledger", "there is room again");
 }
 
 /// The disk failed; the process must not go on.

@@ -29,7 +29,7 @@ pub(super) const FILENAME: i64 = 6;
 pub(super) const RELATED: i64 = 7;
 
 /// The index's own format; another one is made anew.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 /// Messages, and touched ranges, in one batch.
 const BATCH: i64 = 4096;
 /// How long the thread lets work gather.
@@ -43,7 +43,7 @@ const LONGEST: usize = 120;
 const TABLES: &str = "
 CREATE TABLE mark (
   id INTEGER PRIMARY KEY CHECK (id = 1), identity BLOB NOT NULL, message INTEGER NOT NULL, touched INTEGER NOT NULL);
--- kind: 1 partner, 2 business number, 3 order, 4 interchange, 5 transport id, 6 file name,
+-- kind: 1 partner, or connection where it is nobody's we know, 2 business number, 3 order, 4 interchange, 5 transport id, 6 file name,
 -- 7 the message that it answers or repeats; id and position: where.
 CREATE TABLE entries (
   kind INTEGER NOT NULL, value TEXT NOT NULL, id BLOB NOT NULL, position INTEGER NOT NULL,
@@ -193,7 +193,7 @@ fn batch(ledger: &Connection, before: Mark) -> Outcome<(Vec<Entry>, Mark)> {
     Ok((entries, after))
 }
 
-const MESSAGES: &str = "SELECT num, id, partner, interchange, transport_id, filename, relates_to \
+const MESSAGES: &str = "SELECT num, id, coalesce(partner, connection), interchange, transport_id, filename, relates_to \
      FROM messages WHERE num > ?1 \
      ORDER BY num LIMIT ?2";
 
@@ -222,10 +222,9 @@ fn messages(ledger: &Connection, after: i64, entries: &mut Vec<Entry>) -> Outcom
 }
 
 fn message_entries(ledger: &Connection, num: i64, entries: &mut Vec<Entry>) -> Outcome<()> {
-    let mut find = ledger.prepare_cached("SELECT id, partner FROM messages WHERE num = ?1")?;
-    let found: Option<([u8; 16], Option<String>)> =
-        find.query_row([num], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    if let Some((id, Some(partner))) = found {
+    let mut find = ledger.prepare_cached("SELECT id, coalesce(partner, connection) FROM messages WHERE num = ?1")?;
+    let found: Option<([u8; 16], String)> = find.query_row([num], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    if let Some((id, partner)) = found {
         entries.push((PARTNER, value(PARTNER, &partner), id, 0));
     }
     Ok(())

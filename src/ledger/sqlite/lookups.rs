@@ -271,7 +271,7 @@ fn past_the_mark(conn: &Connection, mark: Mark, terms: &[(i64, String)]) -> Outc
     let first = (mark.message + 1) << POSITION_BITS;
     for (kind, text) in terms {
         let column = match *kind {
-            index::PARTNER => "partner = ?2",
+            index::PARTNER => "coalesce(partner, connection) = ?2",
             index::INTERCHANGE => "ltrim(interchange, '0') = ltrim(?2, '0')",
             index::TRANSPORT => "transport_id = ?2",
             index::FILENAME => "filename = ?2",
@@ -313,7 +313,7 @@ const NAMES: &str =
 fn fits(conn: &Connection, filter: &MessageFilter, num: i64, message: &Message) -> Outcome<bool> {
     let same = |wanted: &Option<String>, is: &Option<String>| wanted.is_none() || wanted == is;
     let isa13 = |text: &String| text.trim_start_matches('0').to_owned();
-    let plain = same(&filter.partner, &message.partner)
+    let plain = filter.partner.as_ref().is_none_or(|partner| partner == message.whose())
         && same(&filter.filename, &message.filename)
         && same(&filter.isa13.as_ref().map(isa13), &message.interchange.as_ref().map(isa13))
         && filter

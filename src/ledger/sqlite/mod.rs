@@ -22,10 +22,12 @@ mod lookups;
 mod memory;
 mod open;
 mod outgoing;
+mod own_files;
 mod payloads;
 mod queue;
 mod readers;
 mod requests;
+mod room;
 mod rows;
 mod schema;
 mod standing;
@@ -55,6 +57,7 @@ use self::{
     open::Places,
     payloads::Kept,
     readers::{Reader, Readers},
+    room::Room,
     writer::{Desk, Done, FailStop, Tx, Writer, stopped},
 };
 use super::{LedgerError, Payload, Result};
@@ -102,6 +105,7 @@ pub struct SqliteLedger {
     changed: watch::Receiver<u64>,
     checkpoints: Arc<Checkpoints>,
     alarm: Arc<Alarm>,
+    room: Arc<Room>,
     indexing: Arc<Bell>,
     writer: Mutex<Option<JoinHandle<()>>>,
     helpers: Mutex<Vec<JoinHandle<()>>>,
@@ -137,12 +141,14 @@ impl SqliteLedger {
         let readers = Readers::new(&places, options.readers.max(1))?;
         let (alarm, indexing) = (Arc::new(Alarm::default()), Arc::new(Bell::default()));
         queue::turns(&conn)?.into_iter().for_each(|turn| alarm.at(turn));
+        let room = Arc::new(Room::default());
         let (sender, changed) = watch::channel(0);
         let fail_stop: FailStop = Arc::clone(&options.fail_stop);
         let bell = Arc::clone(&indexing);
         let (writer, desk) = Writer::new(
             conn,
             Arc::clone(&checkpoints),
+            Arc::clone(&room),
             Arc::clone(&fail_stop),
             sender.clone(),
             Box::new(move || bell.ring()),
@@ -161,6 +167,7 @@ impl SqliteLedger {
             changed,
             checkpoints,
             alarm,
+            room,
             indexing,
             writer: Mutex::new(Some(writer.map_err(thread)?)),
             helpers: Mutex::new(helpers),
@@ -190,6 +197,7 @@ impl SqliteLedger {
             changed,
             checkpoints: Checkpoints::new(u64::MAX, None),
             alarm: Arc::new(Alarm::default()),
+            room: Arc::new(Room::default()),
             indexing: Arc::new(Bell::default()),
             writer: Mutex::new(None),
             helpers: Mutex::new(Vec::new()),

@@ -2,8 +2,8 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::Read,
-    os::unix::fs::DirBuilderExt,
+    io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -14,7 +14,7 @@ use super::{
     fault::{Fault, Outcome, damaged, from_io},
     rows, schema,
 };
-use crate::ledger::LedgerError;
+use crate::{keys, ledger::LedgerError};
 
 /// How long a connection waits for another one.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -48,7 +48,12 @@ impl Places {
 
 /// Makes a folder, and those above it, that only we may enter. One that is there is left as it is.
 pub(super) fn make_folder(path: &Path) -> Result<(), LedgerError> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| from_io("cannot make", path, &e))
+    keys::make_folder(path).map_err(|e| from_io("cannot make", path, &e))
+}
+
+/// A new file that only we may read.
+pub(super) fn private(path: &Path) -> io::Result<File> {
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// Makes a folder's names durable.
@@ -67,6 +72,7 @@ impl Lock {
             .create(true)
             .truncate(false)
             .write(true)
+            .mode(0o600)
             .open(path)
             .map_err(|e| from_io("cannot open", path, &e))?;
         match file.try_lock() {
@@ -122,7 +128,14 @@ pub(super) fn first_connection(places: &Places, cache_mb: u32, max_pages: Option
 
 /// A connection that writes, with every setting that durability rests on.
 pub(super) fn connect(path: &Path, cache_mb: u32) -> Outcome<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // The engine would let others read it. What it makes beside the file, it makes as the file is.
+    match private(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(from_io("cannot make", path, &error).into());
+        }
+        _ => {}
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY)?;
     conn.set_prepared_statement_cache_capacity(128);
@@ -172,7 +185,7 @@ fn check_file(places: &Places) -> Outcome<bool> {
     let log = fs::metadata(path.with_extension("db-wal")).map_or(0, |meta| meta.len());
     let size = match fs::metadata(path) {
         Ok(meta) => meta.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let stored = fs::read_dir(&places.payloads).is_ok_and(|mut names| {
                 names.any(|name| name.is_ok_and(|name| name.file_name().as_encoded_bytes().starts_with(b"msg_")))
             });

@@ -1,7 +1,7 @@
 //! The way out: acknowledgements owed, control numbers, interchanges issued, and what became of their deliveries.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Rows, params};
 
 use super::{
     arrivals::{self, Existing, NewDocument, NewMessage, insert_documents},
@@ -12,14 +12,21 @@ use super::{
     rows::{self, Word},
     writer::{Done, Tx},
 };
-use crate::ledger::{AuditRecord, Channel, Fact, LedgerError, NumberSeries, Outgoing, Owed, Watch};
+use crate::{
+    document::MessageId,
+    ledger::{AuditRecord, Channel, Fact, LedgerError, NumberSeries, Outgoing, Owed, Watch},
+};
 
 /// The partner after `?1` to whom something is owed.
 pub(super) const OWING: &str = "SELECT partner FROM owed WHERE partner > ?1 ORDER BY partner LIMIT 1";
-/// What is owed to partner `?1`, the oldest first.
+/// What is owed to partner `?1` after number `?2`, the oldest first.
 pub(super) const OWED: &str =
     "SELECT o.id, m.id, o.partner, o.due, o.facts FROM owed o JOIN messages m ON m.num = o.message
-     WHERE o.partner = ?1 ORDER BY o.id LIMIT ?2";
+     WHERE o.partner = ?1 AND o.id > ?2 ORDER BY o.id LIMIT ?3";
+/// What is owed to partner `?1` because of message `?2`.
+pub(super) const OWED_OF: &str =
+    "SELECT o.id, m.id, o.partner, o.due, o.facts FROM messages m JOIN owed o ON o.message = m.num
+     WHERE o.partner = ?1 AND m.id = ?2 ORDER BY o.id";
 
 /// The partners to whom something is owed.
 pub(super) fn owing(conn: &Connection) -> Outcome<Vec<String>> {
@@ -36,10 +43,19 @@ pub(super) fn is_owed(conn: &Connection, number: u64) -> Outcome<bool> {
     Ok(conn.prepare_cached("SELECT 1 FROM owed WHERE id = ?1")?.exists([rows::signed(number)])?)
 }
 
-/// What is owed to a partner, oldest first.
-pub(super) fn owed(conn: &Connection, partner: &str, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
+/// What is owed to a partner after a number, oldest first.
+pub(super) fn owed(conn: &Connection, partner: &str, after: u64, limit: usize) -> Outcome<Vec<(u64, Owed)>> {
     let mut all = conn.prepare_cached(OWED)?;
-    let mut rows = all.query(params![partner, i64::try_from(limit).unwrap_or(i64::MAX)])?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    read_owed(all.query(params![partner, rows::signed(after), limit])?)
+}
+
+/// What is owed to a partner because of a message.
+pub(super) fn owed_of(conn: &Connection, partner: &str, message: MessageId) -> Outcome<Vec<(u64, Owed)>> {
+    read_owed(conn.prepare_cached(OWED_OF)?.query(params![partner, message.to_bytes()])?)
+}
+
+fn read_owed(mut rows: Rows<'_>) -> Outcome<Vec<(u64, Owed)>> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let owed = Owed {
@@ -56,7 +72,21 @@ pub(super) fn owed(conn: &Connection, partner: &str, limit: usize) -> Outcome<Ve
 /// The next number of a series.
 pub(super) fn next_number(conn: &Connection, series: &NumberSeries) -> Outcome<i64> {
     let mut find = conn.prepare_cached("SELECT next FROM numbers WHERE series = ?1")?;
-    Ok(find.query_row([&series.0], |row| row.get(0)).optional()?.unwrap_or(1))
+    match find.query_row([&series.0], |row| row.get(0)).optional()? {
+        Some(next) => Ok(next),
+        None => Ok(rows::signed(NumberSeries::after(1, stride(conn)?))),
+    }
+}
+
+/// Whether a series was ever used, or begun.
+pub(super) fn is_begun(conn: &Connection, series: &NumberSeries) -> Outcome<bool> {
+    Ok(conn.prepare_cached("SELECT 1 FROM numbers WHERE series = ?1")?.exists([&series.0])?)
+}
+
+/// How far ahead a series begins. A restored record does not know which were begun after its backup.
+pub(super) fn stride(conn: &Connection) -> Outcome<u64> {
+    let mut find = conn.prepare_cached("SELECT value FROM meta WHERE key = 'stride'")?;
+    Ok(find.query_row([], |row| row.get(0)).optional()?.map_or(0, rows::unsigned))
 }
 
 /// An outgoing interchange as it is written.

@@ -14,9 +14,9 @@ use tokio::sync::watch;
 use super::{
     super::{
         AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
-        GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, Message, MessageFilter, MessageState,
-        News, NumberFilter, NumberSeries, Outgoing, Owed, Parked, Payload, QueueStats, Receipt, Result, Revision,
-        Slice, Taken, Unfinished, Watch,
+        GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, LogPage, Message, MessageFilter,
+        MessageState, News, NumberFilter, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt,
+        Result, Revision, Slice, Taken, Unfinished, Watch,
     },
     SqliteLedger,
     arrivals::{self, NewEntry, NewRevision},
@@ -173,7 +173,7 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| standing::event(&reader.conn, id)).await
     }
 
-    async fn events(&self, after: u64, filter: LogFilter, limit: usize) -> Result<Vec<LogEvent>> {
+    async fn log(&self, after: u64, filter: LogFilter, limit: usize) -> Result<LogPage> {
         self.read(move |reader| standing::log(&reader.conn, after, &filter, limit)).await
     }
 
@@ -223,6 +223,10 @@ impl Ledger for SqliteLedger {
         self.write(Weight::default(), move |tx| standing::put_back(tx, &name, position, &record)).await
     }
 
+    fn no_room(&self) -> watch::Receiver<Option<String>> {
+        self.room.watch()
+    }
+
     fn changed(&self) -> watch::Receiver<u64> {
         self.changed.clone()
     }
@@ -231,9 +235,14 @@ impl Ledger for SqliteLedger {
         self.read(|reader| outgoing::owing(&reader.conn)).await
     }
 
-    async fn owed(&self, partner: &str, limit: usize) -> Result<Vec<(u64, Owed)>> {
+    async fn owed(&self, partner: &str, after: u64, limit: usize) -> Result<Vec<(u64, Owed)>> {
         let partner = partner.to_owned();
-        self.read(move |reader| outgoing::owed(&reader.conn, &partner, limit)).await
+        self.read(move |reader| outgoing::owed(&reader.conn, &partner, after, limit)).await
+    }
+
+    async fn owed_of(&self, partner: &str, message: MessageId) -> Result<Vec<(u64, Owed)>> {
+        let partner = partner.to_owned();
+        self.read(move |reader| outgoing::owed_of(&reader.conn, &partner, message)).await
     }
 
     async fn is_owed(&self, number: u64) -> Result<bool> {
@@ -313,8 +322,11 @@ impl Ledger for SqliteLedger {
     }
 
     async fn begin_number(&self, series: &NumberSeries, first: u64) -> Result<()> {
-        let series = series.clone();
-        self.write(Weight::default(), move |tx| deliveries::begin(tx, &series, rows::signed(first))).await
+        let (series, asked) = (series.clone(), series.clone());
+        if self.read(move |reader| outgoing::is_begun(&reader.conn, &asked)).await? {
+            return Ok(());
+        }
+        self.write(Weight::default(), move |tx| deliveries::begin(tx, &series, first)).await
     }
 
     async fn advance_number(&self, series: &NumberSeries, next: u64, record: AuditRecord) -> Result<()> {
@@ -369,9 +381,9 @@ impl Ledger for SqliteLedger {
         self.read(move |reader| audit::log(&reader.conn, limit)).await
     }
 
-    async fn backup(&self, file: &Path) -> Result<()> {
+    async fn backup(&self, file: &Path, own: Vec<OwnFile>) -> Result<()> {
         let (places, file) = (self.places.clone(), file.to_owned());
-        self.read(move |reader| backup::backup(&reader.conn, &places, &file)).await
+        self.read(move |reader| backup::backup(&reader.conn, &places, &file, &own)).await
     }
 
     async fn close(&self) -> Result<()> {

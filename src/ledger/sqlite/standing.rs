@@ -15,11 +15,16 @@ use super::{
 };
 use crate::{
     document::EventId,
-    ledger::{AuditRecord, GivenUp, KeyState, LeasedEvent, LedgerError, LogEvent, LogFilter, Parked, QueueStats},
+    ledger::{
+        AuditRecord, GivenUp, KeyState, LeasedEvent, LedgerError, LogEvent, LogFilter, LogPage, Parked, QueueStats,
+    },
 };
 
 /// How much of the log, past what a consumer was handed, is searched for what waits behind a parked event.
 const LOOK_AHEAD: usize = 10_000;
+
+/// So many events of the log are looked at for one question; there are few readers, and others wait for them.
+pub(super) const LOOKED_AT: usize = 10_000;
 
 /// The data of events that were handed out.
 pub(super) fn fetch(conn: &Connection, handed: &[Handed]) -> Outcome<Vec<LeasedEvent>> {
@@ -34,12 +39,13 @@ pub(super) fn fetch(conn: &Connection, handed: &[Handed]) -> Outcome<Vec<LeasedE
     Ok(leased)
 }
 
-/// The log after `position`.
-pub(super) fn log(conn: &Connection, position: u64, filter: &LogFilter, limit: usize) -> Outcome<Vec<LogEvent>> {
-    let mut found = Vec::new();
+/// The log after `position`, as much of it as is looked at for one question.
+pub(super) fn log(conn: &Connection, position: u64, filter: &LogFilter, limit: usize) -> Outcome<LogPage> {
+    let mut page = LogPage { events: Vec::new(), reached: position, is_end: limit > 0 };
     if limit == 0 {
-        return Ok(found);
+        return Ok(page);
     }
+    let mut looked = 0;
     let mut find = conn.prepare_cached(&format!("SELECT {} FROM events WHERE seq = ?1", rows::EVENT))?;
     consumers::walk(conn, rows::signed(position), |event| {
         let fits = filter.kind.as_deref().is_none_or(|kind| kind == event.kind)
@@ -47,12 +53,15 @@ pub(super) fn log(conn: &Connection, position: u64, filter: &LogFilter, limit: u
         if fits {
             let mut row = find.query([event.seq])?;
             if let Some(row) = row.next()? {
-                found.push(rows::read_event(row, event.position)?);
+                page.events.push(rows::read_event(row, event.position)?);
             }
         }
-        Ok(found.len() < limit)
+        looked += 1;
+        page.reached = rows::unsigned(event.position);
+        page.is_end = page.events.len() < limit && looked < LOOKED_AT;
+        Ok(page.is_end)
     })?;
-    Ok(found)
+    Ok(page)
 }
 
 /// Whose events are on the log after `position`, and how far that goes. Reads nothing of what the events say.

@@ -5,7 +5,10 @@
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     time::Instant,
 };
 
@@ -17,6 +20,7 @@ use super::{
     events,
     fault::{Fault, Outcome},
     lanes::{Lane, Waiting, Weight},
+    room::{self, Room, Trial},
     rows,
 };
 use crate::ledger::LedgerError;
@@ -30,8 +34,10 @@ pub(super) enum Done<T> {
 }
 
 /// One piece of work, with somebody waiting for its answer.
-trait Work: Send {
+pub(super) trait Work: Send {
+    /// Does it; `false` where what it wrote is to be undone.
     fn run(&mut self, tx: &mut Tx) -> Outcome<bool>;
+    /// Tells what came of it, once that is certain.
     fn answer(self: Box<Self>, failure: Option<&LedgerError>);
 }
 
@@ -236,6 +242,9 @@ pub(super) struct Writer {
     tx: Tx,
     orders: mpsc::Receiver<Order>,
     checkpoints: Arc<Checkpoints>,
+    room: Arc<Room>,
+    /// When to look whether there is room again.
+    look_at: Option<Instant>,
     fail_stop: FailStop,
     changed: watch::Sender<u64>,
     on_messages: Box<dyn Fn() + Send>,
@@ -247,13 +256,18 @@ impl Writer {
     pub(super) fn new(
         conn: Connection,
         checkpoints: Arc<Checkpoints>,
+        room: Arc<Room>,
         fail_stop: FailStop,
         changed: watch::Sender<u64>,
         on_messages: Box<dyn Fn() + Send>,
     ) -> Outcome<(Self, Desk)> {
         let (desk, orders) = mpsc::channel();
         let tx = Tx::new(conn)?;
-        Ok((Self { tx, orders, checkpoints, fail_stop, changed, on_messages, broken: false }, Desk(desk)))
+        let look_at = None;
+        Ok((
+            Self { tx, orders, checkpoints, room, look_at, fail_stop, changed, on_messages, broken: false },
+            Desk(desk),
+        ))
     }
 
     /// Works until it is told to close or nobody can hand in work any more.
@@ -261,11 +275,15 @@ impl Writer {
         let (mut waiting, mut closing) = (Waiting::default(), None);
         loop {
             if waiting.is_empty() && closing.is_none() {
-                match self.orders.recv() {
+                match self.order() {
                     Ok(Order::Work(lane, weight, work)) => waiting.put(lane, weight, work),
                     Ok(Order::Close(reply)) => closing = Some(reply),
-                    Err(_) => break,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break,
                 }
+            }
+            if closing.is_none() && self.look_at.is_some_and(|at| at <= Instant::now()) {
+                self.look_for_room();
             }
             // Whoever comes after the word to close is told that it is closed.
             while closing.is_none()
@@ -276,10 +294,11 @@ impl Writer {
                     Order::Close(reply) => closing = Some(reply),
                 }
             }
-            if waiting.is_empty() {
-                break;
+            match (waiting.is_empty(), &closing) {
+                (false, _) => self.group(waiting.group()),
+                (true, None) => continue,
+                (true, Some(_)) => break,
             }
-            self.group(waiting.group());
             if closing.is_none() {
                 self.checkpoints.restart_if_large(&self.tx.conn, &self.fail_stop);
             }
@@ -291,16 +310,33 @@ impl Writer {
         }
     }
 
+    /// The next order, or that it is time to look for room.
+    fn order(&self) -> Result<Order, RecvTimeoutError> {
+        match self.look_at {
+            None => self.orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => self.orders.recv_timeout(at.saturating_duration_since(Instant::now())),
+        }
+    }
+
+    /// Tries whether there is room again.
+    fn look_for_room(&mut self) {
+        for trial in [Trial::Take, Trial::GiveBack] {
+            self.look_at = None;
+            let (whole, failures) = self.attempt(&mut [Box::new(trial)]);
+            if whole.is_some() || failures.iter().any(Option::is_some) {
+                return;
+            }
+        }
+        self.room.found();
+    }
+
     /// Does a group, commits it, and answers everybody in it.
     fn group(&mut self, mut group: Vec<Box<dyn Work>>) {
         let began = Instant::now();
-        let mut failures: Vec<Option<LedgerError>> = Vec::with_capacity(group.len());
-        let whole =
-            if self.broken { Err(Fault::Ledger(stopped())) } else { self.transaction(&mut group, &mut failures) };
-        let whole = whole.map_err(|fault| self.undo(fault)).err();
-        if whole.is_none() {
-            self.tx.stored = self.tx.next;
-            events::group_committed(group.len(), began.elapsed());
+        let (whole, failures) = self.attempt(&mut group);
+        match &whole {
+            None => events::group_committed(group.len(), began.elapsed()),
+            Some(error) => events::group_failed(error),
         }
         let (messages, queue) = (std::mem::take(&mut self.tx.messages), std::mem::take(&mut self.tx.queue));
         for (index, work) in group.into_iter().enumerate() {
@@ -312,6 +348,22 @@ impl Writer {
         if whole.is_none() && queue {
             self.changed.send_modify(|count| *count = count.wrapping_add(1));
         }
+    }
+
+    /// Does a group and commits it: why it failed whole, if it did, and who in it failed alone.
+    fn attempt(&mut self, group: &mut [Box<dyn Work>]) -> (Option<LedgerError>, Vec<Option<LedgerError>>) {
+        let mut failures: Vec<Option<LedgerError>> = Vec::with_capacity(group.len());
+        let whole = if self.broken { Err(Fault::Ledger(stopped())) } else { self.transaction(group, &mut failures) };
+        let whole = whole.map_err(|fault| self.undo(fault)).err();
+        if whole.is_none() {
+            self.tx.stored = self.tx.next;
+        }
+        let all = whole.iter().chain(failures.iter().flatten());
+        if let Some(error) = all.into_iter().find(|error| matches!(error, LedgerError::Full(_))) {
+            self.room.lacking(error);
+            self.look_at.get_or_insert_with(|| Instant::now() + room::LOOK);
+        }
+        (whole, failures)
     }
 
     /// Runs the work of a group in one transaction, up to and with its commit. What fails alone is put in `failures`.
@@ -368,7 +420,6 @@ impl Writer {
             events::fail_stop(&rollback);
             (self.fail_stop)(&rollback.to_string());
         }
-        events::group_failed(&error);
         error
     }
 }

@@ -1,7 +1,7 @@
 //! Acknowledgements as a partner reads them: exact bytes, exact codes, and always clean by our own check.
 
 use super::super::isa::tests::ISA;
-use super::super::{Caps, Checker, Policy, RefusedSet, Severity, Step};
+use super::super::{Caps, Checker, Policy, RefusedSet, Severity, Step, answers};
 use super::*;
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -443,6 +443,25 @@ fn separators_that_would_collide_are_exchanged() {
         .replace('*', "|")
         .replace("TH~|RS", "TH~*RS");
     assert!(answer(&text).contains("GS|FA|OURS|TH~*RS|"));
+}
+
+#[test]
+fn an_acknowledgement_is_known_by_what_it_speaks_of() {
+    let of = |text: &str| verdicts(text.as_bytes(), &Policy::default()).remove(0);
+    let (text, always) = (interchange("004010", GOOD), AckPolicy { ta1: Ta1When::Always, ..AckPolicy::default() });
+    let verdict = of(&text);
+    let said = acknowledge(&verdict, &AckPolicy::default(), NUMBERS, now()).unwrap();
+    let with_ta1 = acknowledge(&verdict, &always, NUMBERS, now()).unwrap();
+    assert!(answers(&said, &verdict) && answers(&with_ta1, &verdict));
+    // Another interchange whose group has the same number: only the TA1 tells them apart.
+    let other = of(&text.replace("000000001", "000000002"));
+    assert!(answers(&said, &other) && !answers(&with_ta1, &other));
+    for (what, by) in
+        [("*7*X*", "*8*X*"), ("~GE*1*7~", "~GE*1*7~GS*PO*A*B*20260701*1200*9*X*004010~GE*0*9~"), ("GS*PO*", "GS*IN*")]
+    {
+        assert!(!answers(&said, &of(&text.replace(what, by))), "{by}");
+    }
+    assert!(!answers(b"", &verdict) && !answers(text.as_bytes(), &verdict));
 }
 
 proptest! {

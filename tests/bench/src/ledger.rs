@@ -275,7 +275,7 @@ async fn acknowledge_all(ledger: SharedLedger, stop: Arc<AtomicBool>) -> Result<
     while !stop.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(10)).await;
         loop {
-            let owed = ledger.owed("acme", 128).await?;
+            let owed = ledger.owed("acme", 0, 128).await?;
             if owed.is_empty() {
                 break;
             }

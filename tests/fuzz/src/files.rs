@@ -26,7 +26,7 @@ pub fn partner(bytes: &[u8]) {
     let Some(text) = text(bytes) else { return };
     let source = Source::new("acme.toml", text);
     let files = Files::one(Path::new("acme.toml"), source);
-    let sources = Sources { partners: "partners".into(), last_good: None, largest_body: 1 << 20 };
+    let sources = Sources { partners: "partners".into(), largest_body: 1 << 20, ..Sources::default() };
     let (directory, found) = Directory::build(&files, &sources, &|_| true);
     are_placed(&found);
     let broken = found.iter().any(Diagnostic::is_error);

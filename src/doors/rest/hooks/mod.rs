@@ -26,11 +26,11 @@ use tokio::task::JoinHandle;
 
 use self::{
     push::{Bells, Crier},
-    shelf::{Endpoint, Held, MOST, Shelf, State},
+    shelf::{Asked, Endpoint, Held, MOST, Shelf, State},
 };
-use super::{Rest, problems, submit};
+use super::{Rest, feed, problems, submit};
 use crate::{
-    document::{CloudEvent, Verb},
+    document::CloudEvent,
     keys,
     ledger::{LedgerError, SharedLedger},
     net::{self, Egress, Fields, Problem, problem::FIELDS, webhook::Posted},
@@ -169,9 +169,10 @@ impl Named {
     ) -> Result<Endpoint, Problem> {
         let id = self.endpoint.id.clone();
         let changed = shelve(self.hooks()?, &self.access.partner.id, move |own| {
-            let own = own.iter_mut().find(|one| one.id == id).ok_or_else(no_endpoint)?;
+            let own = own.iter_mut().find(|one| one.id == id && !one.deleted).ok_or_else(no_endpoint)?;
+            let before = own.clone();
             change(own)?;
-            own.revision += 1;
+            own.revision += u64::from(*own != before);
             Ok(own.clone())
         });
         changed.await?
@@ -209,7 +210,8 @@ async fn one(named: Named) -> Response {
     answer(StatusCode::OK, &named.endpoint, None)
 }
 
-/// Names an endpoint. The same key again names the same endpoint, whose secret is not shown twice.
+/// Names an endpoint. The same key again gets the same answer, whatever became of the endpoint since; but its secret is not
+/// shown twice.
 async fn create(
     Shared(rest): Shared<Arc<Rest>>,
     Extension(access): Extension<ApiAccess>,
@@ -230,22 +232,24 @@ async fn create(
     let (mode, secret, now) = (access.mode, secret(), Timestamp::now());
     let new = Endpoint {
         id: format!("we_{}", digest.get(..26).unwrap_or_default()),
+        asked: Some(Asked { url: url.clone(), types: types.clone() }),
         url,
         types,
         mode,
         state: State::Enabled,
         detail: None,
         created_at: now,
-        secrets: vec![Held { secret: secret.clone(), until: None }],
+        secrets: vec![Held { secret: secret.clone(), until: None, key: None }],
         position,
         attempts: 0,
         due: None,
         revision: 0,
+        deleted: false,
     };
     let wanted = new.clone();
     let before = shelve(hooks, &access.partner.id, move |own| match own.iter().find(|one| one.id == new.id) {
-        Some(before) => Ok(Some(before.clone())),
-        None if own.iter().filter(|one| one.mode == mode).count() >= MOST => Err(()),
+        Some(before) => Ok(Some(before.as_it_was_named())),
+        None if own.iter().filter(|one| one.mode == mode && !one.deleted).count() >= MOST => Err(()),
         None => {
             own.push(new);
             Ok(None)
@@ -291,7 +295,10 @@ async fn change(named: Named, request: Request) -> Result<Response, Problem> {
             // Whoever enables it wants to be told now.
             (own.state, own.attempts, own.due, own.detail) = (state, 0, None, None);
         }
-        own.url = url.unwrap_or_else(|| own.url.clone());
+        if let Some(url) = url.filter(|url| *url != own.url) {
+            // What failed was the address before.
+            (own.url, own.attempts, own.due, own.detail) = (url, 0, None, None);
+        }
         own.types = types.unwrap_or_else(|| own.types.clone());
         Ok(())
     });
@@ -301,15 +308,16 @@ async fn change(named: Named, request: Request) -> Result<Response, Problem> {
 async fn delete(named: Named, headers: HeaderMap) -> Result<Response, Problem> {
     Condition::of(&headers).holds(&named.endpoint)?;
     let id = named.endpoint.id.clone();
-    shelve(named.hooks()?, &named.access.partner.id, move |own| own.retain(|one| one.id != id)).await?;
+    shelve(named.hooks()?, &named.access.partner.id, move |own| shelf::take_back(own, &id)).await?;
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
 }
 
-/// Makes a new secret; the one before signs beside it for a while.
+/// Makes a new secret; the one before signs beside it for a while. With a key, a repetition makes no other.
 async fn rotate(named: Named, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
+    let key = submit::read_key(&head.headers)?;
     let mut fields = Fields::read(&head.headers, body, MAX_BODY).await?;
     let overlap = fields.number("overlap_secs", 0..=OVERLAP, OVERLAP_USUAL);
     fields.finish()?;
@@ -317,10 +325,18 @@ async fn rotate(named: Named, request: Request) -> Result<Response, Problem> {
     let new = made.clone();
     let changed = named.change(move |own| {
         let until = now.saturating_add(SignedDuration::from_secs(overlap.into())).unwrap_or(now);
-        own.rotate(new, until, now);
+        if key.is_none() || own.secrets.iter().all(|held| held.key != key) {
+            own.rotate(Held { secret: new, until: None, key }, until, now);
+        }
         Ok(())
     });
-    Ok(answer(StatusCode::OK, &changed.await?, Some(&made)))
+    let changed = changed.await?;
+    if changed.secrets.iter().any(|held| held.secret == made) {
+        return Ok(answer(StatusCode::OK, &changed, Some(&made)));
+    }
+    let mut response = answer(StatusCode::OK, &changed, None);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    Ok(response)
 }
 
 /// Posts an event that says it is a test, and tells what the endpoint made of it.
@@ -346,9 +362,11 @@ async fn try_out(named: Named) -> Result<Response, Problem> {
 
 /// The types of events that are wanted, where the body says so; each has to be one that suppliers are told of.
 fn types(fields: &mut Fields) -> Option<Vec<String>> {
-    let expected = "a list of types of events, like [\"gangway.purchase_order.issued.v1\"]";
-    fields.optional("types", expected, |value| {
-        let of = |value: &Value| value.as_str().filter(|kind| Verb::of(kind).is_some()).map(ToOwned::to_owned);
+    let told = feed::types();
+    let expected = format!("a list of types of events that suppliers are told of, which are {}", told.join(", "));
+    fields.optional("types", &expected, |value| {
+        let of =
+            |value: &Value| value.as_str().filter(|kind| told.iter().any(|one| one == kind)).map(ToOwned::to_owned);
         value.as_array().filter(|all| all.len() <= 50)?.iter().map(of).collect()
     })
 }

@@ -20,7 +20,7 @@ use crate::{
     document::Verb,
     exchange::AsCloudEvent,
     keys,
-    ledger::{LedgerError, LogEvent, LogFilter},
+    ledger::{LedgerError, LogEvent, LogFilter, LogPage},
     net::{
         Egress,
         webhook::{Hook, Posted, post},
@@ -99,7 +99,7 @@ impl Crier {
             match rest.ledger.partners_after(after, PAGE).await {
                 Ok((reached, partners)) => {
                     partners.iter().for_each(|partner| self.bells.ring(partner));
-                    // Positions have no gaps: so many are a whole page.
+                    // Positions have no gaps but where a backup was restored: so many are a whole page.
                     if reached - std::mem::replace(&mut after, reached) >= PAGE as u64 {
                         continue;
                     }
@@ -166,9 +166,8 @@ impl Crier {
         let access = ApiAccess { partner: Arc::clone(of), mode: endpoint.mode };
         drop(directory);
         let filter = LogFilter { partner: Some(partner.to_owned()), kind: None };
-        let (events, to) =
+        let LogPage { events, reached: to, is_end } =
             feed::read(rest, &access, &filter, endpoint.position, READ).await.map_err(|p| p.to_string())?;
-        let is_more = to < rest.ledger.head().await.map_err(|error| error.to_string())?;
         let mut reached = endpoint.position;
         for event in events.into_iter().filter(|event| endpoint.wants(event)) {
             let posted = self.post(&endpoint, &event).await;
@@ -191,7 +190,7 @@ impl Crier {
             });
             told.await.map_err(|error| error.to_string())?;
         }
-        Ok(if is_more { Duration::ZERO } else { LOOK })
+        Ok(if is_end { LOOK } else { Duration::ZERO })
     }
 
     /// Posts one event to an endpoint, once.

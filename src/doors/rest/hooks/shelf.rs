@@ -25,6 +25,9 @@ const REVISION: (&str, &str) = ("webhook_endpoints_revision", "all");
 /// So many endpoints a partner may have.
 pub(super) const MOST: usize = 10;
 
+/// So many that were taken back are remembered.
+const KEPT: usize = 20;
+
 /// Whether events are posted to an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +43,16 @@ pub(super) struct Held {
     /// When it is replaced for good; the newest has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) until: Option<Timestamp>,
+    /// The key of the request that made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+}
+
+/// What an owner asked for when an endpoint was named.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) url: String,
+    pub(super) types: Vec<String>,
 }
 
 /// One endpoint.
@@ -67,6 +80,12 @@ pub(super) struct Endpoint {
     /// Counts what its owner changed.
     #[serde(default)]
     pub(super) revision: u64,
+    /// As it was named, whatever was changed since; absent in what was written before this was kept.
+    #[serde(default)]
+    pub(super) asked: Option<Asked>,
+    /// Whether its owner took it back: all that is left of it is that its key names no other.
+    #[serde(default)]
+    pub(super) deleted: bool,
 }
 
 impl Endpoint {
@@ -76,14 +95,39 @@ impl Endpoint {
         self.secrets.iter().filter(holds).map(|held| held.secret.clone()).collect()
     }
 
+    /// What its owner was answered when it was named.
+    pub(super) fn as_it_was_named(&self) -> Self {
+        let Asked { url, types } =
+            self.asked.clone().unwrap_or_else(|| Asked { url: self.url.clone(), types: self.types.clone() });
+        let (state, detail, due) = (State::Enabled, None, None);
+        Self { url, types, state, detail, attempts: 0, due, revision: 0, ..self.clone() }
+    }
+
     /// A new secret signs beside those of before, which end at `until`.
-    pub(super) fn rotate(&mut self, secret: String, until: Timestamp, now: Timestamp) {
+    pub(super) fn rotate(&mut self, new: Held, until: Timestamp, now: Timestamp) {
         self.secrets.retain(|held| held.until.is_none_or(|end| end > now));
         for held in &mut self.secrets {
             held.until = Some(held.until.map_or(until, |end| end.min(until)));
         }
-        self.secrets.insert(0, Held { secret, until: None });
+        self.secrets.insert(0, new);
     }
+}
+
+/// Takes an endpoint back. It is remembered for a while that there was one, so that a repetition does not name it anew.
+pub(super) fn take_back(own: &mut Vec<Endpoint>, id: &str) {
+    if let Some(at) = own.iter().position(|one| one.id == id && !one.deleted) {
+        let mut gone = own.remove(at);
+        (gone.deleted, gone.state, gone.revision) = (true, State::Disabled, gone.revision + 1);
+        gone.secrets.clear();
+        own.push(gone);
+    }
+    // Those that were taken back last are at the end.
+    let mut over = own.iter().filter(|one| one.deleted).count().saturating_sub(KEPT);
+    own.retain(|one| {
+        let keep = !one.deleted || over == 0;
+        over -= usize::from(!keep);
+        keep
+    });
 }
 
 /// All endpoints.
@@ -133,13 +177,17 @@ impl Shelf {
 
     /// A partner's endpoints.
     pub(super) fn of(&self, partner: &str) -> Vec<Endpoint> {
-        lock(&self.all).get(partner).cloned().unwrap_or_default()
+        let mut own = lock(&self.all).get(partner).cloned().unwrap_or_default();
+        own.retain(|one| !one.deleted);
+        own
     }
 
     /// Every endpoint and whose it is.
     pub(super) fn every(&self) -> Vec<(String, Endpoint)> {
         let all = lock(&self.all);
-        all.iter().flat_map(|(partner, own)| own.iter().map(|one| (partner.clone(), one.clone()))).collect()
+        let there = all.iter().flat_map(|(partner, own)| own.iter().map(move |one| (partner, one)));
+        let there = there.filter(|(_, one)| !one.deleted);
+        there.map(|(partner, one)| (partner.clone(), one.clone())).collect()
     }
 
     /// Changes a partner's endpoints, and has them remembered before anybody sees it. Must not be given up half way: what is
@@ -183,6 +231,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    fn held(secret: &str) -> Held {
+        Held { secret: secret.into(), until: None, key: None }
+    }
+
     fn endpoint(id: &str) -> Endpoint {
         Endpoint {
             id: id.into(),
@@ -192,11 +244,13 @@ mod tests {
             state: State::Enabled,
             detail: None,
             created_at: Timestamp::UNIX_EPOCH,
-            secrets: vec![Held { secret: "one".into(), until: None }],
+            secrets: vec![held("one")],
             position: 7,
             attempts: 0,
             due: None,
             revision: 0,
+            asked: None,
+            deleted: false,
         }
     }
 
@@ -223,16 +277,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_taken_back_is_remembered_for_a_while() {
+        let mut own: Vec<_> = (0..KEPT + 2).map(|n| endpoint(&format!("we_{n}"))).collect();
+        for n in 0..=KEPT {
+            take_back(&mut own, &format!("we_{n}"));
+        }
+        let gone: Vec<_> = own.iter().filter(|one| one.deleted).map(|one| one.id.as_str()).collect();
+        assert_eq!((gone.len(), gone[0], own.len()), (KEPT, "we_1", KEPT + 1), "the oldest is forgotten");
+        assert!(own.iter().all(|one| one.deleted == one.secrets.is_empty()));
+    }
+
+    #[test]
     fn a_new_secret_signs_beside_the_old_one_until_that_ends() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut endpoint = endpoint("we_1");
-        endpoint.rotate("two".into(), at(100), at(0));
+        endpoint.rotate(held("two"), at(100), at(0));
         assert_eq!(endpoint.signing(at(99)), ["two", "one"]);
         assert_eq!(endpoint.signing(at(100)), ["two"]);
-        endpoint.rotate("three".into(), at(50), at(0));
+        endpoint.rotate(held("three"), at(50), at(0));
         assert_eq!(endpoint.signing(at(49)), ["three", "two", "one"]);
         assert_eq!(endpoint.signing(at(50)), ["three"], "an overlap is never prolonged");
-        endpoint.rotate("four".into(), at(200), at(150));
+        endpoint.rotate(held("four"), at(200), at(150));
         assert_eq!(endpoint.secrets.len(), 2, "what has ended is gone");
     }
 }

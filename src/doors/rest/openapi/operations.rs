@@ -11,9 +11,11 @@ const IF_ENDPOINT_MATCH: Parameter = condition(
     "If-Match",
     "The `ETag` of the endpoint as the caller knows it; refused with 412 if it was changed since.",
 );
+const ONCE: Parameter =
+    condition("Idempotency-Key", "A key of the caller's for this request: sent again with it, it is done once.");
 const IF_MATCH: Parameter = condition(
     "If-Match",
-    "The `ETag` of the order that this answers; refused with 412 if the order has another form by now.",
+    "The `ETag` of the order that this answers; refused with 412 if the order was sent anew or changed since.",
 );
 const IF_NONE_MATCH: Parameter = condition("If-None-Match", "The `ETag` that came last; 304 if nothing changed.");
 
@@ -53,7 +55,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::get("/v1/orders/{number}", "getOrder")
         .says("One order, as it was issued last")
         .details("The canonical document. A supplier whose channel is this API has the order once it was read \
-                 to its end.")
+                 to its end. Its `ETag` is another one after each change of the order.")
         .with(&[NUMBER, IF_NONE_MATCH])
         .gives("PurchaseOrder")
         .fails(&[404]),
@@ -113,7 +115,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .says("Everything about one's documents, in order")
         .details("CloudEvents 1.0. `next` always is a cursor: ask with it again, with `wait` to be told at \
                  once. Documents \
-                 that are issued here are delivered once the answer was read to its end.")
+                 that are issued here are delivered once the answer was read to its end. An answer may be empty and \
+                 its `next` another one all the same, where much of others was passed over: go on from there.")
         .with(&[
             LIMIT,
             AFTER,
@@ -164,7 +167,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .fails(&[400, 413, 415]),
     Operation::get("/v1/limits", "getLimits")
         .says("What may come, and how much of it is left")
-        .details("The same as in the headers of every answer, with the size of the largest message.")
+        .details("The same as in the headers of every answer, with the size of the largest message, and of the largest document in JSON.")
         .gives("Limits"),
     Operation::get("/v1/webhook_endpoints", "listWebhookEndpoints")
         .says("One's own endpoints")
@@ -172,7 +175,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .gives("WebhookEndpointPage"),
     Operation::post("/v1/webhook_endpoints", "createWebhookEndpoint")
         .says("Name an endpoint")
-        .details("The answer has the `secret` that signs, this once. It is told what happens from now on: of \
+        .details("The answer has the `secret` that signs, this once; the same key again gets the same answer without it, whatever \
+                 became of the endpoint. It is told what happens from now on: of \
                  the types named, \
                  or of all. An endpoint that does not answer 2xx is tried ten times over three days, and then disabled.")
         .takes(Body::New("NewWebhookEndpoint", HOOK))
@@ -199,8 +203,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .fails(&[404, 412]),
     Operation::post("/v1/webhook_endpoints/{id}/rotate", "rotateWebhookSecret")
         .says("Make a new secret")
-        .details("The answer has it, this once. For `overlap_secs` the old one signs beside it.")
-        .with(&[ENDPOINT])
+        .details("The answer has it, this once. For `overlap_secs` the old one signs beside it. With an `Idempotency-Key` a \
+                 repetition makes no other one, and does not show it again.")
+        .with(&[ENDPOINT, ONCE])
         .takes(Body::Fields("WebhookRotation", ROTATION))
         .gives("WebhookEndpoint")
         .fails(&[400, 404, 413, 415, 422]),

@@ -193,9 +193,9 @@ fn own() -> Value {
             "acknowledgements": list(message()),
         })),
         "Limits": of(
-            &["partner", "mode", "message_size", "limits"],
+            &["partner", "mode", "message_size", "document_size", "limits"],
             json!({
-                "partner": text(), "mode": mode(), "message_size": whole(),
+                "partner": text(), "mode": mode(), "message_size": whole(), "document_size": whole(),
                 "limits": list(of(&["policy", "unit", "quota", "remaining", "reset_seconds"], json!({
                     "policy": text(), "unit": text(), "quota": whole(), "window_seconds": { "type": ["integer", "null"] },
                     "remaining": whole(), "reset_seconds": whole(),

@@ -14,6 +14,7 @@ use super::{
     super::{codes, parts::private},
     short_key::short_key,
 };
+use crate::keys::make_folder;
 
 /// The host keys of this server.
 pub struct HostKeys {
@@ -24,7 +25,7 @@ impl HostKeys {
     /// Reads the keys in `folder`; where there are none, makes an ed25519 and an ECDSA key. An RSA key is used only
     /// where `rsa` says so.
     pub fn open(folder: &Path, rsa: bool) -> io::Result<Self> {
-        fs::create_dir_all(folder)?;
+        make_folder(folder)?;
         let mut names: Vec<_> = fs::read_dir(folder)?
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
             .filter(|name| name.starts_with("ssh_host_") && name.ends_with("_key"))

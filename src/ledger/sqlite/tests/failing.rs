@@ -12,7 +12,7 @@ use std::{
 use super::behind;
 use crate::ledger::{
     Committed, Entry, Ledger, LedgerError, LogFilter, Payload, SharedLedger,
-    conformance::{bare, claim, commit, entry, new_id},
+    conformance::{bare, claim, commit, entry, new_id, start},
     sqlite::{Options, SqliteLedger, fault::Fault, lanes::Weight, writer::Done},
 };
 
@@ -47,6 +47,11 @@ async fn a_full_ledger_says_so_and_goes_on_reading() {
     let ledger: SharedLedger = Arc::new(SqliteLedger::open(folder.path(), &options).unwrap());
     let stored = fill(&ledger, 20_000).await;
     assert!(stored > 10 && events(&ledger).await == stored);
+    let no_room = ledger.no_room();
+    assert!(no_room.borrow().as_ref().is_some_and(|why| why.contains("no room left")));
+    // What is small finds room in what is there, and says nothing of what is not.
+    ledger.resume_deliveries("ann", "nothing is paused", start()).await.unwrap();
+    assert!(no_room.borrow().is_some());
     // What came in one group with it is told the same, each of them.
     let many: Vec<_> = (0..8)
         .map(|_| {
@@ -99,7 +104,12 @@ async fn full_and_not_full(disk: std::path::PathBuf) {
     let left: Vec<_> = fs::read_dir(data.join("payloads")).unwrap().map(|name| name.unwrap().file_name()).collect();
     assert_eq!(left, ["incoming"]);
     assert_eq!(events(&ledger).await, stored);
+    let mut no_room = ledger.no_room();
+    assert!(no_room.borrow_and_update().is_some());
     fs::remove_file(&ballast).unwrap();
+    // It finds out by itself: whoever is not ready is given nothing to write.
+    no_room.changed().await.unwrap();
+    assert_eq!(*no_room.borrow_and_update(), None);
     commit(&ledger, &["k"]).await;
     assert_eq!(events(&ledger).await, stored + 1);
     assert!(!fatal.load(Ordering::Relaxed), "a full disk is no reason to stop");

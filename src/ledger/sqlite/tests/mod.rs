@@ -4,6 +4,7 @@ mod backups;
 mod failing;
 mod opening;
 mod plans;
+mod stretches;
 mod suite;
 
 use std::{path::Path, sync::Arc};

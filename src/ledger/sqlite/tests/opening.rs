@@ -247,3 +247,19 @@ async fn what_was_handed_in_before_the_end_is_done_and_then_it_ends() {
     assert_eq!(ledger.events(0, LogFilter::default(), 99).await.unwrap().len(), 20);
     ledger.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn what_is_made_is_for_its_owner_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("new/data");
+    let ledger = open(&data);
+    commit(&ledger, &["k"]).await;
+    let mode = |name: &str| fs::metadata(data.join(name)).unwrap().permissions().mode() & 0o777;
+    for name in ["ledger.db", "ledger.db-wal", "ledger.db-shm", "index.db", "index.db-wal", "lock"] {
+        assert_eq!(mode(name), 0o600, "{name}");
+    }
+    for name in ["..", "", "payloads", "payloads/incoming"] {
+        assert_eq!(mode(name), 0o700, "{name}");
+    }
+    ledger.close().await.unwrap();
+}

@@ -24,6 +24,7 @@ async fn no_hot_question_reads_a_table_through() {
         ("deliveries_untold", deliveries::UNTOLD),
         ("owed_partner", outgoing::OWING),
         ("owed_partner", outgoing::OWED),
+        ("owed_partner", outgoing::OWED_OF),
         ("watches_due", deliveries::DUE_WATCHES),
     ];
     for (index, sql) in questions {
