@@ -129,7 +129,7 @@ gwtest!(what_cannot_be_done_hides_nothing_behind_it, async |dir| {
             on: first.clone(),
             reason: "to be in the way".into(),
         };
-        ledger.owe(owed, record).await.unwrap();
+        ledger.reissue(Vec::new(), vec![owed], record).await.unwrap();
     }
     ledger.close().await.unwrap();
     let gateway = Gateway::start(&dir).await;

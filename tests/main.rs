@@ -27,6 +27,7 @@ mod power;
 mod power_cut;
 mod reload;
 mod sftp;
+mod slices;
 mod spine;
 mod standards;
 mod supplier;

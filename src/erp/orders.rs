@@ -1,4 +1,5 @@
-//! `GET /erp/v1/orders/{number}`: every document that names an order, oldest first, as one list.
+//! `GET /erp/v1/orders/{number}`: the documents that name an order, oldest first, as one list. Where they are very many,
+//! the newest of them: what a long-running order is asked for is how it stands.
 
 use std::sync::Arc;
 

@@ -1,13 +1,15 @@
 //! A person's word that a document counts which says something else than the first one of its number (EXC-0008): it goes to
 //! the ERP after all, as a correction of the first, so that an ERP that knows documents by their events swallows neither.
 
+use std::collections::HashSet;
+
 use super::{
     Change, Exchange, Replayed, codes,
     compose::{self, Subject, Tally},
 };
 use crate::{
     document::{EventId, MessageId, Verb, event_type},
-    ledger::{Direction, Document, DocumentState, Fact, LedgerError, MAX_DOCUMENTS, NewEvent, Revision},
+    ledger::{Direction, Document, DocumentState, Fact, LedgerError, NewEvent, Revision},
 };
 
 impl Exchange {
@@ -32,7 +34,7 @@ impl Exchange {
             let Some(was) = before.get(&document.position).filter(is_held) else { continue };
             let Some(interchange) = read.reading.interchanges.get(index) else { continue };
             // Other bytes, or a mapping that cannot read it any more, are not what was decided on.
-            if document.state != DocumentState::Queued || accepted.len() == MAX_DOCUMENTS {
+            if document.state != DocumentState::Queued {
                 continue;
             }
             let (stored, mut event) = compose::store(&subject, interchange, document, 0);
@@ -45,7 +47,8 @@ impl Exchange {
             accepted.push((stored, event));
         }
         let mut tally = Tally::default();
-        tally.count(before.values().filter(|one| accepted.iter().all(|(new, _)| new.position != one.position)));
+        let anew: HashSet<_> = accepted.iter().map(|(new, _)| new.position).collect();
+        tally.count(before.values().filter(|one| !anew.contains(&one.position)));
         tally.count(accepted.iter().map(|(new, _)| new));
         let state = tally.state(message.problem.is_some());
         let replayed = Replayed {
@@ -72,7 +75,7 @@ impl Exchange {
             owed: Vec::new(),
             facts: vec![fact],
         };
-        ledger.revise(revision).await?;
+        self.revise(revision, Vec::new()).await?;
         Ok(replayed)
     }
 

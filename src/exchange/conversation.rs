@@ -13,10 +13,11 @@ use crate::{
     document::{DocumentType, EventId, MessageId, Verb, event_type},
     ledger::{
         Channel, Direction, Document, DocumentState, Fact, Ledger, LedgerError, MAX_DOCUMENTS, Message, MessageState,
+        NumberFilter,
     },
 };
 
-/// How many documents of an order are looked at for an answer.
+/// How many documents of an order are told of.
 pub(super) const MOST: usize = 500;
 
 /// How the conversation about one document stands that was sent.
@@ -97,8 +98,11 @@ pub struct OrderLife {
     pub number: String,
     /// The documents that name it.
     pub documents: Vec<Step>,
-    /// Whether there are more than are told of here.
+    /// Whether there are older ones than are told of here.
     pub truncated: bool,
+    /// Where there are: when the oldest of these came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
 }
 
 /// The life of an order; `None` where no document names it.
@@ -106,12 +110,12 @@ pub struct OrderLife {
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn order_life(ledger: &dyn Ledger, number: &str) -> Result<Option<OrderLife>, LedgerError> {
-    let mut documents = ledger.documents_by_number(number, MOST + 1).await?;
+    let mut documents = ledger.documents_by_number(number, NumberFilter::default(), MOST + 1).await?;
     if documents.is_empty() {
         return Ok(None);
     }
     let truncated = documents.len() > MOST;
-    documents.truncate(MOST);
+    documents.drain(..documents.len().saturating_sub(MOST));
     let mut messages: HashMap<MessageId, (Message, Vec<Fact>)> = HashMap::new();
     let mut steps = Vec::with_capacity(documents.len());
     for document in documents {
@@ -144,7 +148,8 @@ pub async fn order_life(ledger: &dyn Ledger, number: &str) -> Result<Option<Orde
             timeline: timeline.clone(),
         });
     }
-    Ok(Some(OrderLife { number: number.to_owned(), documents: steps, truncated }))
+    let since = steps.first().filter(|_| truncated).map(|oldest| oldest.at);
+    Ok(Some(OrderLife { number: number.to_owned(), documents: steps, truncated, since }))
 }
 
 /// How the conversations about a message's documents stand, in words; `None` where it carries none of the ERP's to a partner.
@@ -215,18 +220,24 @@ async fn told(ledger: &dyn Ledger, document: &Document) -> Result<Vec<String>, L
 
 /// Whether the partner answered an order, or a change after it was issued.
 pub(super) async fn is_answered(ledger: &dyn Ledger, document: &Document) -> Result<bool, LedgerError> {
-    for order in &document.orders {
-        let all = ledger.documents_by_number(order, MOST).await?;
-        let answers = all.iter().filter(|other| other.partner == document.partner).any(|other| match other.kind {
-            Some(DocumentType::OrderChangeAcknowledgement) => other.message > document.message,
-            Some(DocumentType::OrderAcknowledgement) => {
-                document.kind == Some(DocumentType::PurchaseOrder) || other.message > document.message
+    use DocumentType::{OrderAcknowledgement, OrderChangeAcknowledgement, PurchaseOrder};
+    let of_partner = NumberFilter { partner: document.partner.clone(), ..NumberFilter::default() };
+    let mut answers = vec![NumberFilter {
+        kinds: vec![OrderAcknowledgement, OrderChangeAcknowledgement],
+        after: Some(document.message),
+        ..of_partner.clone()
+    }];
+    if document.kind == Some(PurchaseOrder) {
+        // It may have been issued a second time since it was acknowledged.
+        answers.push(NumberFilter { kinds: vec![OrderAcknowledgement], ..of_partner });
+    }
+    'orders: for order in &document.orders {
+        for answer in &answers {
+            if !ledger.documents_by_number(order, answer.clone(), 1).await?.is_empty() {
+                continue 'orders;
             }
-            _ => false,
-        });
-        if !answers {
-            return Ok(false);
         }
+        return Ok(false);
     }
     Ok(true)
 }

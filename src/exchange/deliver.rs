@@ -3,7 +3,7 @@
 //! one the delivery is dead, and what belongs to the same order waits behind it until a person decides.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -15,6 +15,7 @@ use super::{
     Carried, Courier, Exchange, Parcel,
     events_out::DeliveryTried,
     outbound,
+    owed::Facts,
     rounds::{ALL, Back, EACH, Rounds},
     sending::later,
 };
@@ -227,10 +228,12 @@ impl Exchange {
         Ok(delivery)
     }
 
-    /// Writes the documents of a message again, as it is configured now, under new control numbers.
+    /// Writes the documents of a message again, as it is configured now, under new control numbers. What was given up of it
+    /// before is given up for good.
     ///
     /// # Errors
-    /// When the message carries no documents of the ERP's.
+    /// When the message carries no documents of the ERP's, when any of them is on its way or waits to be sent, and when
+    /// something else of their orders would go first.
     pub async fn reissue(&self, message: MessageId, who: &str, reason: &str) -> Result<usize, LedgerError> {
         let ledger = &self.inner.ledger;
         let found = ledger.message(message).await?.ok_or_else(|| LedgerError::NotFound(message.to_string()))?;
@@ -240,12 +243,59 @@ impl Exchange {
             return Err(LedgerError::Conflict(why));
         }
         let partner = found.partner.unwrap_or_default();
-        for (origin, position) in &origins {
-            let record = audit(self.now(), who, "deliveries.reissue", &message.to_string(), reason);
-            ledger.owe(outbound::promise(*origin, *position, &partner, self.now()), record).await?;
+        // What is not owed any more before the carriers are looked up is in one of them.
+        self.none_is_owed(&partner, &origins).await?;
+        let mut replaces = vec![message];
+        for carrier in self.carriers(&origins).await? {
+            let whole = ledger.documents(carrier, 0, crate::ledger::MAX_DOCUMENTS).await?;
+            let carried =
+                ledger.message(carrier).await?.map(|carrier| self::origins(&carrier, whole)).unwrap_or_default();
+            let last = ledger.deliveries(carrier).await?.pop();
+            let dead = last.is_some_and(|delivery| delivery.state == DeliveryState::Dead);
+            if dead && carried.iter().any(|other| !origins.contains(other)) {
+                let why = format!("{carrier}, which was given up, carries other documents too: reissue that message");
+                return Err(LedgerError::Conflict(why));
+            }
+            replaces.push(carrier);
         }
+        let owed = |(origin, position): &_| outbound::promise(*origin, *position, &partner, self.now());
+        let record = audit(self.now(), who, "deliveries.reissue", &message.to_string(), reason);
+        ledger.reissue(replaces, origins.iter().map(owed).collect(), record).await?;
         self.inner.owed.notify_one();
+        self.inner.due.now();
         Ok(origins.len())
+    }
+
+    /// The messages that documents of the ERP's went out in.
+    async fn carriers(&self, origins: &[(MessageId, u32)]) -> Result<BTreeSet<MessageId>, LedgerError> {
+        let mut carriers = BTreeSet::new();
+        for (origin, _) in origins {
+            carriers.extend(self.inner.ledger.timeline(*origin).await?.iter().filter_map(Fact::settled_by));
+        }
+        Ok(carriers)
+    }
+
+    /// Refuses to go on where one of these documents waits to be sent, or something else of its orders does, which would
+    /// then go first.
+    async fn none_is_owed(&self, partner: &str, origins: &[(MessageId, u32)]) -> Result<(), LedgerError> {
+        let ledger = &self.inner.ledger;
+        let mut orders = HashSet::new();
+        for (origin, position) in origins {
+            let document = ledger.documents(*origin, *position, 1).await?.pop();
+            orders.extend(document.map(|document| document.orders).unwrap_or_default());
+        }
+        for (_, owed) in ledger.owed(partner, 0, usize::MAX).await? {
+            let Ok(Facts::Send { position }) = serde_json::from_str(&owed.facts) else { continue };
+            if origins.contains(&(owed.message, position)) {
+                return Err(LedgerError::Conflict(format!("{} waits to be sent as it is", owed.message)));
+            }
+            let document = ledger.documents(owed.message, position, 1).await?.pop();
+            if document.is_some_and(|document| document.orders.iter().any(|order| orders.contains(order))) {
+                let why = format!("{} of the same order waits to be sent, and would go first", owed.message);
+                return Err(LedgerError::Conflict(why));
+            }
+        }
+        Ok(())
     }
 
     /// Gives a delivery up; what waits behind it goes on.

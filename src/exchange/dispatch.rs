@@ -14,7 +14,12 @@ use tokio::{
     time,
 };
 
-use super::{Exchange, acknowledge::Said, owed::Facts, sending::Desk};
+use super::{
+    Exchange,
+    acknowledge::Said,
+    owed::Facts,
+    sending::{Desk, is_for_a_person},
+};
 use crate::ledger::{LedgerError, Owed};
 
 /// How much that is owed to a partner is looked at together. A document waits for company among so many.
@@ -255,5 +260,5 @@ impl Exchange {
 fn holds_up(partner: &str, done: Result<(), LedgerError>) -> bool {
     let Err(error) = done else { return false };
     tracing::warn!(partner, %error, "Something owed cannot be done now; it is tried again.");
-    !matches!(error, LedgerError::NotFound(_) | LedgerError::Conflict(_))
+    !is_for_a_person(&error)
 }

@@ -22,13 +22,13 @@ use super::{
     message_id, numbers,
     pool::Lane,
     reading::{Context, Problem, ReadInterchange, Reading, envelope_notes},
-    walk::{Documents, SLICE_BYTES, SLICE_DOCUMENTS, Walk},
+    walk::{Documents, Walk},
 };
 use crate::{
     keys,
     ledger::{
-        Channel, Claim, ClaimKind, Committed, Direction, Entry, Fact, LedgerError, Message, MessageState, Payload,
-        Receipt,
+        self, Channel, Claim, ClaimKind, Committed, Direction, Entry, Fact, LedgerError, Message, MessageState,
+        Payload, Receipt,
     },
     partner::Partner,
     spool::Content,
@@ -126,11 +126,11 @@ impl Source {
 pub(super) struct FirstPass {
     pub(super) reading: Reading,
     pub(super) digests: Vec<[u8; 32]>,
-    /// Too much for one transaction: documents are worked out after the receipt.
+    /// It was not held in memory: documents are worked out after the receipt.
     pub(super) large: bool,
 }
 
-/// Reads a body whole: verdicts always, documents where they fit one transaction. `whole` is its size and digest, where
+/// Reads a body whole: verdicts always, documents where it is held in memory. `whole` is its size and digest, where
 /// these are known: of most bodies one interchange is all.
 pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 32])>) -> io::Result<FirstPass> {
     let format = detect(&source.start()?);
@@ -147,10 +147,7 @@ pub(super) fn read(context: &Context, source: &Source, whole: Option<(u64, [u8; 
     numbers::note_groups(&mut reading, source)?;
     let digests = reading.interchanges.iter().map(|one| source.digest(one.range, whole)).collect::<io::Result<_>>()?;
     reading.problem = reading.problem.or_else(|| unreadable(format));
-    let documents = reading.interchanges.iter().flat_map(|one| &one.documents);
-    let (count, bytes) = documents.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.json.len()));
-    let large = !keep || count > SLICE_DOCUMENTS || bytes > SLICE_BYTES;
-    Ok(FirstPass { reading, digests, large })
+    Ok(FirstPass { reading, digests, large: !keep })
 }
 
 /// What each interchange claims, or would, and what its groups do, and its sets where they were kept.
@@ -275,7 +272,9 @@ impl Exchange {
         for _ in 0..ATTEMPTS {
             numbers::settle_numbers(&mut read.reading, subject.id, &known);
             let composed = compose::compose(&subject, &read.reading, &read.digests, &known);
-            let mut entry = entry(&arrival, &subject, &read, composed, transport, config, scribe);
+            // Small bodies too may come to more than one transaction holds: a few bytes of X12 are many of JSON.
+            let large = read.large || !ledger::fits(&composed.documents);
+            let mut entry = entry(&arrival, &subject, &read.reading, large, composed, transport, config, scribe);
             entry.facts.extend(reused.map(|first| Fact {
                 at: subject.at,
                 what: "noted".into(),
@@ -309,7 +308,7 @@ impl Exchange {
                             self.inner.limiter.documents(&partner.id, u64::from(one.sets), arrival.at);
                         }
                     }
-                    if read.large {
+                    if message.state == MessageState::Processing {
                         self.work_out(message, 0);
                     } else if owing {
                         self.inner.owed.notify_one();
@@ -354,19 +353,20 @@ fn sets(reading: &Reading) -> u64 {
     reading.interchanges.iter().map(|one| u64::from(one.sets)).sum()
 }
 
+#[expect(clippy::too_many_arguments, reason = "all that an entry is made of")]
 fn entry(
     arrival: &Arrival,
     subject: &Subject,
-    read: &FirstPass,
+    reading: &Reading,
+    large: bool,
     mut composed: Composed,
     transport: Option<Claim>,
     config: &str,
     scribe: &dyn Scribe,
 ) -> Entry {
-    let reading = &read.reading;
     let first = reading.interchanges.first();
     let owed = composed.owed();
-    let state = if read.large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
+    let state = if large && composed.counted.contains(&true) { MessageState::Processing } else { composed.state };
     // Whoever did not show who it is has claimed nothing: the same may come again once that is mended, on either side.
     let stranger = composed.problem.as_ref().is_some_and(|problem| problem.code == codes::BAD_CREDENTIAL);
     let (state, transport) = if stranger { (MessageState::Rejected, None) } else { (state, transport) };
@@ -422,7 +422,12 @@ fn entry(
     }));
     let mut claims = composed.claims;
     claims.extend(transport);
-    let (documents, owed) = if complete { (composed.documents, owed) } else { (Vec::new(), Vec::new()) };
+    let (documents, owed) = match complete {
+        // Of what is rejected as a whole the verdict is enough, where its documents are too many to be kept with it.
+        true if large => (Vec::new(), owed),
+        true => (composed.documents, owed),
+        false => (Vec::new(), Vec::new()),
+    };
     if !complete {
         // Theirs follow with the documents.
         claims.retain(|claim| !matches!(claim.kind, ClaimKind::Business | ClaimKind::Set));

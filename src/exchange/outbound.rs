@@ -8,7 +8,9 @@ use bytes::Bytes;
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
-    Exchange, Scribe, Snapshot, Verdict, claims, codes,
+    Exchange, Scribe, Snapshot, Verdict,
+    claims::{self, Digest},
+    codes, content,
     events_out::DocumentTaken,
     message_id,
     owed::Facts,
@@ -137,8 +139,8 @@ impl Outlet for Exchange {
                 let Some(first) = same_key.or_else(|| taken.first()) else {
                     return Err(NotTaken::Unavailable("the record says that it is taken, and not by whom".into()));
                 };
-                let holder = first.holder;
-                if holder.digest == first.claim.digest {
+                let (holder, kind) = (first.holder, first.claim.kind);
+                if holder.digest == first.claim.digest || holder.digest == as_sent(kind, &partner, &submission) {
                     let stored = self.inner.ledger.receipt(holder.message).await.map_err(unavailable)?;
                     let receipt = stored.ok_or_else(|| {
                         NotTaken::Unavailable(format!("the receipt of {} is not to be found", holder.message))
@@ -219,7 +221,7 @@ fn entry(
     scribe: &dyn Scribe,
 ) -> Entry {
     let Submission { kind, data, key, at, correlation, .. } = submission;
-    let digest = keys::sha256(data);
+    let digest = content::digest(data);
     let verdict = Verdict {
         message: id,
         at: *at,
@@ -229,12 +231,10 @@ fn entry(
         problem: None,
         correlation: correlation.clone(),
     };
-    // The same key for another partner or another kind is another hand-over.
-    let whole = keys::sha256(&[partner.id.as_bytes(), b"\n", kind.as_str().as_bytes(), b"\n", &digest].concat());
     let mut claims = vec![Claim {
         kind: ClaimKind::Transport,
         key: claims::transport(ERP, Channel::Erp, Mode::Live, key),
-        digest: whole,
+        digest: whole(&partner.id, *kind, &digest),
         position: 0,
     }];
     if summary.identity.is_some() {
@@ -252,7 +252,7 @@ fn entry(
         transport_id: Some(key.clone()),
         filename: None,
         content_type: Some("application/json".into()),
-        digest: keys::hex(&digest),
+        digest: keys::sha256_hex(data),
         bytes: data.len() as u64,
         interchange: None,
         at: *at,
@@ -293,6 +293,20 @@ fn entry(
             detail: format!("{} from the ERP for {}, {} bytes", summary.subject, partner.id, data.len()),
         }],
         complete: true,
+    }
+}
+
+/// What a key stands for: the same one for another partner or another kind is another hand-over.
+fn whole(partner: &str, kind: DocumentType, content: &Digest) -> Digest {
+    keys::sha256(&[partner.as_bytes(), b"\n", kind.as_str().as_bytes(), b"\n", content].concat())
+}
+
+/// What such a claim was made with when the layout of a document was part of it. These are on the record for as long as others.
+fn as_sent(claim: ClaimKind, partner: &Partner, submission: &Submission) -> Digest {
+    let digest = keys::sha256(&submission.data);
+    match claim {
+        ClaimKind::Transport => whole(&partner.id, submission.kind, &digest),
+        _ => digest,
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     document::{DocumentType, Mode, summarise, summarise_beside},
     error::Code,
     keys,
-    ledger::{ClaimKey, DocumentState},
+    ledger::{ClaimKey, DocumentState, json_size},
     mapping::{Mapped, Mapping, Provenance},
     partner::{Partner, Status},
     x12::{self, InterchangeVerdict},
@@ -211,6 +211,12 @@ impl ReadDocument {
             heard: None,
             origin: None,
         }
+    }
+
+    /// About what the record will have to carry of it.
+    pub(super) fn weight(&self) -> usize {
+        let problem = self.problem.as_ref().map_or(0, |problem| problem.text.len() + json_size(&problem.details));
+        self.json.len() + problem + self.extras.as_ref().map_or(0, json_size)
     }
 
     pub(super) fn hold(&mut self, problem: Problem) {

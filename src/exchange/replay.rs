@@ -22,7 +22,7 @@ use crate::{
     document::{self, EventId, MessageId},
     ledger::{
         Claim, ClaimKind, Committed, Direction, Document, DocumentState, Fact, LedgerError, MAX_DOCUMENTS, Message,
-        MessageState, NewEvent, Owed, Revision,
+        MessageState, NewEvent, Owed, Revision, fitting,
     },
 };
 
@@ -139,7 +139,17 @@ impl Exchange {
             let problem = composed.problem.map(|problem| problem.to_json());
             let detail = format!("{} changed, {} unchanged: {reason}", plan.changes.len(), plan.unchanged);
             let fact = Fact { at: self.now(), what: "replayed".into(), detail };
-            match self.store(id, state, problem, partner, plan, owed, fact).await? {
+            let revision = Revision {
+                message: id,
+                state,
+                problem,
+                partner,
+                claims: plan.claims,
+                documents: plan.documents,
+                owed,
+                facts: vec![fact],
+            };
+            match self.revise(revision, plan.heard).await? {
                 Committed::Stored => {
                     self.inner.owed.notify_one();
                     return Ok(replayed);
@@ -238,51 +248,38 @@ impl Exchange {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of one revision")]
-    async fn store(
+    /// Stores a revision of any size, in as many transactions as it takes. All but the last leave the message held, so that a
+    /// crash between two is mended by doing it again. What its acknowledgements say (`heard`, by their positions) is left to be
+    /// told with them, so that it is neither lost nor told twice.
+    pub(super) async fn revise(
         &self,
-        id: MessageId,
-        state: MessageState,
-        problem: Option<Value>,
-        partner: Option<String>,
-        plan: Plan,
-        owed: Vec<Owed>,
-        fact: Fact,
+        mut whole: Revision,
+        mut heard: Vec<(u32, Owed)>,
     ) -> Result<Committed, LedgerError> {
-        let mut claims = plan.claims;
-        let mut rest = plan.documents;
-        let mut heard = plan.heard;
-        let mut owed = Some(owed);
-        // All but the last slice leave the message as it stands, so that a crash between two is mended by a replay.
         loop {
-            let after = rest.split_off(rest.len().min(MAX_DOCUMENTS));
-            let last = after.is_empty();
-            let positions: HashSet<_> = rest.iter().map(|(document, _)| document.position).collect();
-            let (now, later): (Vec<Claim>, Vec<Claim>) =
-                claims.into_iter().partition(|claim| of_envelope(claim) || positions.contains(&claim.position));
-            // What acknowledgements say is left to be told with them, so that it is neither lost nor told twice.
-            let (here, behind): (Vec<_>, Vec<_>) =
-                heard.into_iter().partition(|(position, _)| positions.contains(position));
-            let mut leaves: Vec<Owed> = here.into_iter().map(|(_, owed)| owed).collect();
-            if last {
-                leaves.extend(owed.take().unwrap_or_default());
+            let after = whole.documents.split_off(fitting(&whole.documents));
+            if after.is_empty() {
+                whole.owed.splice(..0, heard.into_iter().map(|(_, owed)| owed));
+                return self.inner.ledger.revise(whole).await;
             }
-            let revision = Revision {
-                message: id,
-                state: if last { state } else { MessageState::Held },
-                problem: problem.clone(),
-                partner: partner.clone(),
+            let positions: HashSet<_> = whole.documents.iter().map(|(document, _)| document.position).collect();
+            let (now, later) =
+                whole.claims.into_iter().partition(|claim| of_envelope(claim) || positions.contains(&claim.position));
+            let (here, behind): (Vec<_>, _) = heard.into_iter().partition(|(position, _)| positions.contains(position));
+            let piece = Revision {
+                message: whole.message,
+                state: MessageState::Held,
+                problem: whole.problem.clone(),
+                partner: whole.partner.clone(),
                 claims: now,
-                documents: rest,
-                owed: leaves,
-                facts: if last { vec![fact.clone()] } else { Vec::new() },
+                documents: whole.documents,
+                owed: here.into_iter().map(|(_, owed)| owed).collect(),
+                facts: Vec::new(),
             };
-            match self.inner.ledger.revise(revision).await? {
-                Committed::Stored if last => return Ok(Committed::Stored),
-                Committed::Stored => {}
+            match self.inner.ledger.revise(piece).await? {
+                Committed::Stored => (whole.claims, whole.documents, heard) = (later, after, behind),
                 taken @ Committed::Taken(_) => return Ok(taken),
             }
-            (claims, rest, heard) = (later, after, behind);
         }
     }
 }

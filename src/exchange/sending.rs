@@ -1,5 +1,6 @@
 //! Issues documents: one by one, or several in one interchange where the partner wants that. Bytes, numbers and delivery
 //! are committed together if the numbers are still the next; if somebody else took them, the bytes are written again.
+//! Whatever could not be sent, for whatever reason, holds up what belongs to the same order and nothing else.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -21,10 +22,10 @@ use crate::{
     document::{self, DocumentType, MessageId, Mode, Verb, event_type},
     keys,
     ledger::{
-        Channel, Direction, Document, DocumentState, Fact, LedgerError, Message, MessageState, NewEvent, News,
-        NumberSeries, Outgoing, Owed, Payload, Watch, WatchKind,
+        Channel, Direction, Document, DocumentState, Fact, LedgerError, MAX_BYTES, MAX_DOCUMENTS, Message,
+        MessageState, NewEvent, News, NumberSeries, Outgoing, Owed, Payload, Watch, WatchKind, json_size,
     },
-    partner::{Partner, Route, SendChannel, X12Terms},
+    partner::{Batch, LARGEST_BATCH, Partner, Route, SendChannel, X12Terms},
 };
 
 /// What is on its way out of one partner's documents, in one pass.
@@ -45,6 +46,29 @@ struct Ready {
     partner: Arc<Partner>,
     route: Route,
     sheet: Sheet,
+    /// What the record will have to carry of it.
+    weight: usize,
+}
+
+/// What a partner's file may want is what one transaction holds.
+const _: () = assert!(LARGEST_BATCH as usize == MAX_BYTES);
+
+/// What is kept of an issued document beside its content and its orders: where it came from, and its numbers.
+const PLACE: usize = 256;
+
+/// Whether a document goes into one interchange with those that wait: within what the partner wants, and what one
+/// transaction holds.
+fn goes_with(waiting: &[Ready], one: &Ready, batch: &Batch) -> bool {
+    let all = || waiting.iter().chain([one]);
+    let bytes: u64 = all().map(|one| one.sheet.json.len() as u64).sum();
+    let weight: usize = all().map(|one| one.weight).sum();
+    bytes <= batch.bytes && weight <= MAX_BYTES
+}
+
+/// Whether an interchange is to be closed as it is.
+fn is_full(waiting: &[Ready], batch: &Batch) -> bool {
+    let bytes: u64 = waiting.iter().map(|one| one.sheet.json.len() as u64).sum();
+    waiting.len() >= batch.count.min(MAX_DOCUMENTS) || bytes >= batch.bytes
 }
 
 impl Desk {
@@ -79,37 +103,35 @@ impl Exchange {
         let lost = || LedgerError::NotFound(format!("document {position} of {}", about.message));
         let origin = ledger.message(about.message).await?.ok_or_else(lost)?;
         let document = ledger.documents(origin.id, position, 1).await?.pop().ok_or_else(lost)?;
+        let sent = match desk.is_stuck(&document) {
+            true => Ok(false),
+            false => self.send_document(desk, owed, about, origin, document.clone()).await,
+        };
+        if !matches!(sent, Ok(true)) {
+            desk.stick(&document);
+        }
+        sent.map(|_| ())
+    }
+
+    /// Does so with one of which nothing earlier is stuck. Answers whether it went, or waits for others.
+    async fn send_document(
+        &self,
+        desk: &mut Desk,
+        owed: u64,
+        about: &Owed,
+        origin: Message,
+        document: Document,
+    ) -> Result<bool, LedgerError> {
+        let ledger = &self.inner.ledger;
+        let lost = || LedgerError::NotFound(format!("the payload of {}", origin.id));
         let payload = ledger.payload(origin.id).await?.ok_or_else(lost)?;
         let json = ledger.read_payload(&payload)?;
-        if desk.is_stuck(&document) {
-            desk.stick(&document);
-            return Ok(());
-        }
         let ready = match self.prepare(owed, about, origin.clone(), document.clone(), json) {
             Ok(ready) => ready,
             Err(unwritable) => {
-                desk.stick(&document);
-                return self.hold(&origin, document, &unwritable).await;
+                self.hold(&origin, document, &unwritable).await?;
+                return Ok(false);
             }
-        };
-        // What goes alone must not overtake what waits for company.
-        let kin: Vec<_> = desk
-            .batches
-            .iter()
-            .filter(|(_, waiting)| {
-                waiting.iter().any(|one| one.document.orders.iter().any(|order| document.orders.contains(order)))
-            })
-            .map(|(name, _)| name.clone())
-            .collect();
-        let Some(batch) = ready.route.batch else {
-            for name in kin {
-                let waiting = desk.batches.remove(&name).unwrap_or_default();
-                self.issue(desk, waiting).await?;
-            }
-            if desk.is_stuck(&document) {
-                return Ok(());
-            }
-            return self.issue(desk, vec![ready]).await;
         };
         let name = format!(
             "{} {} {} {}",
@@ -118,21 +140,46 @@ impl Exchange {
             ready.route.version,
             ready.origin.mode.as_str()
         );
-        for other in kin.into_iter().filter(|other| *other != name) {
-            let waiting = desk.batches.remove(&other).unwrap_or_default();
-            self.issue(desk, waiting).await?;
+        let batch = ready.route.batch;
+        // What goes alone, or with others, must not overtake what waits for company.
+        let is_kin = |waiting: &[Ready]| {
+            waiting.iter().any(|one| one.document.orders.iter().any(|order| document.orders.contains(order)))
+        };
+        let first: Vec<_> = desk
+            .batches
+            .iter()
+            .filter(|(other, waiting)| match batch.filter(|_| **other == name) {
+                Some(batch) => !goes_with(waiting, &ready, &batch),
+                None => is_kin(waiting),
+            })
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in first {
+            let waiting = desk.batches.remove(&name).unwrap_or_default();
+            match self.issue(desk, waiting).await {
+                Err(error) if is_for_a_person(&error) => {
+                    tracing::warn!(partner = about.partner, %error, "Documents cannot be sent now; they are tried again.");
+                }
+                issued => issued?,
+            }
         }
+        if desk.is_stuck(&document) {
+            return Ok(false);
+        }
+        let Some(batch) = batch else {
+            self.issue(desk, vec![ready]).await?;
+            return Ok(true);
+        };
         let waiting = desk.batches.entry(name.clone()).or_default();
         waiting.push(ready);
-        let bytes: u64 = waiting.iter().map(|one| one.sheet.json.len() as u64).sum();
-        if waiting.len() >= batch.count.min(crate::ledger::MAX_DOCUMENTS) || bytes >= batch.bytes {
+        if is_full(waiting, &batch) {
             let full = desk.batches.remove(&name).unwrap_or_default();
             self.issue(desk, full).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
-    /// Sends what waited long enough.
+    /// Sends what waited long enough. What a person has to mend in one interchange holds up no other.
     pub(super) async fn close_due(&self, desk: &mut Desk) -> Result<(), LedgerError> {
         let is_due = |waiting: &Vec<Ready>| {
             let every = waiting.first().and_then(|one| one.route.batch).map(|batch| batch.every).unwrap_or_default();
@@ -140,11 +187,15 @@ impl Exchange {
             later(since, every) <= desk.now
         };
         let due: Vec<_> = desk.batches.iter().filter(|(_, all)| is_due(all)).map(|(name, _)| name.clone()).collect();
+        let mut done = Ok(());
         for name in due {
             let waiting = desk.batches.remove(&name).unwrap_or_default();
-            self.issue(desk, waiting).await?;
+            match self.issue(desk, waiting).await {
+                Err(error) if !is_for_a_person(&error) => return Err(error),
+                issued => done = done.and(issued),
+            }
         }
-        Ok(())
+        done
     }
 
     fn prepare(
@@ -164,8 +215,10 @@ impl Exchange {
             no_way(format!("The file of partner {} has no channel that could carry documents to it.", partner.id))
         })?;
         let mapping = rendering::mapping(&snapshot, &partner, kind, &route)?;
+        // Its event names the orders, too.
+        let weight = json.len() + 2 * json_size(&document.orders) + PLACE;
         let sheet = Sheet { kind, json, mapping };
-        Ok(Ready { owed, since: about.due, origin, document, partner, route, sheet })
+        Ok(Ready { owed, since: about.due, origin, document, partner, route, sheet, weight })
     }
 
     /// Marks a document that cannot be written as it is configured now. It stays owed, and goes once that is mended.
@@ -199,8 +252,24 @@ impl Exchange {
         Ok(())
     }
 
-    /// Issues documents as one message.
+    /// Issues documents as one message. What cannot go holds up what comes after it; what the record refuses for good is
+    /// shown as held, and tried again.
     async fn issue(&self, desk: &mut Desk, mut all: Vec<Ready>) -> Result<(), LedgerError> {
+        let issued = self.issue_as_one(desk, &mut all).await;
+        let Err(error) = &issued else { return Ok(()) };
+        all.iter().for_each(|one| desk.stick(&one.document));
+        if let LedgerError::Conflict(why) = error {
+            let text = format!("The record does not take it as it is: {why}.");
+            let unwritable = Unwritable { code: codes::NOT_WRITTEN, text, sheet: 0, problems: Vec::new() };
+            for one in all {
+                self.hold(&one.origin, one.document, &unwritable).await?;
+            }
+        }
+        issued
+    }
+
+    /// Takes out of `all` what cannot be written. What is left of it after an error is not issued.
+    async fn issue_as_one(&self, desk: &mut Desk, all: &mut Vec<Ready>) -> Result<(), LedgerError> {
         let ledger = &self.inner.ledger;
         loop {
             let Some(first) = all.first() else { return Ok(()) };
@@ -226,23 +295,31 @@ impl Exchange {
             let written = match rendering::write(&first.partner, &first.route, &sheets, mode, numbers, civil) {
                 Ok(written) => written,
                 Err(unwritable) => {
-                    // The others go without it.
+                    // The others go without it, and without what comes after it of its order.
                     let at_fault = all.remove(unwritable.sheet.min(all.len() - 1));
                     desk.stick(&at_fault.document);
+                    let later = all.split_off(unwritable.sheet.min(all.len()));
+                    for one in later {
+                        if desk.is_stuck(&one.document) {
+                            desk.stick(&one.document);
+                        } else {
+                            all.push(one);
+                        }
+                    }
                     self.hold(&at_fault.origin, at_fault.document, &unwritable).await?;
                     continue;
                 }
             };
-            let outgoing = outgoing(now, &all, &written, numbers, series, &self.inner.snapshot.load().digest);
+            let outgoing = outgoing(now, all, &written, numbers, series, &self.inner.snapshot.load().digest);
             let message = outgoing.message.clone();
             if ledger.issue(outgoing).await? {
                 let kinds = all.iter().map(|one| one.sheet.kind);
                 DocumentsIssued { message: &message, kinds: kinds.collect() }.emit(&self.inner.telemetry);
                 self.inner.due.now();
-                return self.no_longer_held(all).await;
+                return self.no_longer_held(std::mem::take(all)).await;
             }
             // Somebody else took the numbers, or has issued these already.
-            if self.is_settled(&all).await? {
+            if self.is_settled(all).await? {
                 return Ok(());
             }
         }
@@ -372,6 +449,11 @@ fn document(
         data: document::with_orders(&ready.sheet.json, &document.orders),
     };
     (document, Some(event))
+}
+
+/// What a person has to mend, and nobody else has to wait for: any other error says that the record is out.
+pub(super) fn is_for_a_person(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::NotFound(_) | LedgerError::Conflict(_))
 }
 
 /// The ledger's word for a channel.

@@ -30,9 +30,10 @@ pub(super) enum Documents<'a> {
 }
 
 /// How far to read before giving way.
-pub(super) const SLICE_DOCUMENTS: usize = crate::ledger::MAX_DOCUMENTS;
-/// … and how many bytes of documents, with room for what else a transaction holds.
-pub(super) const SLICE_BYTES: usize = crate::ledger::MAX_BYTES / 2;
+const SLICE_DOCUMENTS: usize = crate::ledger::MAX_DOCUMENTS;
+/// … and how many bytes of documents. Whoever stores a slice cuts it to what a transaction holds: its last document may be
+/// large, and more may be found in it later.
+const SLICE_BYTES: usize = crate::ledger::MAX_BYTES / 2;
 /// … and how many sets in any case, so that a thread is given back in time.
 const SLICE_SETS: usize = 4096;
 
@@ -101,7 +102,7 @@ impl Walk {
                             if let (true, Some(verdict)) = (wanted, first.interchanges.get(index)) {
                                 let mut document = read_set(&self.context, open, &set, place, position);
                                 settle(&mut document, &verdict.verdict);
-                                bytes += document.json.len();
+                                bytes += document.weight();
                                 slice.push((index, document));
                                 if slice.len() >= SLICE_DOCUMENTS || bytes >= SLICE_BYTES {
                                     return Ok(false);

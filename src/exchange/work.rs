@@ -14,7 +14,7 @@ use super::{
     walk::{Documents, Walk},
 };
 use crate::{
-    ledger::{Committed, Fact, LedgerError, Message, Slice},
+    ledger::{Committed, Fact, LedgerError, Message, Slice, fitting},
     x12::RefusedSet,
 };
 
@@ -72,6 +72,8 @@ impl Exchange {
         let (by_context, by_source) = (context.clone(), source.clone());
         let mut first =
             self.turn(message, move || inbound::read(&by_context, &by_source, None)).await?.map_err(unreadable)?;
+        // They come again below, slice by slice.
+        first.reading.interchanges.iter_mut().for_each(|one| one.documents.clear());
         let mut known = Known::default();
         known.add(&ledger.holders(inbound::envelope_claims(&first)).await?);
         numbers::settle_numbers(&mut first.reading, subject.id, &known);
@@ -156,7 +158,8 @@ impl Exchange {
         turn.map_err(|_| LedgerError::Unavailable("too much of this partner is waiting".into()))
     }
 
-    /// Stores a slice, and tells which of its sets were rejected because of their numbers.
+    /// Stores a slice, in as many transactions as it takes, and tells which of its sets were rejected because of their
+    /// numbers.
     async fn append(
         &self,
         subject: &Subject,
@@ -164,7 +167,7 @@ impl Exchange {
         mut slice: Vec<(usize, ReadDocument)>,
     ) -> Result<Vec<RefusedAt>, LedgerError> {
         let (mut known, mut refused) = (Known::default(), Vec::new());
-        loop {
+        while !slice.is_empty() {
             refused.extend(settle(subject, first, &mut slice, &known));
             let mut all = compose::Documents::default();
             for part in slice.chunk_by(|one, other| one.0 == other.0) {
@@ -177,18 +180,22 @@ impl Exchange {
                 all.documents.append(&mut made.documents);
                 all.claims.append(&mut made.claims);
             }
+            all.documents.truncate(fitting(&all.documents));
             let stored: Vec<_> = all.documents.iter().map(|(document, _)| document.clone()).collect();
-            let slice = Slice { message: subject.id, claims: all.claims, documents: all.documents };
-            match self.inner.ledger.append(slice).await? {
+            let Some(last) = stored.last().map(|last| last.position) else { break };
+            all.claims.retain(|claim| claim.position <= last);
+            let piece = Slice { message: subject.id, claims: all.claims, documents: all.documents };
+            match self.inner.ledger.append(piece).await? {
                 Committed::Stored => {
                     SliceCommitted { message: subject.id, documents: &stored }.emit(&self.inner.telemetry);
-                    return Ok(refused);
+                    slice.retain(|(_, document)| document.position > last);
                 }
                 Committed::Taken(taken) => {
                     known.add(&taken);
                 }
             }
         }
+        Ok(refused)
     }
 
     /// Which sets of a slice that was stored before a restart were rejected because of their numbers.

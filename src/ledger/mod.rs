@@ -12,6 +12,7 @@ mod queue;
 mod record;
 pub mod sqlite;
 mod state;
+mod weight;
 
 /// The pages of this room's codes.
 pub const EXPLAIN: &str = codes::EXPLAIN;
@@ -23,9 +24,11 @@ pub use queue::{
 };
 pub use record::{
     AuditRecord, Claim, ClaimKey, ClaimKind, Committed, Document, Entry, Fact, Holder, Message, MessageFilter,
-    NewEvent, News, Owed, OwnFile, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch, WatchKind,
+    NewEvent, News, NumberFilter, Owed, OwnFile, Payload, Receipt, Revision, Slice, Taken, Unfinished, Watch,
+    WatchKind,
 };
 pub use state::{Channel, Direction, DocumentState, MessageState};
+pub use weight::{fits, fitting, json_size, weight};
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
@@ -160,8 +163,8 @@ pub trait Ledger: Send + Sync + 'static {
     /// Adds to what happened to a message.
     async fn note(&self, id: MessageId, facts: Vec<Fact>) -> Result<()>;
 
-    /// The documents that name a business number, oldest first.
-    async fn documents_by_number(&self, number: &str, limit: usize) -> Result<Vec<Document>>;
+    /// The newest `limit` of the documents that name a business number, oldest first.
+    async fn documents_by_number(&self, number: &str, filter: NumberFilter, limit: usize) -> Result<Vec<Document>>;
 
     // ---- the ERP's queue ------------------------------------------------------------------------------------------
 
@@ -295,8 +298,10 @@ pub trait Ledger: Send + Sync + 'static {
     /// Gives a delivery up that is not done with; what waits behind it goes on.
     async fn cancel(&self, delivery: u64, record: AuditRecord) -> Result<()>;
 
-    /// Leaves something more to be done about a message.
-    async fn owe(&self, owed: Owed, record: AuditRecord) -> Result<()>;
+    /// Has documents sent anew: leaves `owed` to be done, and gives up what is dead of the messages that it `replaces`, so
+    /// that it does not wait behind that. [`LedgerError::Conflict`], and nothing changes, while one of these messages is
+    /// still on its way, something else waits behind it, or the same is owed already.
+    async fn reissue(&self, replaces: Vec<MessageId>, owed: Vec<Owed>, record: AuditRecord) -> Result<()>;
 
     /// Deliveries that came to an end of which nobody was told yet.
     async fn untold(&self, limit: usize) -> Result<Vec<Delivery>>;

@@ -203,6 +203,18 @@ pub struct Fact {
     pub detail: String,
 }
 
+impl Fact {
+    /// That something which a message left to be done is done, by the message `by`.
+    pub fn settled(at: Timestamp, what: &str, by: MessageId) -> Self {
+        Self { at, what: what.to_owned(), detail: format!("in {by}") }
+    }
+
+    /// The message by which it was done, where this tells that something was.
+    pub fn settled_by(&self) -> Option<MessageId> {
+        self.detail.strip_prefix("in ")?.parse().ok()
+    }
+}
+
 /// What a message leaves to be done: an acknowledgement that a partner has to get, a document that has to go out, what an
 /// acknowledgement says of something that we sent. Facts, worked out later and settled by what comes of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -344,6 +356,26 @@ pub struct MessageFilter {
     pub from: Option<Timestamp>,
     /// Before.
     pub to: Option<Timestamp>,
+}
+
+/// Which documents of a business number to find; every field that is given must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NumberFilter {
+    /// From or for this partner.
+    pub partner: Option<String>,
+    /// Of one of these kinds; of any where there are none.
+    pub kinds: Vec<DocumentType>,
+    /// In messages after this one.
+    pub after: Option<MessageId>,
+}
+
+impl NumberFilter {
+    /// Whether a document is one of those.
+    pub fn fits(&self, document: &Document) -> bool {
+        (self.partner.is_none() || self.partner == document.partner)
+            && (self.kinds.is_empty() || document.kind.is_some_and(|kind| self.kinds.contains(&kind)))
+            && self.after.is_none_or(|after| document.message > after)
+    }
 }
 
 /// What a person did, for the audit log.

@@ -83,6 +83,7 @@ pub(super) fn advice(good: &Good, world: &World<'_>) -> Vec<Diagnostic> {
     if let Some(section) = &file.sftp {
         super::sftp::advice(section, Timestamp::now(), &mut findings);
     }
+    super::send::advice(&file.send, &mut findings);
     let size = &file.limits.message_size;
     if size.get() > world.largest_body {
         let largest = Size::bytes(world.largest_body);

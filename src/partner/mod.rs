@@ -60,8 +60,8 @@ pub use overlay::{
 pub use push::{Collected, Server, SftpPushSection, SftpPushTerms};
 pub use secrets::unreadable_secrets;
 pub use send::{
-    Agreement, Batch, BatchSection, Hours, Retry, Route, SendChannel, SendDocumentSection, SendFormat, SendSection,
-    SendTerms, WebhookSection, WebhookTerms,
+    Agreement, Batch, BatchSection, Hours, LARGEST_BATCH, Retry, Route, SendChannel, SendDocumentSection, SendFormat,
+    SendSection, SendTerms, WebhookSection, WebhookTerms,
 };
 pub use sftp::{AcknowledgementsIn, Complete, Fetched, Folder, FolderPath, NamePattern, SameFile, SftpTerms};
 pub use terms::{

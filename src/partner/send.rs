@@ -7,7 +7,10 @@ use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
 
 use super::{Partner, Version};
 use crate::{
-    config::{Duration, Entries, SecretRef, Size, Spanned, TextForm, Wrong, choice, section, text_form},
+    config::{
+        Diagnostic, Duration, Entries, SecretRef, Size, Spanned, TextForm, Wrong, choice, codes as config, section,
+        text_form,
+    },
     document::DocumentType,
 };
 
@@ -99,7 +102,7 @@ section! {
         /// With so many documents.
         pub count: Spanned<u32> = 50_u32,
         /// With so many bytes of documents.
-        pub size: Size = Size::mib(1),
+        pub size: Spanned<Size> = Size::mib(1),
         /// When its first document waited so long.
         pub every: Duration = Duration::seconds(900),
     }
@@ -167,6 +170,9 @@ pub struct Agreement {
     /// Several documents in one interchange.
     pub batch: Option<Batch>,
 }
+
+/// The most bytes of documents that go in one interchange, whatever the file says: the record takes an interchange whole.
+pub const LARGEST_BATCH: u64 = 4 << 20;
 
 /// When an interchange of several documents is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -318,12 +324,22 @@ super::identity::described! {
         "^[0-9]{2}:[0-9]{2}-[0-9]{2}:[0-9]{2}( [A-Za-z0-9_+/-]+)?$", ["06:00-22:00 Europe/Berlin", "22:00-04:00"];
 }
 
+/// What works in a section, and not as it says.
+pub(super) fn advice(section: &SendSection, findings: &mut Vec<Diagnostic>) {
+    let own = section.documents.iter().filter_map(|entry| entry.value.batch.as_ref());
+    for batch in section.batch.iter().chain(own).filter(|batch| batch.size.get() > LARGEST_BATCH) {
+        let largest = Size::bytes(LARGEST_BATCH);
+        let told = format!("an interchange is closed before it has more than {largest} of documents");
+        findings.push(Diagnostic::warning(config::OUT_OF_RANGE, told).at(&batch.size.origin, "").hint("lower `size`"));
+    }
+}
+
 /// The terms that a section states.
 pub(super) fn terms(section: &SendSection) -> SendTerms {
     let some = |duration: Duration| Some(duration.get()).filter(|span| !span.is_zero());
     let batch = |batch: &BatchSection| Batch {
         count: usize::try_from(*batch.count).unwrap_or(usize::MAX).max(1),
-        bytes: batch.size.get(),
+        bytes: batch.size.get().min(LARGEST_BATCH),
         every: batch.every.get(),
     };
     let usual = Agreement {

@@ -186,7 +186,10 @@ fn what_a_good_shape_can_still_get_wrong() {
         "lonely.toml",
         "name = \"Lonely\"\n[x12]\nids = [\"ZZ/LONELY\"]\nours = \"ZZ/US\"\nvia = \"acmee\"\n[mappings]\n855 = \"acme-855\"\n",
     );
-    folder.write("acme.toml", "name = \"No way in\"\n[limits]\nmessage_size = \"2 GiB\"\n");
+    folder.write(
+        "acme.toml",
+        "name = \"No way in\"\n[limits]\nmessage_size = \"2 GiB\"\n[send.batch]\nsize = \"16 MiB\"\n",
+    );
     let (_, findings) = folder.load();
     insta::assert_snapshot!("wrong_meaning", folder.told(&findings));
 }

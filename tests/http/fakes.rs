@@ -355,9 +355,12 @@ impl Ledger for FakeLedger {
     async fn note(&self, _: MessageId, _: Vec<Fact>) -> Result<()> {
         unused()
     }
-    async fn documents_by_number(&self, number: &str, limit: usize) -> Result<Vec<Document>> {
+    async fn documents_by_number(&self, number: &str, filter: NumberFilter, limit: usize) -> Result<Vec<Document>> {
         let all = self.documents.lock().unwrap();
-        Ok(all.iter().filter(|d| d.orders.iter().any(|o| o == number)).take(limit).cloned().collect())
+        let named = all.iter().filter(|d| d.orders.iter().any(|o| o == number) && filter.fits(d));
+        let mut newest: Vec<_> = named.rev().take(limit).cloned().collect();
+        newest.reverse();
+        Ok(newest)
     }
     async fn declare(&self, _: Vec<Consumer>) -> Result<()> {
         unused()
@@ -487,7 +490,7 @@ impl Ledger for FakeLedger {
     async fn cancel(&self, _: u64, _: AuditRecord) -> Result<()> {
         unused()
     }
-    async fn owe(&self, _: Owed, _: AuditRecord) -> Result<()> {
+    async fn reissue(&self, _: Vec<MessageId>, _: Vec<Owed>, _: AuditRecord) -> Result<()> {
         unused()
     }
     async fn untold(&self, _: usize) -> Result<Vec<Delivery>> {

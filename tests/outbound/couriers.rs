@@ -195,9 +195,11 @@ gwtest!(an_order_is_reissued_under_a_new_number, async |dir| {
     let gateway = Gateway::start(&dir).await;
     let erp = gateway.erp();
     let out = issued(&erp, "acme", &post(&erp, "1", "acme", "45").await).await;
-    let done =
-        dir.gangway(&["deliveries", "reissue", out["id"].as_str().unwrap(), "--reason", "new map"]).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let reissue = || dir.run(&["deliveries", "reissue", out["id"].as_str().unwrap(), "--reason", "new map"]);
+    let refused = reissue();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("is still on its way"), "{refused:?}");
+    dir.run_well(&["deliveries", "cancel", "1", "--reason", "they do not fetch it"]);
+    assert!(reissue().status.success());
     assert_eq!(verbs(&erp, "purchase_order/45", 2).await, ["purchase_order.issued"; 2]);
     let events = told(&erp, "purchase_order/45").await;
     assert_eq!(events[0].data, events[1].data);
@@ -206,6 +208,55 @@ gwtest!(an_order_is_reissued_under_a_new_number, async |dir| {
     let listed = dir.gangway(&["deliveries", "list", "--partner", "acme", "--format", "json"]).output().unwrap();
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2);
+    gateway.stop().await;
+});
+
+gwtest!(what_is_dead_is_reissued_in_its_place, async |dir| {
+    assemble(&dir);
+    let endpoint = Endpoint::start().await.unwrap();
+    endpoint.answer(StatusCode::BAD_REQUEST);
+    hooked(&dir, "hooked", &endpoint, "");
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let origin = post(&erp, "1", "hooked", "45").await;
+    let out = issued(&erp, "hooked", &origin).await;
+    let dead = async || {
+        let listed = dir.run_well(&["deliveries", "list", "--state", "dead", "--format", "json"]);
+        serde_json::from_str::<Value>(&listed).unwrap().as_array().unwrap().len()
+    };
+    wait_for("the refusal", async || (dead().await == 1).then_some(())).await;
+    let change = order_for("hooked", "45", "change");
+    let change = issued(&erp, "hooked", &accepted(erp.submit("2", &change).await.unwrap())).await;
+    endpoint.answer(StatusCode::NO_CONTENT);
+    // The change would go first.
+    let reissue = |id: &Value| dir.run(&["deliveries", "reissue", id.as_str().unwrap(), "--reason", "mended"]);
+    let refused = String::from_utf8(reissue(&out["id"]).stderr).unwrap();
+    assert!(refused.contains("would go first: cancel its delivery 2"), "{refused}");
+    assert_eq!(dead().await, 1, "nothing is changed by what is refused");
+    dir.run_well(&["deliveries", "cancel", "2", "--reason", "after the order"]);
+    // By the ERP's own message, too.
+    let done = reissue(&json!(origin));
+    assert!(done.status.success(), "{done:?}");
+    wait_for("the order", async || (endpoint.taken().len() == 1).then_some(())).await;
+    wait_for("its end", async || reissue(&change["id"]).status.success().then_some(())).await;
+    wait_for("both", async || (endpoint.taken().len() == 2).then_some(())).await;
+    assert_eq!(taken(&endpoint), ["45 original", "45 change"]);
+    assert_eq!(dead().await, 0);
+    gateway.stop().await;
+});
+
+gwtest!(what_waits_to_be_sent_is_not_reissued, async |dir| {
+    assemble(&dir);
+    let more = "\n[send.batch]\ncount = 3\nevery = \"1h\"\n";
+    PartnerFile { more, ..ACME_FILE }.write(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let erp = gateway.erp();
+    let first = post(&erp, "1", "acme", "1").await;
+    let refused = dir.run(&["deliveries", "reissue", &first, "--reason", "where is it?"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("waits to be sent"), "{refused:?}");
+    post(&erp, "2", "acme", "2").await;
+    post(&erp, "3", "acme", "3").await;
+    assert_eq!(issued(&erp, "acme", &first).await["documents"].as_array().unwrap().len(), 3);
     gateway.stop().await;
 });
 

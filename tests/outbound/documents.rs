@@ -1,6 +1,6 @@
 //! What the ERP hands over: taken once, refused field by field, many at once.
 
-use gangway::play::canonical::handed_over;
+use gangway::{keys, play::canonical::handed_over};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -46,6 +46,17 @@ gwtest!(a_hand_over_counts_once, async |dir| {
     // The same business under another key is the same hand-over; another content under its number is not.
     let same = erp.submit("k-2", &order_for("acme", "45", "original")).await.unwrap();
     assert_eq!(same.header("idempotency-replayed"), Some("true"));
+    // However it is laid out.
+    let mut turned = order_for("acme", "45", "original");
+    let data = turned["data"].as_object_mut().unwrap();
+    let members: Vec<_> = std::mem::take(data).into_iter().rev().collect();
+    let members: Vec<_> = members.iter().map(|(name, value)| format!("{} : {value}", json!(name))).collect();
+    let text = format!(r#"{{"data":{{ {} }},"partner":"acme","type":"purchase_order"}}"#, members.join(" ,\n"));
+    for key in ["k-1", "k-6"] {
+        let headers = [("content-type", "application/json"), ("idempotency-key", key)];
+        let same = erp.client().send(Method::POST, "/erp/v1/documents", &headers, text.clone()).await.unwrap();
+        assert_eq!(status(same, 202).header("idempotency-replayed"), Some("true"), "{key}");
+    }
     let mut changed = order_for("acme", "45", "original");
     changed["data"]["currency"] = json!("EUR");
     let changed = status(erp.submit("k-3", &changed).await.unwrap(), 409).json();
@@ -54,6 +65,30 @@ gwtest!(a_hand_over_counts_once, async |dir| {
     accepted(erp.submit("k-5", &order_for("bolt", "45", "original")).await.unwrap());
     let missing = erp.client().post_json("/erp/v1/documents", &[], &order_for("acme", "47", "original")).await.unwrap();
     assert_eq!(status(missing, 400).json()["code"], "API-0508");
+    gateway.stop().await;
+});
+
+gwtest!(what_an_earlier_release_took_is_known_again, async |dir| {
+    assemble(&dir);
+    let gateway = Gateway::start(&dir).await;
+    let order = order_for("acme", "45", "original");
+    let first = accepted(gateway.erp().submit("k-1", &order).await.unwrap());
+    gateway.stop().await;
+    // It held documents against each other byte by byte.
+    let bytes = keys::sha256(order["data"].to_string().as_bytes());
+    let hand_over = keys::sha256(&[b"acme\npurchase_order\n", bytes.as_slice()].concat());
+    let ledger = rusqlite::Connection::open(dir.join("data/ledger.db")).unwrap();
+    for (kind, digest) in [(1, hand_over), (3, bytes)] {
+        let changed = ledger.execute("UPDATE claims SET digest = ?1 WHERE kind = ?2", (digest, kind)).unwrap();
+        assert_eq!(changed, 1, "claims of kind {kind}");
+    }
+    drop(ledger);
+    let gateway = Gateway::start(&dir).await;
+    for key in ["k-1", "k-2"] {
+        let again = gateway.erp().submit(key, &order).await.unwrap();
+        assert_eq!(again.header("idempotency-replayed"), Some("true"), "{key}: {}", again.text());
+        assert_eq!(accepted(again), first);
+    }
     gateway.stop().await;
 });
 

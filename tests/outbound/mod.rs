@@ -1,5 +1,7 @@
 //! The way out, from the ERP's POST to the partner and back: documents, control numbers, deliveries, acknowledgements.
 
+mod answers;
+mod batches;
 mod certificates;
 mod couriers;
 mod cxml;

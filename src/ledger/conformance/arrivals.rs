@@ -7,7 +7,7 @@ use crate::{
     document::{DocumentType, MessageId},
     ledger::{
         ClaimKind, Committed, DocumentState, Entry, Fact, LedgerError, LogFilter, MAX_BYTES, MAX_DOCUMENTS,
-        MessageState, Owed, Payload, Receipt, Revision, SharedLedger, Slice,
+        MessageState, Owed, Payload, Receipt, Revision, SharedLedger, Slice, fitting,
     },
 };
 
@@ -213,6 +213,23 @@ pub async fn a_slice_is_bounded(venue: &dyn Venue) {
     assert!(matches!(ledger.append(slice(5, MAX_BYTES / 4)).await, Err(LedgerError::Conflict(_))));
     assert!(ledger.documents(id, 0, 999).await.unwrap().is_empty());
     assert_eq!(ledger.append(slice(too_many - 1, 1)).await, Ok(Committed::Stored));
+    // What is found in a document weighs like its data, and `fitting` says how many go.
+    let heavy = new_id();
+    ledger.commit(Entry { complete: false, ..bare(heavy) }).await.unwrap();
+    let text = |size| Some(serde_json::json!({ "text": "x".repeat(size) }));
+    let all: Vec<_> = (0..9)
+        .map(|position| {
+            let (mut document, mut event) = document(heavy, position, DocumentType::Invoice, "k");
+            (document.problem, document.extras) = (text(MAX_BYTES / 16), text(MAX_BYTES / 8));
+            event.as_mut().unwrap().data = Bytes::from(vec![b' '; MAX_BYTES / 32]);
+            (document, event)
+        })
+        .collect();
+    let count = fitting(&all);
+    assert_eq!(count, 4);
+    let of = |count: usize| Slice { message: heavy, claims: Vec::new(), documents: all[..count].to_vec() };
+    assert!(matches!(ledger.append(of(count + 1)).await, Err(LedgerError::Conflict(_))));
+    assert_eq!(ledger.append(of(count)).await, Ok(Committed::Stored));
     // One document alone may be of any size.
     let big = new_id();
     let mut alone = entry(big, &["k"]);

@@ -3,7 +3,7 @@
 use super::{Venue, after, bare, commit, document, entry, message, new_id, start};
 use crate::{
     document::{DocumentType, MessageId},
-    ledger::{Direction, Entry, MessageFilter, MessageState, Revision, SharedLedger, Slice},
+    ledger::{Direction, Entry, MessageFilter, MessageState, NumberFilter, Revision, SharedLedger, Slice},
 };
 
 async fn find(ledger: &SharedLedger, filter: MessageFilter) -> Vec<MessageId> {
@@ -122,14 +122,23 @@ pub async fn by_number(venue: &dyn Venue) {
     let second = commit(&ledger, &["PO-1"]).await;
     for round in 0..2 {
         let found = async |number: &str| -> Vec<(MessageId, u32)> {
-            let found = ledger.documents_by_number(number, 99).await.unwrap();
+            let found = ledger.documents_by_number(number, NumberFilter::default(), 99).await.unwrap();
             found.iter().map(|document| (document.message, document.position)).collect()
         };
         assert_eq!(found("PO-1").await, [(first, 0), (second, 0)], "round {round}");
         assert_eq!(found("N1").await, [(first, 1)]);
         assert_eq!(found("N0").await, [(first, 0), (second, 0)]);
         assert!(found("PO").await.is_empty());
-        assert_eq!(ledger.documents_by_number("PO-1", 1).await.unwrap().len(), 1);
+        let newest = ledger.documents_by_number("PO-1", NumberFilter::default(), 1).await.unwrap();
+        assert_eq!(newest.iter().map(|document| document.message).collect::<Vec<_>>(), [second], "the newest");
+        let some = async |filter: NumberFilter| {
+            let found = ledger.documents_by_number("PO-1", filter, 99).await.unwrap();
+            found.into_iter().map(|document| document.message).collect::<Vec<_>>()
+        };
+        let any = NumberFilter::default;
+        assert_eq!(some(NumberFilter { after: Some(first), ..any() }).await, [second]);
+        assert!(some(NumberFilter { partner: Some("nobody".to_owned()), ..any() }).await.is_empty());
+        assert!(some(NumberFilter { kinds: vec![DocumentType::ShipSchedule], ..any() }).await.is_empty());
         tokio::time::sleep(std::time::Duration::from_millis(600)).await;
     }
 }
@@ -165,7 +174,7 @@ pub async fn what_is_not_indexed_yet(venue: &dyn Venue) {
         // It came on their connection, and is somebody else's after all.
         (MessageFilter { partner: Some("acme".to_owned()), ..MessageFilter::default() }, vec![sliced, other]),
     ];
-    assert_eq!(ledger.documents_by_number("PO-7", 9).await.unwrap().len(), 2);
+    assert_eq!(ledger.documents_by_number("PO-7", NumberFilter::default(), 9).await.unwrap().len(), 2);
     find_always(venue, ledger, &cases).await;
 }
 

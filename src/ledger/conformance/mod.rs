@@ -56,7 +56,7 @@ macro_rules! ledger_conformance {
             ],
             outgoing: [
                 numbers_are_used_once, owed_and_settled, deliveries_and_their_states, issuing_twice,
-                a_change_never_overtakes_its_order, news_are_told_once, series_begin_and_advance,
+                a_change_never_overtakes_its_order, what_is_dead_is_replaced, news_are_told_once, series_begin_and_advance,
             ],
             load: [
                 all_committed_once, a_claim_has_one_winner, positions_without_gaps, workers_share_a_queue,

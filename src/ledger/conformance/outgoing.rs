@@ -93,6 +93,38 @@ pub async fn a_change_never_overtakes_its_order(venue: &dyn Venue) {
     assert_eq!(all.unwrap().iter().map(|one| one.message).collect::<Vec<_>>(), [other, change]);
 }
 
+pub async fn what_is_dead_is_replaced(venue: &dyn Venue) {
+    let ledger = venue.open().await;
+    let (origin, dead, behind) = (new_id(), new_id(), new_id());
+    ledger.commit(bare(origin)).await.unwrap();
+    assert!(ledger.issue(order(dead, 1, "acme", "45")).await.unwrap());
+    let owed = Owed { message: origin, partner: "acme".to_owned(), due: start(), facts: "again".to_owned() };
+    let reissue =
+        async |replaces: &[MessageId]| ledger.reissue(replaces.to_vec(), vec![owed.clone()], record("anew")).await;
+    let state = async || ledger.deliveries(dead).await.unwrap().pop().unwrap().state;
+    assert!(matches!(reissue(&[dead]).await, Err(LedgerError::Conflict(_))), "it is on its way");
+    let delivery = ledger.deliveries(dead).await.unwrap().remove(0);
+    assert!(ledger.deliver(attempt(&delivery, DeliveryState::Dead)).await.unwrap());
+    assert!(ledger.issue(order(behind, 2, "acme", "45")).await.unwrap());
+    assert!(matches!(reissue(&[dead]).await, Err(LedgerError::Conflict(_))), "what waits behind it would go first");
+    assert_eq!((state().await, ledger.owed("acme", 0, 9).await.unwrap().len()), (DeliveryState::Dead, 0));
+    let behind = ledger.deliveries(behind).await.unwrap().remove(0);
+    ledger.cancel(behind.id, record("deliveries.cancel")).await.unwrap();
+    reissue(&[dead]).await.unwrap();
+    assert_eq!((state().await, ledger.owed("acme", 0, 9).await.unwrap().len()), (DeliveryState::Cancelled, 1));
+    assert!(matches!(reissue(&[dead]).await, Err(LedgerError::Conflict(_))), "it is owed already");
+    let audit = ledger.audit_log(9).await.unwrap();
+    assert_eq!(audit.iter().filter(|record| record.what == "anew").count(), 1);
+    let mut anew = order(new_id(), 3, "acme", "45");
+    anew.settles = vec![ledger.owed("acme", 0, 9).await.unwrap()[0].0];
+    let id = anew.message.id;
+    assert!(ledger.issue(anew).await.unwrap());
+    let due = ledger.due_deliveries(after(start(), 60), Vec::new(), 9).await.unwrap();
+    assert_eq!(due.iter().map(|delivery| delivery.message).collect::<Vec<_>>(), [id], "it waits behind nothing");
+    let settled = ledger.timeline(origin).await.unwrap().iter().filter_map(Fact::settled_by).collect::<Vec<_>>();
+    assert_eq!(settled, [id]);
+}
+
 pub async fn news_are_told_once(venue: &dyn Venue) {
     let ledger = venue.open().await;
     ledger.declare(vec![consumer("erp")]).await.unwrap();

@@ -30,13 +30,14 @@ pub(super) struct NewDocument {
     pub(super) event: Option<NewEvent>,
 }
 
-/// Bytes of a document that a transaction has to carry.
+/// Bytes of documents that a transaction has to carry: what [`crate::ledger::weight`] says, of what is written already.
 fn size_of(documents: &[NewDocument]) -> usize {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-    documents
-        .iter()
-        .map(|new| new.event.as_ref().map_or(0, |event| event.data.len()) + text(&new.problem) + text(&new.extras))
-        .sum()
+    let size = |new: &NewDocument| {
+        let data = new.event.as_ref().map_or(0, |event| event.data.len());
+        data + text(&new.orders) + text(&new.problem) + text(&new.extras)
+    };
+    documents.iter().map(size).sum()
 }
 
 /// Prepares documents, and holds them against what one transaction may carry. A single document may be of any size.

@@ -185,6 +185,12 @@ pub(super) fn redeliver(tx: &Tx, id: MessageId, due: i64, record: &AuditRecord) 
 
 /// Gives a delivery up.
 pub(super) fn cancel(tx: &Tx, delivery: i64, record: &AuditRecord) -> Outcome<Done<()>> {
+    withdraw(tx, delivery, record)?;
+    audit::add(tx, record)?;
+    Ok(Done::Keep(()))
+}
+
+fn withdraw(tx: &Tx, delivery: i64, record: &AuditRecord) -> Outcome<()> {
     let message: Option<i64> = tx
         .conn
         .prepare_cached(
@@ -198,19 +204,57 @@ pub(super) fn cancel(tx: &Tx, delivery: i64, record: &AuditRecord) -> Outcome<Do
     };
     end(tx, delivery, message, DeliveryState::Cancelled)?;
     let detail = format!("{} gave it up: {}", record.who, record.reason);
-    arrivals::add_facts(tx, message, &[Fact { at: record.at, what: "cancelled".into(), detail }])?;
+    arrivals::add_facts(tx, message, &[Fact { at: record.at, what: "cancelled".into(), detail }])
+}
+
+/// Something of an order of delivery `?1` that waits behind it.
+const BEHIND: &str = "SELECT m.id, d.id FROM delivery_keys own JOIN delivery_keys later
+       ON later.partner = own.partner AND later.key = own.key AND later.delivery > own.delivery
+     JOIN deliveries d ON d.id = later.delivery JOIN messages m ON m.num = d.message WHERE own.delivery = ?1";
+
+/// Has documents sent anew, in place of what is dead of `replaces`.
+pub(super) fn reissue(tx: &mut Tx, replaces: &[MessageId], owed: &[Owed], record: &AuditRecord) -> Outcome<Done<()>> {
+    for id in replaces {
+        for delivery in of(&tx.conn, *id)? {
+            match delivery.state {
+                DeliveryState::Ready | DeliveryState::Waiting => {
+                    return Err(LedgerError::Conflict(format!("{id} is still on its way")).into());
+                }
+                DeliveryState::Dead => give_up(tx, rows::signed(delivery.id), replaces, record)?,
+                DeliveryState::Delivered | DeliveryState::Cancelled => {}
+            }
+        }
+    }
+    let detail = format!("{}: {}", record.who, record.reason);
+    let fact = Fact { at: record.at, what: record.what.clone(), detail };
+    for new in owed {
+        let (num, _, _) = arrivals::find(tx, new.message)?;
+        let same = "SELECT 1 FROM owed WHERE partner = ?1 AND message = ?2 AND facts = ?3";
+        if tx.conn.prepare_cached(same)?.exists(params![new.partner, num, new.facts])? {
+            return Err(LedgerError::Conflict(format!("{} waits to be sent as it is", new.message)).into());
+        }
+        arrivals::insert_owed(tx, num, std::slice::from_ref(new))?;
+        arrivals::add_facts(tx, num, std::slice::from_ref(&fact))?;
+    }
     audit::add(tx, record)?;
     Ok(Done::Keep(()))
 }
 
-/// Leaves something to be done about a message.
-pub(super) fn owe(tx: &mut Tx, id: MessageId, owed: &[Owed], record: &AuditRecord) -> Outcome<Done<()>> {
-    let (num, _, _) = arrivals::find(tx, id)?;
-    arrivals::insert_owed(tx, num, owed)?;
-    let detail = format!("{}: {}", record.who, record.reason);
-    arrivals::add_facts(tx, num, &[Fact { at: record.at, what: record.what.clone(), detail }])?;
-    audit::add(tx, record)?;
-    Ok(Done::Keep(()))
+/// Cancels a dead delivery that something new takes the place of, unless that would let others of its order go first.
+fn give_up(tx: &Tx, delivery: i64, replaces: &[MessageId], record: &AuditRecord) -> Outcome<()> {
+    let mut behind = tx.conn.prepare_cached(BEHIND)?;
+    let mut waiting = behind.query([delivery])?;
+    while let Some(row) = waiting.next()? {
+        let (message, later) = (rows::message_id(row, 0)?, row.get::<_, i64>(1)?);
+        if !replaces.contains(&message) {
+            let why = format!(
+                "{message} of the same order waits behind it and would go first: cancel its delivery {later}, and \
+                 reissue it after this one"
+            );
+            return Err(LedgerError::Conflict(why).into());
+        }
+    }
+    withdraw(tx, delivery, record)
 }
 
 /// Deliveries that came to an end, and nobody was told.

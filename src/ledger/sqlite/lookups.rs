@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     document::MessageId,
-    ledger::{Document, Fact, Message, MessageFilter, MessageState, Payload, Receipt},
+    ledger::{Document, Fact, Message, MessageFilter, MessageState, NumberFilter, Payload, Receipt},
 };
 
 /// How far a message's `at` may be from the time in its id, in milliseconds: a week.
@@ -334,24 +334,25 @@ fn fits(conn: &Connection, filter: &MessageFilter, num: i64, message: &Message) 
     Ok(any.exists(params![rows::doc_key(num, 0)?, number, rows::doc_key(num + 1, 0)?])?)
 }
 
-/// Documents that name a number, oldest first.
+/// The newest documents that name a number, oldest first.
 pub(super) fn documents_by_number(
     conn: &Connection,
     indexed: bool,
     number: &str,
+    filter: &NumberFilter,
     limit: usize,
 ) -> Outcome<Vec<Document>> {
     let snapshot = conn.unchecked_transaction()?;
     let conn = &*snapshot;
     let mark = if indexed { index::mark(conn)? } else { Mark::default() };
     let mut places: BTreeSet<(Id, u32)> = BTreeSet::new();
+    let after = filter.after.map(MessageId::to_bytes).unwrap_or_default();
     if indexed {
         // Values are cut and documents change, so what the index names is read and held against the number.
-        let mut all = conn.prepare_cached(
-            "SELECT id, position FROM ix.entries WHERE kind IN (?1, ?2) AND value = ?3 ORDER BY id, position",
-        )?;
+        let mut all = conn
+            .prepare_cached("SELECT id, position FROM ix.entries WHERE kind IN (?1, ?2) AND value = ?3 AND id > ?4")?;
         let value = index::value(index::NUMBER, number);
-        let mut found = all.query(params![index::NUMBER, index::ORDER, value])?;
+        let mut found = all.query(params![index::NUMBER, index::ORDER, value, after])?;
         while let Some(row) = found.next()? {
             places.insert((row.get(0)?, row.get(1)?));
         }
@@ -368,7 +369,7 @@ pub(super) fn documents_by_number(
         places.insert((row.get(0)?, rows::position_of(row.get(1)?)));
     }
     let mut documents = Vec::new();
-    for (id, position) in places {
+    for (id, position) in places.into_iter().rev().filter(|(id, _)| *id > after) {
         if documents.len() >= limit {
             break;
         }
@@ -376,8 +377,11 @@ pub(super) fn documents_by_number(
         let Some(num) = self::number(conn, id)? else { continue };
         let found = documents_where(conn, "doc = ?1", [rows::doc_key(num, position)?], id)?;
         documents.extend(found.into_iter().filter(|document| {
-            document.number.as_deref() == Some(number) || document.orders.iter().any(|order| order == number)
+            let names =
+                document.number.as_deref() == Some(number) || document.orders.iter().any(|order| order == number);
+            names && filter.fits(document)
         }));
     }
+    documents.reverse();
     Ok(documents)
 }

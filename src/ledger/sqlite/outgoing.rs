@@ -146,7 +146,7 @@ impl NewOutgoing {
             return Err(LedgerError::Conflict(format!("{id} is here already")).into());
         };
         earned.dedup();
-        let fact = Fact { at: self.message.message.at, what: self.settled_as.to_owned(), detail: format!("in {id}") };
+        let fact = Fact::settled(self.message.message.at, self.settled_as, id);
         for message in earned {
             arrivals::add_facts(tx, message, std::slice::from_ref(&fact))?;
         }

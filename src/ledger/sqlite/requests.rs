@@ -15,8 +15,8 @@ use super::{
     super::{
         AckOutcome, Attempt, AuditRecord, Claim, Committed, Consumer, Delivery, DeliveryFilter, Document, Entry, Fact,
         GivenUp, KeyState, LeaseToken, LeasedEvent, Ledger, LogEvent, LogFilter, LogPage, Message, MessageFilter,
-        MessageState, News, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt, Result,
-        Revision, Slice, Taken, Unfinished, Watch,
+        MessageState, News, NumberFilter, NumberSeries, Outgoing, Owed, OwnFile, Parked, Payload, QueueStats, Receipt,
+        Result, Revision, Slice, Taken, Unfinished, Watch,
     },
     SqliteLedger,
     arrivals::{self, NewEntry, NewRevision},
@@ -110,9 +110,10 @@ impl Ledger for SqliteLedger {
         self.write(Weight::default(), job).await
     }
 
-    async fn documents_by_number(&self, number: &str, limit: usize) -> Result<Vec<Document>> {
+    async fn documents_by_number(&self, number: &str, filter: NumberFilter, limit: usize) -> Result<Vec<Document>> {
         let number = number.to_owned();
-        self.read(move |reader| lookups::documents_by_number(&reader.conn, reader.indexed, &number, limit)).await
+        self.read(move |reader| lookups::documents_by_number(&reader.conn, reader.indexed, &number, &filter, limit))
+            .await
     }
 
     async fn declare(&self, consumers: Vec<Consumer>) -> Result<()> {
@@ -294,9 +295,8 @@ impl Ledger for SqliteLedger {
         self.write(Weight::default(), move |tx| deliveries::cancel(tx, rows::signed(delivery), &record)).await
     }
 
-    async fn owe(&self, owed: Owed, record: AuditRecord) -> Result<()> {
-        let (message, owed) = (owed.message, vec![owed]);
-        self.write(Weight::default(), move |tx| deliveries::owe(tx, message, &owed, &record)).await
+    async fn reissue(&self, replaces: Vec<MessageId>, owed: Vec<Owed>, record: AuditRecord) -> Result<()> {
+        self.write(Weight::default(), move |tx| deliveries::reissue(tx, &replaces, &owed, &record)).await
     }
 
     async fn untold(&self, limit: usize) -> Result<Vec<Delivery>> {
