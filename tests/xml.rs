@@ -15,7 +15,11 @@ gwtest!(xml_documents_reach_the_erp_like_any_other, async |dir| {
         fixture("ubl/order-response.test/partly.xml"),
         fixture("ubl/despatch-advice.test/pallets.xml"),
         fixture("ubl/invoice.test/peppol.xml"),
-        fixture("cxml/confirmation.test/partly.xml"),
+        // In earnest, unlike an example.
+        String::from_utf8(fixture("cxml/confirmation.test/partly.xml"))
+            .unwrap()
+            .replace("deploymentMode=\"test\"", "deploymentMode=\"production\"")
+            .into_bytes(),
     ];
     for (number, body) in bodies.iter().enumerate() {
         let answer = supplier.post_xml(&format!("xml-{number}"), body.clone()).await.unwrap();

@@ -215,7 +215,7 @@ gwtest!(what_is_dead_is_reissued_in_its_place, async |dir| {
     assemble(&dir);
     let endpoint = Endpoint::start().await.unwrap();
     endpoint.answer(StatusCode::BAD_REQUEST);
-    hooked(&dir, "hooked", &endpoint, "");
+    hooked(&dir, "hooked", &endpoint, "attempts = 1");
     let gateway = Gateway::start(&dir).await;
     let erp = gateway.erp();
     let origin = post(&erp, "1", "hooked", "45").await;

@@ -30,7 +30,7 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     std::thread::sleep(std::time::Duration::from_secs(4));
     let library = Library::builtin().map_err(|found| anyhow::anyhow!("{found:?}"))?;
     let has_mapping = |id: &str| library.by_id(id).is_some();
-    let sources = Sources { partners: partners.clone(), last_good: None, largest_body: 1 << 30 };
+    let sources = Sources { partners: partners.clone(), largest_body: 1 << 30, ..Sources::default() };
     let median = |mut times: Vec<f64>| {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
